@@ -1,0 +1,167 @@
+//! Executes plans. The only code that holds a [`Mutate`].
+
+use crate::blobs::Blobs;
+use crate::module::{Applied, ModuleError};
+use crate::system::{Mutate, OutputSink, RunOutput};
+use std::io;
+use std::path::{Path, PathBuf};
+use windlass_protocol::change::Content;
+use windlass_protocol::{Change, Op, RunSpec, Stream};
+
+/// Executes the steps in order and stops at the first that fails.
+///
+/// # Errors
+/// The failure of a step, in its operator's terms; earlier steps stay done.
+pub fn apply(
+    changes: &[Change],
+    blobs: &Blobs,
+    sys: &dyn Mutate,
+    mut sink: Option<OutputSink<'_>>,
+) -> Result<Applied, ModuleError> {
+    let mut applied = Applied::default();
+    for change in changes {
+        let output = match &mut sink {
+            Some(sink) => step(change, blobs, sys, Some(&mut **sink), &mut applied.backups),
+            None => step(change, blobs, sys, None, &mut applied.backups),
+        }?;
+        applied.outputs.push(output);
+    }
+    Ok(applied)
+}
+
+fn step(
+    change: &Change,
+    blobs: &Blobs,
+    sys: &dyn Mutate,
+    sink: Option<OutputSink<'_>>,
+    backups: &mut Vec<String>,
+) -> Result<Option<RunOutput>, ModuleError> {
+    let at = |path: &str| {
+        let path = path.to_owned();
+        move |error: io::Error| ModuleError::new(format!("{path}: {error}")).with("path", path.clone())
+    };
+    match &change.op {
+        Op::Write { path, content, attrs, backup, validate, in_place } => {
+            let target = Path::new(path);
+            if *backup && sys.lstat(target).map_err(at(path))?.is_some() {
+                let copy = backup_path(sys, target);
+                sys.copy_tree(target, &copy).map_err(at(path))?;
+                backups.push(copy.to_string_lossy().into_owned());
+            }
+            let mut reader: Box<dyn io::Read> = match content {
+                Content::Blob(name) => blobs
+                    .get(name)
+                    .ok_or_else(|| {
+                        ModuleError::new(format!("the content '{name}' did not come with the request"))
+                    })?
+                    .open()
+                    .map_err(at(path))?,
+                other => match sys.open_content(other).map_err(at(path))? {
+                    Some(reader) => reader,
+                    None => Box::new(io::empty()),
+                },
+            };
+            let mut refused = None;
+            let result = sys.write_file(target, &mut reader, attrs, *in_place, &mut |temporary| {
+                let Some(argv) = validate else { return Ok(()) };
+                let name = temporary.to_string_lossy();
+                let run = RunSpec {
+                    argv: argv.iter().map(|a| a.replace("%s", &name)).collect(),
+                    ..RunSpec::default()
+                };
+                let output = sys.run(&run, None)?;
+                if output.code == 0 {
+                    return Ok(());
+                }
+                let error = ModuleError::new("failed to validate")
+                    .with("rc", output.code)
+                    .with("stdout", output.out())
+                    .with("stderr", output.err());
+                refused = Some(error);
+                Err(io::Error::other("failed to validate"))
+            });
+            if let Some(error) = refused {
+                return Err(error);
+            }
+            result.map_err(at(path))?;
+        }
+        Op::MakeDirectory { path, attrs } => sys.make_dir(Path::new(path), attrs).map_err(at(path))?,
+        Op::SetAttrs { path, attrs, follow } => {
+            sys.set_attrs(Path::new(path), attrs, *follow).map_err(at(path))?;
+        }
+        Op::Symlink { path, target, attrs } => {
+            sys.symlink(Path::new(path), target).map_err(at(path))?;
+            if !attrs.is_empty() {
+                sys.set_attrs(Path::new(path), attrs, false).map_err(at(path))?;
+            }
+        }
+        Op::Hardlink { path, target } => {
+            sys.hardlink(Path::new(path), Path::new(target)).map_err(at(path))?
+        }
+        Op::Remove { path, recursive } => sys.remove(Path::new(path), *recursive).map_err(at(path))?,
+        Op::Rename { from, to } => sys.rename(Path::new(from), Path::new(to)).map_err(at(from))?,
+        Op::Touch { path, atime, mtime, follow } => {
+            sys.touch(Path::new(path), *atime, *mtime, *follow).map_err(at(path))?;
+        }
+        Op::CopyTree { from, to } => sys.copy_tree(Path::new(from), Path::new(to)).map_err(at(to))?,
+        Op::Run(run) => return execute(run, sys, sink).map(Some),
+        Op::Sleep { ms } => sys.sleep(*ms),
+        Op::Nothing => {}
+    }
+    Ok(None)
+}
+
+fn execute(run: &RunSpec, sys: &dyn Mutate, sink: Option<OutputSink<'_>>) -> Result<RunOutput, ModuleError> {
+    let sink: Option<&mut dyn FnMut(Stream, &[u8])> = if run.secret { None } else { sink };
+    let output = sys.run(run, sink).map_err(|error| {
+        let text =
+            if run.secret { run.argv.first().cloned().unwrap_or_default() } else { run.argv.join(" ") };
+        let code = error.raw_os_error().unwrap_or(1);
+        ModuleError::new(error.to_string()).with("cmd", text).with("rc", code)
+    })?;
+    if run.ok_codes.is_empty() || run.ok_codes.contains(&output.code) {
+        return Ok(output);
+    }
+    let said = [output.err(), output.out()].into_iter().find(|t| !t.trim().is_empty());
+    let said = said.unwrap_or_else(|| format!("exit code {}", output.code));
+    let program = run.argv.first().cloned().unwrap_or_default();
+    Err(ModuleError::new(format!("{program} failed: {}", said.trim()))
+        .with("rc", output.code)
+        .with("stdout", output.out())
+        .with("stderr", output.err())
+        .with("cmd", run.argv.clone()))
+}
+
+/// Ansible's name of a backup: `path.PID.YYYY-MM-DD@HH:MM:SS~`.
+fn backup_path(sys: &dyn Mutate, path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.{}~", std::process::id(), stamp(sys.now().0)));
+    PathBuf::from(name)
+}
+
+/// UTC as `YYYY-MM-DD@HH:MM:SS`.
+fn stamp(seconds: i64) -> String {
+    let days = seconds.div_euclid(86_400);
+    let rest = seconds.rem_euclid(86_400);
+    // Civil date from days since 1970-01-01, counting in eras of 400 years that begin in March.
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}@{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn backup_stamps_are_civil_dates() {
+        assert_eq!(super::stamp(0), "1970-01-01@00:00:00");
+        assert_eq!(super::stamp(951_782_399), "2000-02-28@23:59:59");
+        assert_eq!(super::stamp(1_763_000_000), "2025-11-13@02:13:20");
+    }
+}

@@ -1,0 +1,3 @@
+//! The modules, one file each.
+
+pub mod ping;

@@ -1,0 +1,110 @@
+//! Which modules there are. A new module is one line here.
+
+use crate::apply;
+use crate::module::{Context, Finish, Module, ModuleError, Plan};
+use crate::modules;
+use crate::system::{Mutate, Observe, OutputSink};
+use windlass_protocol::{Change, Json, ModuleArgs, ModuleSpec, Outcome};
+
+/// A module behind a function pointer.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// Its description.
+    pub spec: &'static ModuleSpec,
+    run: fn(&[u8], &Context<'_>, &dyn Mutate, Option<OutputSink<'_>>) -> Ran,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry").field("name", &self.spec.name).finish()
+    }
+}
+
+/// What a run gives: the outcome, and files to send back.
+pub struct Ran {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Files to send back after it.
+    pub send: Vec<std::path::PathBuf>,
+}
+
+macro_rules! modules {
+    ($($module:path),* $(,)?) => {
+        /// All modules of the agent.
+        pub const MODULES: &[Entry] = &[ $( Entry {
+            spec: &<<$module as Module>::Args as ModuleArgs>::SPEC,
+            run: run::<$module>,
+        } ),* ];
+    };
+}
+
+modules! {
+    modules::ping::Ping,
+}
+
+/// The module of that canonical name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Entry> {
+    MODULES.iter().find(|entry| entry.spec.name == name)
+}
+
+impl Entry {
+    /// Plans, and unless in check mode applies.
+    pub fn run(&self, args: &[u8], cx: &Context<'_>, sys: &dyn Mutate, sink: Option<OutputSink<'_>>) -> Ran {
+        (self.run)(args, cx, sys, sink)
+    }
+}
+
+fn run<M: Module>(args: &[u8], cx: &Context<'_>, sys: &dyn Mutate, mut sink: Option<OutputSink<'_>>) -> Ran {
+    let mut done: Vec<Change> = Vec::new();
+    let result = (|| {
+        let args: M::Args = serde_json::from_slice(args)
+            .map_err(|error| ModuleError::new(format!("the arguments do not fit the module: {error}")))?;
+        let observer: &dyn Observe = sys;
+        let mut plan = M::plan(&args, cx, observer)?;
+        if cx.check {
+            return Ok(plan);
+        }
+        let mut changed = false;
+        for round in 0.. {
+            let is_change = plan.is_change();
+            let mut applied = match &mut sink {
+                Some(sink) => apply::apply(&plan.changes, cx.blobs, sys, Some(&mut **sink)),
+                None => apply::apply(&plan.changes, cx.blobs, sys, None),
+            }?;
+            applied.round = round;
+            match M::finish(&args, cx, observer, plan, &applied)? {
+                Finish::Done(mut finished) => {
+                    finished.changed = Some(finished.changed.unwrap_or(is_change) || changed);
+                    finished.changes.splice(0..0, done.drain(..));
+                    if let Some(backup) = applied.backups.first() {
+                        finished.values.insert("backup_file".into(), Json::String(backup.clone()));
+                    }
+                    return Ok(finished);
+                }
+                Finish::More(so_far, next) => {
+                    changed |= so_far.is_change();
+                    done.extend(so_far.changes);
+                    plan = next;
+                }
+            }
+        }
+        unreachable!("the rounds end by a return")
+    })();
+    match result {
+        Ok(plan) => {
+            let changed = plan.is_change();
+            let Plan { changes, values, msg, diff, warnings, skipped, send, .. } = plan;
+            let mut outcome =
+                Outcome { changed, failed: false, skipped, msg, changes, diff, warnings, values: Vec::new() };
+            outcome.set_values(&values);
+            Ran { outcome, send }
+        }
+        Err(ModuleError { msg, values }) => {
+            let mut outcome = Outcome::failure(msg);
+            outcome.set_values(&values);
+            outcome.changes = done;
+            Ran { outcome, send: Vec::new() }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Reads requests from the controller and answers them.

@@ -1,0 +1,1 @@
+//! An imagined machine, for tests.
