@@ -1,0 +1,78 @@
+//! What can go wrong, in words.
+
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+
+/// Text that is no YAML, or that PyYAML would not load.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message} ({span})")]
+pub struct YamlError {
+    /// What is wrong.
+    pub message: String,
+    /// Where.
+    pub span: Span,
+    /// What stands at the place, for the caret.
+    pub label: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl YamlError {
+    pub(crate) fn new(message: impl Into<String>, span: Span) -> Self {
+        Self { message: message.into(), span, label: None, hint: None }
+    }
+
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The error as it is shown.
+    pub fn to_diagnostic(&self) -> Diagnostic {
+        let mut diagnostic = Diagnostic::error(self.message.clone()).at(&self.span);
+        diagnostic.label.clone_from(&self.label);
+        diagnostic.hint.clone_from(&self.hint);
+        diagnostic
+    }
+}
+
+/// Something that loads but is hardly meant.
+#[derive(Debug, Clone)]
+pub enum Warning {
+    /// A mapping gives a key twice; the last value is used.
+    DuplicateKey {
+        /// The key as text.
+        key: String,
+        /// Where it stands first.
+        first: Span,
+        /// Where it stands again.
+        second: Span,
+    },
+}
+
+impl Warning {
+    /// The place the warning is about.
+    pub fn span(&self) -> &Span {
+        match self {
+            Self::DuplicateKey { second, .. } => second,
+        }
+    }
+
+    /// The warning as it is shown.
+    pub fn to_diagnostic(&self) -> Diagnostic {
+        match self {
+            Self::DuplicateKey { key, first, second } => {
+                Diagnostic::warning(format!("Found duplicate mapping key '{key}'."))
+                    .at(second)
+                    .label("this value is used")
+                    .related(first, "this one is ignored")
+                    .hint("remove one of the two")
+            }
+        }
+    }
+}

@@ -1,0 +1,539 @@
+//! From the parser's events to nodes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use granit_parser::{Event, Parser, ScalarStyle, Span as RawSpan, StrInput};
+
+use crate::error::{Warning, YamlError};
+use crate::hints;
+use crate::node::{Duplicate, Mapping, Node, Style, Tag, Yaml};
+use crate::resolve::{TagError, resolve_plain, tagged};
+use crate::source::{SourceFile, Span};
+use crate::timestamp;
+
+/// The namespace of YAML's own tags.
+const CORE: &str = "tag:yaml.org,2002:";
+
+/// YAML's own tags for collections.
+const COLLECTION_TAGS: [&str; 6] = ["seq", "map", "set", "omap", "pairs", "python/dict"];
+/// YAML's own tags for scalars.
+const SCALAR_TAGS: [&str; 7] = ["str", "int", "float", "bool", "null", "binary", "timestamp"];
+
+/// How many nodes the aliases and anchors of one file may copy, all together. A file of a few hundred bytes can ask
+/// for billions.
+const MAX_COPIES: usize = 1_000_000;
+
+/// How deep a tree may be. The parser limits what is written down; aliases can still pile up.
+const MAX_DEPTH: usize = 600;
+
+/// All documents of a file.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The documents in order; none for an empty file.
+    pub docs: Vec<Node>,
+    /// What is hardly meant.
+    pub warnings: Vec<Warning>,
+}
+
+/// How to load.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Keep unknown tags as [`Tag::Other`] instead of refusing them as PyYAML does.
+    pub unknown_tags: bool,
+}
+
+/// Loads every document of a file.
+pub fn load(file: Arc<SourceFile>) -> Result<Loaded, YamlError> {
+    load_with(file, Options::default())
+}
+
+/// Loads every document of a file, with options.
+pub fn load_with(file: Arc<SourceFile>, options: Options) -> Result<Loaded, YamlError> {
+    let mut loader = Loader::new(&file, options);
+    let mut docs = Vec::new();
+    while let Some((doc, _)) = loader.next_document()? {
+        docs.push(doc);
+    }
+    Ok(Loaded { docs, warnings: loader.warnings })
+}
+
+/// Loads a file that may hold one document; `None` when it holds none. A second document is an error at its place.
+pub fn load_one(file: Arc<SourceFile>) -> Result<(Option<Node>, Vec<Warning>), YamlError> {
+    let mut loader = Loader::new(&file, Options::default());
+    let Some((doc, _)) = loader.next_document()? else { return Ok((None, loader.warnings)) };
+    if let Some((_, marker)) = loader.next_document()? {
+        return Err(YamlError::new("expected a single document, but found another one", marker)
+            .label("the second document starts here")
+            .hint("keep one document per file, or remove this `---`"));
+    }
+    Ok((Some(doc), loader.warnings))
+}
+
+/// A node that an alias can refer to.
+struct Anchored {
+    node: Node,
+    size: usize,
+    depth: usize,
+}
+
+struct Loader<'a> {
+    file: &'a Arc<SourceFile>,
+    options: Options,
+    parser: Parser<'a, StrInput<'a>>,
+    /// By the parser's anchor id; `None` while the node is still being read.
+    anchors: HashMap<usize, Option<Anchored>>,
+    copies: usize,
+    warnings: Vec<Warning>,
+    started: bool,
+    /// Where the tag of the event just read stands.
+    tag_span: Option<RawSpan>,
+}
+
+/// A node with what the limits need to know about it.
+struct Built {
+    node: Node,
+    size: usize,
+    depth: usize,
+}
+
+impl<'a> Loader<'a> {
+    fn new(file: &'a Arc<SourceFile>, options: Options) -> Self {
+        let mut settings = granit_parser::Options::default();
+        settings.set_emit_comments(false);
+        Self {
+            file,
+            options,
+            parser: Parser::new_from_str_with_options(&file.text, settings),
+            anchors: HashMap::new(),
+            copies: 0,
+            warnings: Vec::new(),
+            started: false,
+            tag_span: None,
+        }
+    }
+
+    fn span(&self, raw: &RawSpan) -> Span {
+        let start = raw.start.byte_offset().unwrap_or(0);
+        let end = raw.end.byte_offset().unwrap_or(start).max(start);
+        Span {
+            file: Arc::clone(self.file),
+            start,
+            end,
+            line: u32::try_from(raw.start.line()).unwrap_or(u32::MAX),
+            column: u32::try_from(raw.start.col() + 1).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn next(&mut self) -> Result<(Event<'a>, Span), YamlError> {
+        match self.parser.next_event() {
+            Some(Ok((event, raw))) => {
+                self.tag_span = raw.tag_span();
+                Ok((event, self.span(&raw)))
+            }
+            Some(Err(error)) => Err(hints::scan_error(self.file, &error)),
+            None => Ok((Event::StreamEnd, Span::new(self.file, self.file.text.len(), self.file.text.len()))),
+        }
+    }
+
+    /// The next document, with the place of its start.
+    fn next_document(&mut self) -> Result<Option<(Node, Span)>, YamlError> {
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::DocumentStart(..) => {
+                    self.anchors.clear();
+                    let first = !self.started;
+                    self.started = true;
+                    let (event, at) = self.next()?;
+                    let built = self.node(event, at.clone(), 0)?;
+                    // `---` alone has a place of its own; an implicit start has that of the first node.
+                    let marker = if first || span.end > span.start { span } else { at };
+                    return Ok(Some((built.node, marker)));
+                }
+                Event::StreamEnd => return Ok(None),
+                _ => {}
+            }
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Built, YamlError> {
+        if depth > MAX_DEPTH {
+            return Err(YamlError::new("the document is nested too deeply", span));
+        }
+        let (anchor, built) = match event {
+            Event::Alias(id) => return self.alias(id, &span, depth),
+            Event::Scalar(text, style, anchor, tag) => {
+                let text = self.unterminated(text.into_owned(), style, &span);
+                let node = self.scalar(text, convert(style), tag.as_deref(), span)?;
+                (anchor, Built { node, size: 1, depth: 1 })
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.open(anchor);
+                self.check_tag(tag.as_deref())?;
+                let mut built = self.sequence(span, depth)?;
+                built.node = apply_to_collection(tag.as_deref(), built.node)?;
+                (anchor, built)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.open(anchor);
+                self.check_tag(tag.as_deref())?;
+                let mut built = self.mapping(span, depth)?;
+                built.node = apply_to_collection(tag.as_deref(), built.node)?;
+                (anchor, built)
+            }
+            // The parser gives a node for every place that may hold one, so this is not reached.
+            _ => return Err(YamlError::new("did not find the expected content", span)),
+        };
+        if anchor != 0 {
+            self.copied(built.size, &built.node.span)?;
+            let Built { node, size, depth } = &built;
+            self.anchors.insert(anchor, Some(Anchored { node: node.clone(), size: *size, depth: *depth }));
+        }
+        Ok(built)
+    }
+
+    fn open(&mut self, anchor: usize) {
+        if anchor != 0 {
+            self.anchors.insert(anchor, None);
+        }
+    }
+
+    fn copied(&mut self, size: usize, span: &Span) -> Result<(), YamlError> {
+        self.copies = self.copies.saturating_add(size);
+        if self.copies > MAX_COPIES {
+            return Err(YamlError::new("the aliases of this file expand to too much", span.clone())
+                .hint(format!("together they may stand for at most {MAX_COPIES} values")));
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, id: usize, span: &Span, depth: usize) -> Result<Built, YamlError> {
+        let (size, deep) = match self.anchors.get(&id) {
+            Some(Some(anchored)) => (anchored.size, anchored.depth),
+            Some(None) => {
+                return Err(YamlError::new(
+                    "an alias stands inside the very value it refers to",
+                    span.clone(),
+                ));
+            }
+            None => return Err(YamlError::new("this alias refers to no anchor", span.clone())),
+        };
+        if depth + deep > MAX_DEPTH {
+            return Err(YamlError::new("the document is nested too deeply", span.clone()));
+        }
+        self.copied(size, span)?;
+        match self.anchors.get(&id) {
+            Some(Some(anchored)) => Ok(Built { node: anchored.node.clone(), size, depth: deep }),
+            _ => Err(YamlError::new("this alias refers to no anchor", span.clone())),
+        }
+    }
+
+    fn sequence(&mut self, mut span: Span, depth: usize) -> Result<Built, YamlError> {
+        let (mut items, mut size, mut deepest) = (Vec::new(), 1, 0);
+        loop {
+            let (event, at) = self.next()?;
+            if matches!(event, Event::SequenceEnd) {
+                span.end = end_of(span.end, items.last(), &at);
+                break;
+            }
+            let built = self.node(event, at, depth + 1)?;
+            size += built.size;
+            deepest = deepest.max(built.depth);
+            items.push(built.node);
+        }
+        Ok(Built { node: Node { value: Yaml::Seq(items), span, tag: None }, size, depth: deepest + 1 })
+    }
+
+    fn mapping(&mut self, mut span: Span, depth: usize) -> Result<Built, YamlError> {
+        let mut merged: Vec<(Node, Node)> = Vec::new();
+        let mut own: Vec<(Node, Node)> = Vec::new();
+        let (mut size, mut deepest) = (1, 0);
+        loop {
+            let (event, at) = self.next()?;
+            if matches!(event, Event::MappingEnd) {
+                span.end = end_of(span.end, own.last().map(|(_, value)| value), &at);
+                break;
+            }
+            let is_merge = is_merge(&event);
+            let key = self.node(event, at, depth + 1)?;
+            let (event, at) = self.next()?;
+            let value = self.node(event, at, depth + 1)?;
+            size += key.size + value.size;
+            deepest = deepest.max(key.depth).max(value.depth);
+            if is_merge {
+                merge(&mut merged, value.node)?;
+            } else {
+                own.push((key.node, value.node));
+            }
+        }
+        let mut map = self.unite(own, &span)?;
+        if !merged.is_empty() {
+            // What was merged in comes first and is meant to be overridden: no duplicate.
+            let own = std::mem::take(&mut map);
+            map.inherit(merged, own);
+        }
+        Ok(Built { node: Node { value: Yaml::Map(map), span, tag: None }, size, depth: deepest + 1 })
+    }
+
+    /// The mapping of a list of entries; a key that comes again is noted.
+    fn unite(&mut self, entries: Vec<(Node, Node)>, span: &Span) -> Result<Mapping, YamlError> {
+        let mut map = Mapping::default();
+        for (key, value) in entries {
+            if matches!(key.value, Yaml::Seq(_) | Yaml::Map(_)) {
+                return Err(hints::unhashable(&key, span));
+            }
+            if let Some(first) = map.same_key(&key) {
+                let (first, second) = (first.span.clone(), key.span.clone());
+                let text = key_text(&key);
+                let warning =
+                    Warning::DuplicateKey { key: text.clone(), first: first.clone(), second: second.clone() };
+                self.warnings.push(warning);
+                map.note_duplicate(Duplicate { key: text, first, second });
+            }
+            map.insert(key, value);
+        }
+        Ok(map)
+    }
+
+    fn scalar(
+        &self,
+        text: String,
+        style: Style,
+        tag: Option<&granit_parser::Tag>,
+        span: Span,
+    ) -> Result<Node, YamlError> {
+        let (value, tag) = match tag {
+            None if style == Style::Plain => (resolve_plain(&text), None),
+            None => (Yaml::Str(text, style), None),
+            Some(tag) => match name(tag) {
+                // The tag `!` asks for the plain rules whatever the quotes.
+                TagName::NonSpecific => (replain(&text, style), None),
+                TagName::Core(suffix) => match tagged(&suffix, &text, style) {
+                    Ok(value) => (value, None),
+                    Err(TagError::Unknown) => return Err(self.unknown_tag(tag)),
+                    Err(TagError::Mismatch(wanted)) => {
+                        return Err(YamlError::new(format!("the tag `!!{suffix}` wants {wanted}"), span));
+                    }
+                },
+                TagName::Vault => match replain(&text, style) {
+                    value @ Yaml::Str(..) => (value, Some(Tag::Vault)),
+                    _ => {
+                        return Err(YamlError::new("the tag `!vault` wants a string", span)
+                            .hint("write `!vault |` and the encrypted lines below, indented"));
+                    }
+                },
+                TagName::Unsafe => (replain(&text, style), Some(Tag::Unsafe)),
+                TagName::Other(name) if self.options.unknown_tags => {
+                    let value =
+                        if style == Style::Plain { resolve_plain(&text) } else { Yaml::Str(text, style) };
+                    (value, Some(Tag::Other(name)))
+                }
+                TagName::Other(_) => return Err(self.unknown_tag(tag)),
+            },
+        };
+        if let Yaml::Timestamp(text) = &value
+            && timestamp::iso_format(text).is_none()
+        {
+            return Err(YamlError::new(
+                format!("`{text}` looks like a date, but there is no such date"),
+                span,
+            )
+            .hint("put it in quotes if it is no date"));
+        }
+        Ok(Node { value, span, tag })
+    }
+
+    /// Refuses an unknown tag of a collection, while its place is known.
+    fn check_tag(&self, tag: Option<&granit_parser::Tag>) -> Result<(), YamlError> {
+        let Some(raw) = tag else { return Ok(()) };
+        let known = match name(raw) {
+            TagName::Core(suffix) => {
+                COLLECTION_TAGS.contains(&suffix.as_str()) || SCALAR_TAGS.contains(&suffix.as_str())
+            }
+            TagName::Other(_) => self.options.unknown_tags,
+            TagName::NonSpecific | TagName::Vault | TagName::Unsafe => true,
+        };
+        if known { Ok(()) } else { Err(self.unknown_tag(raw)) }
+    }
+
+    fn unknown_tag(&self, tag: &granit_parser::Tag) -> YamlError {
+        let end = self.file.text.len();
+        let span =
+            self.tag_span.as_ref().map_or_else(|| Span::new(self.file, end, end), |raw| self.span(raw));
+        hints::unknown_tag(&tag.original(), span)
+    }
+
+    /// The parser underneath ends every block scalar with a line end, also one that the file's end cuts off before.
+    fn unterminated(&self, mut text: String, style: ScalarStyle, span: &Span) -> String {
+        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        if block
+            && text.ends_with('\n')
+            && span.end >= self.file.text.len()
+            && !self.file.text.ends_with('\n')
+        {
+            let last = self.file.text.rsplit('\n').next().unwrap_or_default();
+            // A last line of blanks ends the line before it, which then had its end.
+            if !last.trim().is_empty() {
+                text.pop();
+            }
+        }
+        text
+    }
+}
+
+fn apply_to_collection(tag: Option<&granit_parser::Tag>, mut node: Node) -> Result<Node, YamlError> {
+    let Some(raw) = tag else { return Ok(node) };
+    let wants = |suffix: &str, what: &str, node: &Node| {
+        Err(YamlError::new(
+            format!("the tag `!!{suffix}` wants {what}, not {}", node.kind()),
+            node.span.clone(),
+        ))
+    };
+    match name(raw) {
+        TagName::NonSpecific => {}
+        TagName::Core(suffix) => match suffix.as_str() {
+            "seq" if matches!(node.value, Yaml::Seq(_)) => {}
+            "map" | "python/dict" if matches!(node.value, Yaml::Map(_)) => {}
+            "seq" => return wants(&suffix, "a list", &node),
+            "map" | "python/dict" => return wants(&suffix, "a mapping", &node),
+            "set" => match node.value {
+                Yaml::Map(map) => node.value = Yaml::Seq(map.into_iter().map(|(key, _)| key).collect()),
+                _ => return wants(&suffix, "a mapping", &node),
+            },
+            "omap" | "pairs" => node = pairs(&suffix, node)?,
+            _ => return wants(&suffix, "a single value", &node),
+        },
+        TagName::Vault => {
+            return Err(YamlError::new("the tag `!vault` wants a string", node.span));
+        }
+        TagName::Unsafe => mark_unsafe(&mut node),
+        TagName::Other(name) => node.tag = Some(Tag::Other(name)),
+    }
+    Ok(node)
+}
+
+fn convert(style: ScalarStyle) -> Style {
+    match style {
+        ScalarStyle::Plain => Style::Plain,
+        ScalarStyle::SingleQuoted => Style::SingleQuoted,
+        ScalarStyle::DoubleQuoted => Style::DoubleQuoted,
+        ScalarStyle::Literal => Style::Literal,
+        ScalarStyle::Folded => Style::Folded,
+    }
+}
+
+fn replain(text: &str, style: Style) -> Yaml {
+    match resolve_plain(text) {
+        Yaml::Str(text, _) => Yaml::Str(text, style),
+        value => value,
+    }
+}
+
+enum TagName {
+    NonSpecific,
+    Core(String),
+    Vault,
+    Unsafe,
+    Other(String),
+}
+
+fn name(tag: &granit_parser::Tag) -> TagName {
+    let full = format!("{}{}", tag.handle(), tag.suffix());
+    match full.as_str() {
+        "!" | "" => TagName::NonSpecific,
+        "!vault" | "!vault-encrypted" => TagName::Vault,
+        "!unsafe" => TagName::Unsafe,
+        _ => match full.strip_prefix(CORE) {
+            Some(suffix) => TagName::Core(suffix.to_owned()),
+            None => TagName::Other(full),
+        },
+    }
+}
+
+fn is_merge(event: &Event<'_>) -> bool {
+    match event {
+        Event::Scalar(text, ScalarStyle::Plain, _, None) => text == "<<",
+        Event::Scalar(_, _, _, Some(tag)) => matches!(name(tag), TagName::Core(suffix) if suffix == "merge"),
+        _ => false,
+    }
+}
+
+/// Adds the entries of a `<<` value. Within a list the first mapping wins, so it is added last.
+fn merge(into: &mut Vec<(Node, Node)>, value: Node) -> Result<(), YamlError> {
+    match value.value {
+        Yaml::Map(map) => into.extend(map),
+        Yaml::Seq(items) => {
+            for item in items.into_iter().rev() {
+                match item.value {
+                    Yaml::Map(map) => into.extend(map),
+                    _ => return Err(bad_merge(&item)),
+                }
+            }
+        }
+        _ => return Err(bad_merge(&value)),
+    }
+    Ok(())
+}
+
+fn bad_merge(node: &Node) -> YamlError {
+    YamlError::new(
+        format!("`<<` merges a mapping or a list of mappings, not {}", node.kind()),
+        node.span.clone(),
+    )
+}
+
+fn pairs(suffix: &str, node: Node) -> Result<Node, YamlError> {
+    let Yaml::Seq(items) = node.value else {
+        return Err(YamlError::new(format!("the tag `!!{suffix}` wants a list"), node.span));
+    };
+    let mut out = Vec::with_capacity(items.len());
+    for item in items {
+        match item.value {
+            Yaml::Map(map) if map.len() == 1 => {
+                for (key, value) in map {
+                    let value = Yaml::Seq(vec![key, value]);
+                    out.push(Node { value, span: item.span.clone(), tag: None });
+                }
+            }
+            _ => {
+                let message = format!("the items of `!!{suffix}` are mappings of one entry");
+                return Err(YamlError::new(message, item.span));
+            }
+        }
+    }
+    Ok(Node { value: Yaml::Seq(out), span: node.span, tag: node.tag })
+}
+
+fn mark_unsafe(node: &mut Node) {
+    node.tag = match node.tag.take() {
+        Some(Tag::Vault) => Some(Tag::Vault),
+        _ => Some(Tag::Unsafe),
+    };
+    match &mut node.value {
+        Yaml::Seq(items) => items.iter_mut().for_each(mark_unsafe),
+        Yaml::Map(map) => map.values_mut().for_each(|(key, value)| {
+            mark_unsafe(key);
+            mark_unsafe(value);
+        }),
+        _ => {}
+    }
+}
+
+/// Where a collection ends: with its bracket, or with its last value.
+fn end_of(start: usize, last: Option<&Node>, end: &Span) -> usize {
+    let text = end.text();
+    if text == "]" || text == "}" { end.end } else { last.map_or(start, |node| node.span.end.max(start)) }
+}
+
+/// A key as text for messages.
+fn key_text(key: &Node) -> String {
+    match &key.value {
+        Yaml::Str(text, _) | Yaml::BigInt(text) | Yaml::Timestamp(text) => text.clone(),
+        Yaml::Bool(value) => if *value { "True" } else { "False" }.to_owned(),
+        Yaml::Int(value) => value.to_string(),
+        Yaml::Float(value) => value.to_string(),
+        Yaml::Null => "None".to_owned(),
+        Yaml::Binary(_) | Yaml::Seq(_) | Yaml::Map(_) => key.span.text().to_owned(),
+    }
+}
