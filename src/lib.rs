@@ -1,1 +1,4 @@
-//! The controller.
+//! The controller of windlass: everything that knows what a playbook is.
+
+pub mod template;
+pub mod vars;

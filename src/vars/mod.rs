@@ -1,0 +1,8 @@
+//! Variables: values with their marks, scopes, precedence, magic variables.
+
+pub mod from_yaml;
+pub mod key;
+pub mod value;
+
+pub use key::Key;
+pub use value::{Dynamic, Map, Sealed, Text, Value};
