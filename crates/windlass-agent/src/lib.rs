@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod blobs;
+pub mod control;
 pub mod module;
 pub mod modules;
 pub mod registry;
