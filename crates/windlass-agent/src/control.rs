@@ -111,8 +111,7 @@ impl Control {
             if now >= until {
                 return;
             }
-            state =
-                self.changed.wait_timeout(state, until - now).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.changed.wait_timeout(state, until - now).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
