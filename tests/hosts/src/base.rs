@@ -80,7 +80,11 @@ impl Base {
     }
 
     fn key(&self) -> String {
-        let text = format!("{RECIPE}\n{}\n{}\n{MASKED}\n{AT_HAND}\n", self.suite.name(), self.all_packages().join(","));
+        let text = format!(
+            "{RECIPE}\n{}\n{}\n{MASKED}\n{AT_HAND}\n",
+            self.suite.name(),
+            self.all_packages().join(",")
+        );
         let hash = blake3::hash(text.as_bytes()).to_hex();
         format!("{}{}-{}", self.suite.name(), if self.python { "-python" } else { "" }, &hash[..10])
     }

@@ -15,7 +15,8 @@ pub(crate) fn paths(name: &str) -> Vec<PathBuf> {
         .filter_map(|line| {
             let mut words = line.split(' ');
             let (_, at, kind, options) = (words.next()?, words.next()?, words.next()?, words.next()?);
-            let ours = kind == "cgroup2" || (kind == "cgroup" && options.split(',').any(|o| o == "name=systemd"));
+            let ours =
+                kind == "cgroup2" || (kind == "cgroup" && options.split(',').any(|o| o == "name=systemd"));
             ours.then(|| Path::new(at).join(format!("windlass-{name}")))
         })
         .collect()

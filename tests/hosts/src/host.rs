@@ -247,8 +247,10 @@ impl Host {
     pub fn also_known_as(&self, address: std::net::SocketAddr) -> Result<(), Error> {
         let path = self.known_hosts_path();
         let known = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
-        let keys = known.lines().filter_map(|l| l.split_once(' ').filter(|(h, _)| *h == self.ip().to_string()));
-        let more: String = keys.map(|(_, k)| format!("[{}]:{} {k}\n", address.ip(), address.port())).collect();
+        let keys =
+            known.lines().filter_map(|l| l.split_once(' ').filter(|(h, _)| *h == self.ip().to_string()));
+        let more: String =
+            keys.map(|(_, k)| format!("[{}]:{} {k}\n", address.ip(), address.port())).collect();
         std::fs::write(&path, known.clone() + &more).map_err(Error::io(&path))
     }
 
@@ -277,7 +279,8 @@ impl lease::Lease {
         let path = PathBuf::from(format!("/proc/{0}/task/{0}/children", self.supervisor));
         let children = std::fs::read_to_string(&path).map_err(|_| gone())?;
         let init = |pid: &&str| {
-            let status = std::fs::read_to_string(Path::new("/proc").join(pid).join("status")).unwrap_or_default();
+            let status =
+                std::fs::read_to_string(Path::new("/proc").join(pid).join("status")).unwrap_or_default();
             status.lines().any(|l| l.starts_with("NSpid:") && l.split_whitespace().last() == Some("1"))
         };
         children.split_whitespace().find(init).and_then(|pid| pid.parse().ok()).ok_or_else(gone)
@@ -288,7 +291,9 @@ impl lease::Lease {
         let mut command = Command::new("nsenter");
         command.args(["-t", &self.leader()?.to_string(), "-a", "--"]).env_clear();
         command.envs(crate::machine::environment().lines().filter_map(|l| l.split_once('=')));
-        command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/root");
+        command
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("HOME", "/root");
         Ok(command)
     }
 

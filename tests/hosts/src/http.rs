@@ -42,7 +42,10 @@ pub fn get(
     let bad = |reason: &str| Error::Http { url: url.clone(), reason: reason.to_owned() };
     let mut stream = connect(server, from).map_err(|e| bad(&e.to_string()))?;
     let limit = Some(Duration::from_secs(30));
-    stream.set_read_timeout(limit).and_then(|()| stream.set_write_timeout(limit)).map_err(|e| bad(&e.to_string()))?;
+    stream
+        .set_read_timeout(limit)
+        .and_then(|()| stream.set_write_timeout(limit))
+        .map_err(|e| bad(&e.to_string()))?;
     let mut request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAccept: */*\r\n");
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
@@ -105,9 +108,13 @@ mod tests {
     #[test]
     fn reads_a_plain_and_a_chunked_answer() {
         let plain = parse(b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n\r\nno").unwrap();
-        assert_eq!((plain.status, plain.header("www-authenticate"), plain.text().as_str()), (401, Some("Basic"), "no"));
+        assert_eq!(
+            (plain.status, plain.header("www-authenticate"), plain.text().as_str()),
+            (401, Some("Basic"), "no")
+        );
         let chunked =
-            parse(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n").unwrap();
+            parse(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n")
+                .unwrap();
         assert_eq!(chunked.text(), "abcde");
         assert!(parse(b"nonsense").is_none());
     }

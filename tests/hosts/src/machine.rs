@@ -157,8 +157,14 @@ const PASSED_ON: &[&str] = &[
 ];
 
 /// Variables that point at the certificate store.
-const STORE_VARIABLES: &[&str] =
-    &["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE", "PIP_CERT"];
+const STORE_VARIABLES: &[&str] = &[
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+    "CURL_CA_BUNDLE",
+    "PIP_CERT",
+];
 
 const STORE: &str = "/etc/ssl/certs/ca-certificates.crt";
 

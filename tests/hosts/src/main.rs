@@ -38,7 +38,8 @@ fn run(args: &[String]) -> Result<Option<ExitCode>, Error> {
         }
         ["list"] => {
             for lease in leases()? {
-                let owner = if lease.owner == 0 { "kept".to_owned() } else { format!("process {}", lease.owner) };
+                let owner =
+                    if lease.owner == 0 { "kept".to_owned() } else { format!("process {}", lease.owner) };
                 println!("{:<8} {:<20} {:<15} {owner}", lease.name, lease.hostname, lease.address);
             }
         }

@@ -70,7 +70,9 @@ impl Tree {
             let data = std::fs::read(&real).map_err(Error::io(&real))?;
             Kind::File(meta.len(), blake3::hash(&data).to_hex().to_string())
         } else {
-            debug_assert!(kind.is_fifo() || kind.is_socket() || kind.is_block_device() || kind.is_char_device());
+            debug_assert!(
+                kind.is_fifo() || kind.is_socket() || kind.is_block_device() || kind.is_char_device()
+            );
             Kind::Other
         };
         let folder = kind == Kind::Folder;
@@ -96,7 +98,11 @@ impl Tree {
             }
         }
         found.extend(
-            later.0.iter().filter(|(path, _)| !self.0.contains_key(*path)).map(|(p, e)| format!("+ {p} ({e})")),
+            later
+                .0
+                .iter()
+                .filter(|(path, _)| !self.0.contains_key(*path))
+                .map(|(p, e)| format!("+ {p} ({e})")),
         );
         found
     }

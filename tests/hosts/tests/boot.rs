@@ -42,7 +42,10 @@ fn both_suites_at_once_with_root_and_sudo_users() {
     assert_eq!(ssh(&trixie, "root", no_python), "0", "this host must have no Python at all");
     assert_eq!(ssh(&bookworm, "root", "python3 -c 'import apt; print(1)'"), "1");
     for host in [&trixie, &bookworm] {
-        assert_eq!(ssh(host, "root", "hostname; cat /proc/1/comm; id -u"), format!("{}\nsystemd\n0", host.name()));
+        assert_eq!(
+            ssh(host, "root", "hostname; cat /proc/1/comm; id -u"),
+            format!("{}\nsystemd\n0", host.name())
+        );
         assert_eq!(ssh(host, "ops", "echo \"pw'x\" | sudo -S -p '' id -u"), "0");
         assert_eq!(ssh(host, "free", "sudo -n id -u"), "0");
         let refused = host.ssh("ops").arg("sudo -n true").output().unwrap();
@@ -50,7 +53,9 @@ fn both_suites_at_once_with_root_and_sudo_users() {
         let refused = host.ssh("plain").arg("sudo -n true").output().unwrap();
         assert!(!refused.status.success());
         // A shell gets the certificate store's place from /etc/environment, also through sudo.
-        assert!(ssh(host, "free", "sudo -n env").contains("SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"));
+        assert!(
+            ssh(host, "free", "sudo -n env").contains("SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt")
+        );
     }
 }
 
@@ -71,7 +76,12 @@ fn a_service_of_one_host_is_not_one_of_another() {
     command.arg(format!("UserKnownHostsFile={}", one.known_hosts_path().display()));
     command.arg(format!("root@{}", addresses[19])).arg("hostname");
     let out = command.output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), one.name(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(
+        String::from_utf8_lossy(&out.stdout).trim(),
+        one.name(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
 }
 
 #[test]
@@ -118,7 +128,8 @@ fn a_client_from_outside_is_seen_as_one() {
         "[Service]\nExecStart=/usr/bin/python3 -m http.server -d /srv/w 8000\n",
     )
     .unwrap();
-    host.sh("systemctl daemon-reload; systemctl start w; until ss -ltn | grep -q :8000; do sleep 0.1; done").unwrap();
+    host.sh("systemctl daemon-reload; systemctl start w; until ss -ltn | grep -q :8000; do sleep 0.1; done")
+        .unwrap();
     let external = ExternalAddress::add(Ipv4Addr::new(198, 51, 100, 77)).unwrap();
     let server = SocketAddrV4::new(host.ip(), 8000);
     for from in [None, Some(external.address())] {

@@ -75,9 +75,14 @@ fn mount(dir: &Path, base: &Path, durable: bool) -> Result<PathBuf, Error> {
         for path in [files.join("upper"), files.join("work")] {
             std::fs::create_dir_all(&path).map_err(Error::io(&path))?;
         }
-        let options =
-            format!("lowerdir={},upperdir={1}/upper,workdir={1}/work{volatile}", base.display(), files.display());
-        command::run(Command::new("mount").args(["-t", "overlay", "windlass-host", "-o", &options]).arg(&root))
+        let options = format!(
+            "lowerdir={},upperdir={1}/upper,workdir={1}/work{volatile}",
+            base.display(),
+            files.display()
+        );
+        command::run(
+            Command::new("mount").args(["-t", "overlay", "windlass-host", "-o", &options]).arg(&root),
+        )
     };
     let volatile = if durable { "" } else { ",volatile" };
     if overlay(volatile).or_else(|_| overlay("")).is_err() {
@@ -164,7 +169,8 @@ fn chroot(root: &Path, argv: &[&str]) -> Command {
 }
 
 fn set_password(root: &Path, user: &str, password: &str) -> Result<(), Error> {
-    command::run_with_input(&mut chroot(root, &["chpasswd"]), format!("{user}:{password}\n").as_bytes()).map(|_| ())
+    command::run_with_input(&mut chroot(root, &["chpasswd"]), format!("{user}:{password}\n").as_bytes())
+        .map(|_| ())
 }
 
 fn add_user(lease: &lease::Lease, root: &Path, name: &str, sudo: &Sudo) -> Result<(), Error> {
@@ -198,7 +204,14 @@ fn start(lease: &lease::Lease, root: &Path) -> Result<Child, Error> {
     let script = r#"n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1/cgroup.procs"; shift; n=$((n - 1)); done; exec "$@""#;
     let mut command = Command::new("sh");
     command.args(["-euc", script, "sh", &cgroups.len().to_string()]).args(&cgroups);
-    command.args(["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--resolv-conf=off"]);
+    command.args([
+        "systemd-nspawn",
+        "--quiet",
+        "--boot",
+        "--register=no",
+        "--keep-unit",
+        "--resolv-conf=off",
+    ]);
     command.args(["--timezone=off", "--link-journal=no", "--hostname", &lease.hostname]);
     command.arg(format!("--network-bridge={}", network::bridge()));
     command.args(["-M", &lease.name, "-D"]).arg(root);
