@@ -59,6 +59,11 @@ pub(crate) fn scan_error(file: &Arc<SourceFile>, error: &ScanError) -> YamlError
     if let Some(found) = tab_indent(file, error.kind(), span.line) {
         return found;
     }
+    if matches!(error.kind(), ErrorKind::InvalidQuotedScalarIndent)
+        && let Some(found) = open_quote(file, &span)
+    {
+        return found;
+    }
     if matches!(error.kind(), ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement)
         && let Some(found) = runs_on(file, &span)
     {
@@ -102,6 +107,17 @@ fn unquoted_template(file: &Arc<SourceFile>, line: u32) -> Option<YamlError> {
         return Some(error.label("YAML reads this as a mapping").hint(hint));
     }
     None
+}
+
+/// A quoted value that runs into the next key: its opening quote is the mistake.
+fn open_quote(file: &Arc<SourceFile>, span: &Span) -> Option<YamlError> {
+    let before = &file.text[..span.start];
+    let (at, _) = before
+        .char_indices()
+        .rev()
+        .find(|(i, c)| matches!(c, '"' | '\'') && before[..*i].ends_with([' ', '\n', '[', '{', ',', '\t']))?;
+    let hint = "close it, or double a `'` that is part of the text";
+    Some(YamlError::new("a quote is never closed", Span::new(file, at, at + 1)).hint(hint))
 }
 
 /// A `key:` on a line that still belongs to the value above it: the mistake is in the line above.

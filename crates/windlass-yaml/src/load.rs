@@ -1,5 +1,6 @@
 //! From the parser's events to nodes.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -24,8 +25,8 @@ const SCALAR_TAGS: [&str; 7] = ["str", "int", "float", "bool", "null", "binary",
 /// for billions.
 const MAX_COPIES: usize = 1_000_000;
 
-/// How deep a tree may be. The parser limits what is written down; aliases can still pile up.
-const MAX_DEPTH: usize = 600;
+/// How deep a tree may be, aliases included: whatever walks it does so recursively, on a stack that may be small.
+const MAX_DEPTH: usize = 200;
 
 /// All documents of a file.
 #[derive(Debug, Clone)]
@@ -97,10 +98,56 @@ struct Built {
     depth: usize,
 }
 
+/// A collection that is being read.
+struct Frame {
+    entries: Entries,
+    span: Span,
+    anchor: usize,
+    tag: Option<granit_parser::Tag>,
+    size: usize,
+    deepest: usize,
+}
+
+enum Entries {
+    Seq(Vec<Node>),
+    Map {
+        own: Vec<(Node, Node)>,
+        /// What `<<` brought in.
+        merged: Vec<(Node, Node)>,
+        /// The key whose value is to come.
+        key: Option<Node>,
+        /// Whether that key is `<<`.
+        merge: bool,
+    },
+}
+
+impl Frame {
+    fn new(entries: Entries, span: Span, anchor: usize, tag: Option<granit_parser::Tag>) -> Self {
+        Self { entries, span, anchor, tag, size: 1, deepest: 0 }
+    }
+
+    /// Puts a finished node into its place.
+    fn take(&mut self, built: Built) -> Result<(), YamlError> {
+        self.size += built.size;
+        self.deepest = self.deepest.max(built.depth);
+        match &mut self.entries {
+            Entries::Seq(items) => items.push(built.node),
+            Entries::Map { own, merged, key, merge } => match key.take() {
+                None => *key = Some(built.node),
+                Some(_) if std::mem::take(merge) => merge_into(merged, built.node)?,
+                Some(key) => own.push((key, built.node)),
+            },
+        }
+        Ok(())
+    }
+}
+
 impl<'a> Loader<'a> {
     fn new(file: &'a Arc<SourceFile>, options: Options) -> Self {
         let mut settings = granit_parser::Options::default();
         settings.set_emit_comments(false);
+        settings.block_nesting_limit = MAX_DEPTH;
+        settings.flow_nesting_limit = MAX_DEPTH;
         Self {
             file,
             options,
@@ -146,10 +193,10 @@ impl<'a> Loader<'a> {
                     let first = !self.started;
                     self.started = true;
                     let (event, at) = self.next()?;
-                    let built = self.node(event, at.clone(), 0)?;
+                    let node = self.node(event, at.clone())?;
                     // `---` alone has a place of its own; an implicit start has that of the first node.
                     let marker = if first || span.end > span.start { span } else { at };
-                    return Ok(Some((built.node, marker)));
+                    return Ok(Some((node, marker)));
                 }
                 Event::StreamEnd => return Ok(None),
                 _ => {}
@@ -157,46 +204,98 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Built, YamlError> {
-        if depth > MAX_DEPTH {
-            return Err(YamlError::new("the document is nested too deeply", span));
+    /// Reads the node that begins with an event. Open collections are kept on a stack of our own: how deep a file may
+    /// be must not depend on the thread that reads it.
+    fn node(&mut self, event: Event<'a>, span: Span) -> Result<Node, YamlError> {
+        let mut stack: Vec<Frame> = Vec::new();
+        let (mut event, mut span) = (event, span);
+        loop {
+            let done = match event {
+                Event::Alias(id) => Some(self.alias(id, &span, stack.len())?),
+                Event::Scalar(text, style, anchor, tag) => {
+                    if let Some(Frame { entries: Entries::Map { key: None, merge, .. }, .. }) =
+                        stack.last_mut()
+                    {
+                        *merge = is_merge(&text, style, tag.as_deref());
+                    }
+                    let text = self.unterminated(text.into_owned(), style, &span);
+                    let node = self.scalar(text, convert(style), tag.as_deref(), span)?;
+                    let built = Built { node, size: 1, depth: 1 };
+                    self.anchor(anchor, &built)?;
+                    Some(built)
+                }
+                Event::SequenceStart(_, anchor, tag) => {
+                    self.open(anchor, tag.as_deref())?;
+                    stack.push(Frame::new(Entries::Seq(Vec::new()), span, anchor, tag.map(Cow::into_owned)));
+                    None
+                }
+                Event::MappingStart(_, anchor, tag) => {
+                    self.open(anchor, tag.as_deref())?;
+                    let entries =
+                        Entries::Map { own: Vec::new(), merged: Vec::new(), key: None, merge: false };
+                    stack.push(Frame::new(entries, span, anchor, tag.map(Cow::into_owned)));
+                    None
+                }
+                Event::SequenceEnd | Event::MappingEnd => match stack.pop() {
+                    Some(frame) => Some(self.close(frame, &span)?),
+                    None => return Err(YamlError::new("did not find the expected content", span)),
+                },
+                // The parser gives a node for every place that may hold one, so this is not reached.
+                _ => return Err(YamlError::new("did not find the expected content", span)),
+            };
+            if let Some(built) = done {
+                match stack.last_mut() {
+                    Some(frame) => frame.take(built)?,
+                    None => return Ok(built.node),
+                }
+            }
+            if stack.len() > MAX_DEPTH {
+                let at = stack.pop().map_or_else(|| Span::new(self.file, 0, 0), |frame| frame.span);
+                return Err(YamlError::new("the document is nested too deeply", at));
+            }
+            (event, span) = self.next()?;
         }
-        let (anchor, built) = match event {
-            Event::Alias(id) => return self.alias(id, &span, depth),
-            Event::Scalar(text, style, anchor, tag) => {
-                let text = self.unterminated(text.into_owned(), style, &span);
-                let node = self.scalar(text, convert(style), tag.as_deref(), span)?;
-                (anchor, Built { node, size: 1, depth: 1 })
-            }
-            Event::SequenceStart(_, anchor, tag) => {
-                self.open(anchor);
-                self.check_tag(tag.as_deref())?;
-                let mut built = self.sequence(span, depth)?;
-                built.node = apply_to_collection(tag.as_deref(), built.node)?;
-                (anchor, built)
-            }
-            Event::MappingStart(_, anchor, tag) => {
-                self.open(anchor);
-                self.check_tag(tag.as_deref())?;
-                let mut built = self.mapping(span, depth)?;
-                built.node = apply_to_collection(tag.as_deref(), built.node)?;
-                (anchor, built)
-            }
-            // The parser gives a node for every place that may hold one, so this is not reached.
-            _ => return Err(YamlError::new("did not find the expected content", span)),
-        };
-        if anchor != 0 {
-            self.copied(built.size, &built.node.span)?;
-            let Built { node, size, depth } = &built;
-            self.anchors.insert(anchor, Some(Anchored { node: node.clone(), size: *size, depth: *depth }));
-        }
-        Ok(built)
     }
 
-    fn open(&mut self, anchor: usize) {
+    fn anchor(&mut self, anchor: usize, built: &Built) -> Result<(), YamlError> {
+        if anchor != 0 {
+            self.copied(built.size, &built.node.span)?;
+            let Built { node, size, depth } = built;
+            self.anchors.insert(anchor, Some(Anchored { node: node.clone(), size: *size, depth: *depth }));
+        }
+        Ok(())
+    }
+
+    /// A collection begins: its anchor is known, its value is not, and its tag must be one that exists.
+    fn open(&mut self, anchor: usize, tag: Option<&granit_parser::Tag>) -> Result<(), YamlError> {
         if anchor != 0 {
             self.anchors.insert(anchor, None);
         }
+        self.check_tag(tag)
+    }
+
+    fn close(&mut self, frame: Frame, end: &Span) -> Result<Built, YamlError> {
+        let Frame { entries, mut span, anchor, tag, size, deepest } = frame;
+        let value = match entries {
+            Entries::Seq(items) => {
+                span.end = end_of(span.end, items.last(), end);
+                Yaml::Seq(items)
+            }
+            Entries::Map { own, merged, .. } => {
+                span.end = end_of(span.end, own.last().map(|(_, value)| value), end);
+                let mut map = self.unite(own, &span)?;
+                if !merged.is_empty() {
+                    // What was merged in comes first and is meant to be overridden: no duplicate.
+                    let own = std::mem::take(&mut map);
+                    map.inherit(merged, own);
+                }
+                Yaml::Map(map)
+            }
+        };
+        let node = apply_to_collection(tag.as_ref(), Node { value, span, tag: None })?;
+        let built = Built { node, size, depth: deepest + 1 };
+        self.anchor(anchor, &built)?;
+        Ok(built)
     }
 
     fn copied(&mut self, size: usize, span: &Span) -> Result<(), YamlError> {
@@ -227,53 +326,6 @@ impl<'a> Loader<'a> {
             Some(Some(anchored)) => Ok(Built { node: anchored.node.clone(), size, depth: deep }),
             _ => Err(YamlError::new("this alias refers to no anchor", span.clone())),
         }
-    }
-
-    fn sequence(&mut self, mut span: Span, depth: usize) -> Result<Built, YamlError> {
-        let (mut items, mut size, mut deepest) = (Vec::new(), 1, 0);
-        loop {
-            let (event, at) = self.next()?;
-            if matches!(event, Event::SequenceEnd) {
-                span.end = end_of(span.end, items.last(), &at);
-                break;
-            }
-            let built = self.node(event, at, depth + 1)?;
-            size += built.size;
-            deepest = deepest.max(built.depth);
-            items.push(built.node);
-        }
-        Ok(Built { node: Node { value: Yaml::Seq(items), span, tag: None }, size, depth: deepest + 1 })
-    }
-
-    fn mapping(&mut self, mut span: Span, depth: usize) -> Result<Built, YamlError> {
-        let mut merged: Vec<(Node, Node)> = Vec::new();
-        let mut own: Vec<(Node, Node)> = Vec::new();
-        let (mut size, mut deepest) = (1, 0);
-        loop {
-            let (event, at) = self.next()?;
-            if matches!(event, Event::MappingEnd) {
-                span.end = end_of(span.end, own.last().map(|(_, value)| value), &at);
-                break;
-            }
-            let is_merge = is_merge(&event);
-            let key = self.node(event, at, depth + 1)?;
-            let (event, at) = self.next()?;
-            let value = self.node(event, at, depth + 1)?;
-            size += key.size + value.size;
-            deepest = deepest.max(key.depth).max(value.depth);
-            if is_merge {
-                merge(&mut merged, value.node)?;
-            } else {
-                own.push((key.node, value.node));
-            }
-        }
-        let mut map = self.unite(own, &span)?;
-        if !merged.is_empty() {
-            // What was merged in comes first and is meant to be overridden: no duplicate.
-            let own = std::mem::take(&mut map);
-            map.inherit(merged, own);
-        }
-        Ok(Built { node: Node { value: Yaml::Map(map), span, tag: None }, size, depth: deepest + 1 })
     }
 
     /// The mapping of a list of entries; a key that comes again is noted.
@@ -308,6 +360,7 @@ impl<'a> Loader<'a> {
             None => (Yaml::Str(text, style), None),
             Some(tag) => match name(tag) {
                 // The tag `!` asks for the plain rules whatever the quotes.
+                TagName::NonSpecific if text.is_empty() => (Yaml::Str(text, style), None),
                 TagName::NonSpecific => (replain(&text, style), None),
                 TagName::Core(suffix) => match tagged(&suffix, &text, style) {
                     Ok(value) => (value, None),
@@ -451,16 +504,15 @@ fn name(tag: &granit_parser::Tag) -> TagName {
     }
 }
 
-fn is_merge(event: &Event<'_>) -> bool {
-    match event {
-        Event::Scalar(text, ScalarStyle::Plain, _, None) => text == "<<",
-        Event::Scalar(_, _, _, Some(tag)) => matches!(name(tag), TagName::Core(suffix) if suffix == "merge"),
-        _ => false,
+fn is_merge(text: &str, style: ScalarStyle, tag: Option<&granit_parser::Tag>) -> bool {
+    match tag {
+        None => style == ScalarStyle::Plain && text == "<<",
+        Some(tag) => matches!(name(tag), TagName::Core(suffix) if suffix == "merge"),
     }
 }
 
 /// Adds the entries of a `<<` value. Within a list the first mapping wins, so it is added last.
-fn merge(into: &mut Vec<(Node, Node)>, value: Node) -> Result<(), YamlError> {
+fn merge_into(into: &mut Vec<(Node, Node)>, value: Node) -> Result<(), YamlError> {
     match value.value {
         Yaml::Map(map) => into.extend(map),
         Yaml::Seq(items) => {
