@@ -1,0 +1,1 @@
+"""The dashboard: targets, their results, and the command that runs the monitor."""

@@ -1,0 +1,1 @@
+"""The monitoring agent: checks, incidents and notifications. Knows nothing of Django."""
