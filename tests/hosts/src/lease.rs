@@ -137,6 +137,8 @@ pub fn release(name: &str) -> Result<(), Error> {
 /// Kills, unmounts, removes. Whatever is already gone is passed over.
 fn tear_down(lease: &Lease) {
     cgroup::destroy(&cgroup::paths(&lease.name));
+    // It would go away with the host's network namespace, but that takes the kernel a while.
+    let _ = command::run_args("ip", &["link", "del", &format!("vb-{}", lease.name)]);
     unmount_below(&lease.dir);
     // Never delete through a mount that would not go away.
     if mounts_below(&lease.dir).is_empty() {
