@@ -1,4 +1,5 @@
 //! The controller of windlass: everything that knows what a playbook is.
 
 pub mod template;
+pub mod transport;
 pub mod vars;

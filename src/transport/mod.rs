@@ -1,0 +1,3 @@
+//! Ways to a host.
+
+pub mod embedded;
