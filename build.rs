@@ -62,7 +62,11 @@ fn wanted() -> Vec<&'static str> {
     for name in names.iter().filter(|n| **n != "none" && !TARGETS.contains(n)) {
         println!("cargo:warning=WINDLASS_AGENT_TARGETS: {name} is not one of {}", TARGETS.join(", "));
     }
-    if names.is_empty() { TARGETS.to_vec() } else { TARGETS.into_iter().filter(|t| names.contains(t)).collect() }
+    if names.is_empty() {
+        TARGETS.to_vec()
+    } else {
+        TARGETS.into_iter().filter(|t| names.contains(t)).collect()
+    }
 }
 
 fn build(target: &'static str, release: bool, out: &Path) -> Result<Agent, String> {
@@ -161,9 +165,13 @@ fn have_std(target: &str) -> Result<(), String> {
         Ok(done) if done.status.success() && libraries.is_dir() => Ok(()),
         Ok(done) => {
             let text = String::from_utf8_lossy(&done.stderr).trim().replace('\n', " ");
-            Err(format!("its standard library is not installed, and `rustup target add {target}` failed: {text}"))
+            Err(format!(
+                "its standard library is not installed, and `rustup target add {target}` failed: {text}"
+            ))
         }
-        Err(_) => Err("its standard library is not installed, and there is no rustup to install it".to_owned()),
+        Err(_) => {
+            Err("its standard library is not installed, and there is no rustup to install it".to_owned())
+        }
     }
 }
 

@@ -82,7 +82,12 @@ mod tests {
             assert_eq!(&program[..4], b"\x7fELF");
             // e_machine: 62 is x86-64, 183 is AArch64.
             let machine = u16::from_le_bytes([program[18], program[19]]);
-            assert_eq!(machine, if agent.target.starts_with("x86_64") { 62 } else { 183 }, "{}", agent.target);
+            assert_eq!(
+                machine,
+                if agent.target.starts_with("x86_64") { 62 } else { 183 },
+                "{}",
+                agent.target
+            );
             // Static: no program header asks for an interpreter (PT_INTERP, 3).
             let at = |offset: usize| u64::from_le_bytes(program[offset..offset + 8].try_into().unwrap());
             let (start, size) = (at(32) as usize, u16::from_le_bytes([program[54], program[55]]) as usize);
@@ -94,7 +99,9 @@ mod tests {
     #[test]
     fn an_unknown_machine_is_said_with_those_that_are_known() {
         let error = EmbeddedAgent::for_machine("sparc64").unwrap_err().to_string();
-        assert!(error.starts_with("this build of windlass has no agent for machines of type sparc64 (it has: "));
+        assert!(
+            error.starts_with("this build of windlass has no agent for machines of type sparc64 (it has: ")
+        );
     }
 
     #[test]
@@ -103,6 +110,9 @@ mod tests {
         assert!(bad.program().is_err());
         let compressed = zstd::encode_all(&b"abc"[..], 1).unwrap();
         let bad = EmbeddedAgent { target: "t", hash: "00", size: 3, compressed: compressed.leak() };
-        assert_eq!(bad.program().unwrap_err().to_string(), EmbeddedError::Damaged { target: "t" }.to_string());
+        assert_eq!(
+            bad.program().unwrap_err().to_string(),
+            EmbeddedError::Damaged { target: "t" }.to_string()
+        );
     }
 }
