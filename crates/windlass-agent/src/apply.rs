@@ -36,31 +36,17 @@ fn step(
     sink: Option<OutputSink<'_>>,
     backups: &mut Vec<String>,
 ) -> Result<Option<RunOutput>, ModuleError> {
-    let at = |path: &str| {
-        let path = path.to_owned();
-        move |error: io::Error| ModuleError::new(format!("{path}: {error}")).with("path", path.clone())
-    };
     match &change.op {
         Op::Write { path, content, attrs, backup, validate, in_place } => {
             let target = Path::new(path);
-            if *backup && sys.lstat(target).map_err(at(path))?.is_some() {
+            if *backup && sys.stat(target).map_err(at(path))?.is_some() {
                 let copy = backup_path(sys, target);
-                sys.copy_tree(target, &copy).map_err(at(path))?;
+                // The backup of a link is of what it shows, not another link to what is about to change.
+                let shown = sys.canonicalize(target).map_err(at(path))?;
+                sys.copy_tree(Path::new(&shown), &copy).map_err(at(path))?;
                 backups.push(copy.to_string_lossy().into_owned());
             }
-            let mut reader: Box<dyn io::Read> = match content {
-                Content::Blob(name) => blobs
-                    .get(name)
-                    .ok_or_else(|| {
-                        ModuleError::new(format!("the content '{name}' did not come with the request"))
-                    })?
-                    .open()
-                    .map_err(at(path))?,
-                other => match sys.open_content(other).map_err(at(path))? {
-                    Some(reader) => reader,
-                    None => Box::new(io::empty()),
-                },
-            };
+            let mut reader = open(content, path, blobs, sys)?;
             let mut refused = None;
             let result = sys.write_file(target, &mut reader, attrs, *in_place, &mut |temporary| {
                 let Some(argv) = validate else { return Ok(()) };
@@ -85,6 +71,11 @@ fn step(
             }
             result.map_err(at(path))?;
         }
+        Op::WriteLoose { path, content, attrs, mtime } => {
+            let mut reader = open(content, path, blobs, sys)?;
+            sys.write_loose(Path::new(path), &mut reader, attrs, *mtime).map_err(at(path))?;
+        }
+        Op::SyncFileSystem { path } => sys.sync_file_system(Path::new(path)).map_err(at(path))?,
         Op::MakeDirectory { path, attrs } => sys.make_dir(Path::new(path), attrs).map_err(at(path))?,
         Op::SetAttrs { path, attrs, follow } => {
             sys.set_attrs(Path::new(path), attrs, *follow).map_err(at(path))?;
@@ -109,6 +100,28 @@ fn step(
         Op::Nothing => {}
     }
     Ok(None)
+}
+
+/// Says of which path an error is.
+fn at(path: &str) -> impl Fn(io::Error) -> ModuleError {
+    let path = path.to_owned();
+    move |error| ModuleError::new(format!("{path}: {error}")).with("path", path.clone())
+}
+
+fn open<'a>(
+    content: &'a Content,
+    path: &str,
+    blobs: &'a Blobs,
+    sys: &'a dyn Mutate,
+) -> Result<Box<dyn io::Read + 'a>, ModuleError> {
+    if let Content::Blob(name) = content {
+        let missing = || ModuleError::new(format!("the content '{name}' did not come with the request"));
+        return Ok(blobs.get(name).ok_or_else(missing)?.open().map_err(at(path))?);
+    }
+    match sys.open_content(content).map_err(at(path))? {
+        Some(reader) => Ok(reader),
+        None => Ok(Box::new(io::empty())),
+    }
 }
 
 fn execute(run: &RunSpec, sys: &dyn Mutate, sink: Option<OutputSink<'_>>) -> Result<RunOutput, ModuleError> {

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod blobs;
 pub mod control;
+pub mod expand;
 pub mod module;
 pub mod modules;
 pub mod registry;

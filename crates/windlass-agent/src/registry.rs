@@ -1,10 +1,11 @@
 //! Which modules there are. A new module is one line here.
 
 use crate::apply;
+use crate::expand::expand_paths;
 use crate::module::{Context, Finish, Module, ModuleError, Plan};
 use crate::modules;
 use crate::system::{Mutate, Observe, OutputSink};
-use windlass_protocol::{Change, Json, ModuleArgs, ModuleSpec, Outcome};
+use windlass_protocol::{Change, Json, JsonMap, ModuleArgs, ModuleSpec, Outcome};
 
 /// A module behind a function pointer.
 #[derive(Clone, Copy)]
@@ -58,9 +59,11 @@ impl Entry {
 fn run<M: Module>(args: &[u8], cx: &Context<'_>, sys: &dyn Mutate, mut sink: Option<OutputSink<'_>>) -> Ran {
     let mut done: Vec<Change> = Vec::new();
     let result = (|| {
-        let args: M::Args = serde_json::from_slice(args)
-            .map_err(|error| ModuleError::new(format!("the arguments do not fit the module: {error}")))?;
+        let unfit = |error| ModuleError::new(format!("the arguments do not fit the module: {error}"));
+        let mut args: JsonMap = serde_json::from_slice(args).map_err(unfit)?;
         let observer: &dyn Observe = sys;
+        expand_paths(&M::Args::SPEC, &mut args, observer);
+        let args: M::Args = serde_json::from_value(Json::Object(args)).map_err(unfit)?;
         let mut plan = M::plan(&args, cx, observer)?;
         if cx.check {
             return Ok(plan);

@@ -148,6 +148,10 @@ pub enum Op {
         /// Write in place instead of by rename (`unsafe_writes` where rename is refused).
         in_place: bool,
     },
+    /// Write one file of a tree: atomically for readers, but without waiting for the disk; a `SyncFileSystem` at the end does.
+    WriteLoose { path: String, content: Content, attrs: FileAttrs, mtime: Option<(i64, u32)> },
+    /// Wait until all that was written to the file system of this path is on the disk.
+    SyncFileSystem { path: String },
     /// Make one directory (its parent exists or is made by an earlier change).
     MakeDirectory { path: String, attrs: FileAttrs },
     /// Set attributes.

@@ -18,3 +18,19 @@ impl Module for Ping {
         Ok(plan)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::system::fake::Fake;
+    use serde_json::json;
+
+    #[test]
+    fn answers_and_crashes_on_request() {
+        let fake = Fake::new();
+        let outcome = fake.check_module("ping", json!({"data": "hello"}));
+        assert_eq!(outcome.values()["ping"], "hello");
+        let outcome = fake.run_module("ansible.builtin.ping", json!({"data": "crash"}));
+        assert!(outcome.failed && !outcome.changed);
+        assert_eq!(outcome.msg.as_deref(), Some("boom"));
+    }
+}

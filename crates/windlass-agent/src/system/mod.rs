@@ -116,6 +116,10 @@ pub trait Observe: Send + Sync {
     fn access(&self, path: &Path, mask: u8) -> bool;
     /// chattr's letters of a file, such as `ie`; empty if the file system has none.
     fn attributes(&self, path: &Path) -> String;
+    /// Generation number of the inode, as `lsattr -v` shows it, where the file system has one.
+    fn generation(&self, _path: &Path) -> Option<u32> {
+        None
+    }
     /// SELinux context, or `None` where SELinux is off.
     fn selinux_context(&self, path: &Path) -> Option<String>;
     /// The users of the system (`/etc/passwd` and, if it does not know a name, `getent`).
@@ -172,6 +176,23 @@ pub trait Mutate: Observe {
         in_place: bool,
         check: &mut dyn FnMut(&Path) -> io::Result<()>,
     ) -> io::Result<()>;
+    /// Writes one file of many: like [`Self::write_file`], but without waiting for the disk. A rename keeps a reader from
+    /// seeing half a file; [`Self::sync_file_system`] once at the end makes all of them durable.
+    ///
+    /// # Errors
+    /// As [`Self::write_file`].
+    fn write_loose(
+        &self,
+        path: &Path,
+        content: &mut dyn io::Read,
+        attrs: &FileAttrs,
+        mtime: Option<(i64, u32)>,
+    ) -> io::Result<()>;
+    /// Waits until everything written to the file system of this path is on its disk.
+    ///
+    /// # Errors
+    /// As `syncfs`.
+    fn sync_file_system(&self, path: &Path) -> io::Result<()>;
     /// One directory with `0777` less the umask, then `attrs`.
     ///
     /// # Errors

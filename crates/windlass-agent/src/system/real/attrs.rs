@@ -1,0 +1,179 @@
+//! Mode, owner, chattr's letters, ACLs and SELinux contexts.
+
+use rustix::fs::{AtFlags, CWD, Gid, IFlags, Mode, OFlags, Uid, XattrFlags};
+use std::io;
+use std::path::Path;
+use windlass_protocol::FileAttrs;
+
+/// chattr's letters in the order in which lsattr prints them, with their bits in the inode flags.
+const LETTERS: [(char, u32); 22] = [
+    ('s', 0x0000_0001),
+    ('u', 0x0000_0002),
+    ('S', 0x0000_0008),
+    ('D', 0x0001_0000),
+    ('i', 0x0000_0010),
+    ('a', 0x0000_0020),
+    ('d', 0x0000_0040),
+    ('A', 0x0000_0080),
+    ('c', 0x0000_0004),
+    ('B', 0x0000_0100),
+    ('Z', 0x0000_0200),
+    ('X', 0x0000_0400),
+    ('E', 0x0000_0800),
+    ('j', 0x0000_4000),
+    ('I', 0x0000_1000),
+    ('t', 0x0000_8000),
+    ('T', 0x0002_0000),
+    ('e', 0x0008_0000),
+    ('C', 0x0080_0000),
+    ('P', 0x2000_0000),
+    ('N', 0x1000_0000),
+    ('F', 0x4000_0000),
+];
+
+/// The bits that a user cannot set; `=` in an attribute text leaves them.
+const NOT_SETTABLE: u32 = 0x0008_0000 | 0x0000_1000 | 0x1000_0000 | 0x0000_0800;
+
+fn open_plain(path: &Path) -> Option<std::os::fd::OwnedFd> {
+    // Opening a device or a pipe has effects; only files and folders have these flags anyway.
+    let kind = std::fs::symlink_metadata(path).ok()?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        return None;
+    }
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).ok()
+}
+
+pub(super) fn flags_of(path: &Path) -> Option<u32> {
+    rustix::fs::ioctl_getflags(open_plain(path)?).ok().map(|flags| flags.bits())
+}
+
+pub(super) fn letters(flags: u32) -> String {
+    LETTERS.iter().filter(|(_, bit)| flags & bit != 0).map(|(letter, _)| *letter).collect()
+}
+
+/// The inode generation that `lsattr -v` shows.
+#[allow(unsafe_code)]
+pub(super) fn generation_of(path: &Path) -> Option<u32> {
+    const FS_IOC_GETVERSION: rustix::ioctl::Opcode = rustix::ioctl::opcode::read::<std::ffi::c_long>(b'v', 1);
+    let fd = open_plain(path)?;
+    // SAFETY: FS_IOC_GETVERSION writes one `int` (the kernel's name for it says `long`, it writes less), the getter
+    // reserves that much, and the descriptor is open during the call.
+    let version = unsafe { rustix::ioctl::ioctl(&fd, rustix::ioctl::Getter::<FS_IOC_GETVERSION, u32>::new()) };
+    version.ok()
+}
+
+fn set_letters(path: &Path, text: &str) -> io::Result<()> {
+    let Some(fd) = open_plain(path) else { return Ok(()) };
+    let old = rustix::fs::ioctl_getflags(&fd)?.bits();
+    let (operator, letters) = match text.chars().next() {
+        Some(sign @ ('+' | '-' | '=')) => (sign, &text[1..]),
+        _ => ('=', text),
+    };
+    let mut bits = 0;
+    for letter in letters.chars() {
+        let bit = LETTERS.iter().find(|(known, _)| *known == letter).map(|(_, bit)| *bit);
+        bits |= bit.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("'{letter}' is no file attribute of chattr"))
+        })?;
+    }
+    let new = match operator {
+        '+' => old | bits,
+        '-' => old & !bits,
+        _ => bits | (old & NOT_SETTABLE),
+    };
+    if new != old {
+        rustix::fs::ioctl_setflags(&fd, IFlags::from_bits_retain(new))?;
+    }
+    Ok(())
+}
+
+pub(super) fn selinux_is_on() -> bool {
+    Path::new("/sys/fs/selinux/enforce").exists()
+}
+
+pub(super) fn selinux_of(path: &Path) -> Option<String> {
+    let value = get_xattr(path, "security.selinux")?;
+    Some(String::from_utf8_lossy(&value).trim_end_matches('\0').to_owned())
+}
+
+/// An extended attribute of the path itself, links not followed.
+pub(super) fn get_xattr(path: &Path, name: &str) -> Option<Vec<u8>> {
+    let size = rustix::fs::lgetxattr(path, name, &mut [0u8; 0][..]).ok()?;
+    let mut value = vec![0u8; size];
+    let size = rustix::fs::lgetxattr(path, name, value.as_mut_slice()).ok()?;
+    value.truncate(size);
+    Some(value)
+}
+
+pub(super) fn xattr_names(path: &Path) -> Vec<String> {
+    let Ok(size) = rustix::fs::llistxattr(path, &mut [0u8; 0][..]) else { return Vec::new() };
+    let mut list = vec![0u8; size];
+    let Ok(size) = rustix::fs::llistxattr(path, list.as_mut_slice()) else { return Vec::new() };
+    list[..size]
+        .split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty())
+        .map(|name| String::from_utf8_lossy(name).into_owned())
+        .collect()
+}
+
+/// Copies extended attributes, POSIX ACLs and the SELinux context among them. What the file system or the user's
+/// rights do not allow is left out: the content matters more.
+pub(super) fn copy_xattrs(from: &Path, to: &Path) {
+    for name in xattr_names(from) {
+        if let Some(value) = get_xattr(from, &name) {
+            let _ = rustix::fs::lsetxattr(to, name.as_str(), &value, XattrFlags::empty());
+        }
+    }
+}
+
+fn at_flags(follow: bool) -> AtFlags {
+    if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW }
+}
+
+pub(super) fn chown(path: &Path, uid: Option<u32>, gid: Option<u32>, follow: bool) -> io::Result<()> {
+    if uid.is_none() && gid.is_none() {
+        return Ok(());
+    }
+    let (uid, gid) = (uid.map(Uid::from_raw), gid.map(Gid::from_raw));
+    rustix::fs::chownat(CWD, path, uid, gid, at_flags(follow)).map_err(io::Error::from)
+}
+
+pub(super) fn chmod(path: &Path, mode: u32) -> io::Result<()> {
+    rustix::fs::chmod(path, Mode::from_raw_mode(mode & 0o7777)).map_err(io::Error::from)
+}
+
+/// Sets everything that is asked for. The owner comes before the mode, because a change of the owner takes away
+/// set-id bits; taking away `i` comes before both, giving it after.
+pub(super) fn set(path: &Path, attrs: &FileAttrs, follow: bool) -> io::Result<()> {
+    let takes_away = attrs.attributes.as_deref().is_some_and(|text| text.starts_with('-'));
+    if let Some(text) = attrs.attributes.as_deref().filter(|_| takes_away) {
+        set_letters(path, text)?;
+    }
+    if let Some(context) = attrs.context.as_deref().filter(|_| selinux_is_on()) {
+        let mut value = context.as_bytes().to_vec();
+        value.push(0);
+        rustix::fs::lsetxattr(path, "security.selinux", &value, XattrFlags::empty())?;
+    }
+    chown(path, attrs.uid, attrs.gid, follow)?;
+    if let Some(mode) = attrs.mode {
+        // A link itself has no mode on Linux.
+        let is_link = !follow && std::fs::symlink_metadata(path)?.file_type().is_symlink();
+        if !is_link {
+            chmod(path, mode)?;
+        }
+    }
+    if let Some(text) = attrs.attributes.as_deref().filter(|_| !takes_away) {
+        set_letters(path, text)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn letters_come_in_the_order_of_lsattr() {
+        assert_eq!(super::letters(0x0008_0010), "ie");
+        assert_eq!(super::letters(0), "");
+    }
+}

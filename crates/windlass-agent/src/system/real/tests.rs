@@ -1,0 +1,208 @@
+#![allow(clippy::unwrap_used)]
+
+use super::{Real, Stop};
+use crate::system::{Mutate, Observe};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use windlass_protocol::{FileAttrs, RunSpec, Stream};
+
+fn write(path: &Path, text: &str, attrs: &FileAttrs) -> io::Result<()> {
+    Real::new().write_file(path, &mut text.as_bytes(), attrs, false, &mut |_| Ok(()))
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    Real::new().read_dir(folder).unwrap()
+}
+
+#[test]
+fn a_new_file_has_the_mode_of_the_umask_and_a_replaced_one_keeps_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    write(&path, "one", &FileAttrs::default()).unwrap();
+    let mode = |p: &Path| std::fs::metadata(p).unwrap().mode() & 0o7777;
+    assert_eq!(mode(&path), 0o666 & !Real::new().umask());
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    write(&path, "two", &FileAttrs::default()).unwrap();
+    assert_eq!((mode(&path), std::fs::read_to_string(&path).unwrap().as_str()), (0o640, "two"));
+    write(&path, "three", &FileAttrs { mode: Some(0o600), ..FileAttrs::default() }).unwrap();
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(names(folder.path()), ["a"]);
+}
+
+#[test]
+fn a_refused_check_leaves_the_old_file_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    write(&path, "good", &FileAttrs::default()).unwrap();
+    let refused = Real::new().write_file(&path, &mut &b"bad"[..], &FileAttrs::default(), false, &mut |temporary| {
+        assert_eq!(std::fs::read(temporary)?, b"bad");
+        Err(io::Error::other("no"))
+    });
+    assert!(refused.is_err());
+    assert_eq!(std::fs::read(&path).unwrap(), b"good");
+    assert_eq!(names(folder.path()), ["a"]);
+}
+
+#[test]
+fn a_reader_that_fails_leaves_nothing() {
+    struct Broken(bool);
+    impl io::Read for Broken {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if std::mem::replace(&mut self.0, true) {
+                return Err(io::Error::other("lost"));
+            }
+            buffer[0] = b'x';
+            Ok(1)
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    let result =
+        Real::new().write_file(&path, &mut Broken(false), &FileAttrs::default(), false, &mut |_| Ok(()));
+    assert!(result.is_err());
+    assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn a_full_disk_is_said_clearly() {
+    let folder = tempfile::tempdir().unwrap();
+    let size = "size=64k";
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", size, "tmpfs"])
+        .arg(folder.path())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !mounted {
+        #[allow(clippy::print_stderr)]
+        {
+            eprintln!("NOT RUN: a_full_disk_is_said_clearly needs the right to mount a tmpfs");
+        }
+        return;
+    }
+    let path = folder.path().join("a");
+    write(&path, "old", &FileAttrs::default()).unwrap();
+    let error = write(&path, &"x".repeat(1 << 20), &FileAttrs::default()).unwrap_err();
+    let (text, left) = (std::fs::read_to_string(&path).unwrap(), names(folder.path()));
+    std::process::Command::new("umount").arg(folder.path()).status().unwrap();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    assert!(error.to_string().contains("no space left on the file system of"), "{error}");
+    assert_eq!((text.as_str(), left), ("old", vec!["a".to_owned()]));
+}
+
+#[test]
+fn a_link_is_replaced_and_a_hard_link_written_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    write(&at("target"), "t", &FileAttrs::default()).unwrap();
+    Real::new().symlink(&at("link"), "target").unwrap();
+    write(&at("link"), "own", &FileAttrs::default()).unwrap();
+    assert!(std::fs::symlink_metadata(at("link")).unwrap().is_file());
+    assert_eq!(std::fs::read(at("target")).unwrap(), b"t");
+    Real::new().hardlink(&at("second"), &at("target")).unwrap();
+    write(&at("second"), "both", &FileAttrs::default()).unwrap();
+    assert_eq!(std::fs::read(at("target")).unwrap(), b"both");
+    // Linking what is linked already leaves no temporary name.
+    Real::new().hardlink(&at("second"), &at("target")).unwrap();
+    assert_eq!(names(folder.path()), ["link", "second", "target"]);
+}
+
+#[test]
+fn both_streams_and_a_large_input_are_pumped_without_a_deadlock() {
+    let script = "cat >&2; head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2";
+    let run = RunSpec { stdin: vec![b'i'; 500_000], ..RunSpec::new(["sh", "-c", script]) };
+    let mut seen = 0;
+    let mut sink = |stream: Stream, bytes: &[u8]| {
+        if stream == Stream::Stdout {
+            seen += bytes.len();
+        }
+    };
+    let output = Real::new().run(&run, Some(&mut sink)).unwrap();
+    assert_eq!((output.code, output.stdout.len(), output.stderr.len()), (0, 300_000, 800_000));
+    assert_eq!(seen, 300_000);
+}
+
+#[test]
+fn a_program_that_does_not_read_its_input_is_no_error() {
+    let run = RunSpec { stdin: vec![b'i'; 500_000], ..RunSpec::new(["true"]) };
+    assert_eq!(Real::new().run(&run, None).unwrap().code, 0);
+}
+
+#[test]
+fn a_timeout_kills_the_whole_group() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("mark");
+    let script = format!("(sleep 1; touch {}) & sleep 30", mark.display());
+    let real = Real::new().with_timeout(Duration::from_millis(200));
+    let start = Instant::now();
+    let error = real.run(&RunSpec::new(["sh", "-c", &script]), None).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert!(start.elapsed() < Duration::from_secs(3));
+    std::thread::sleep(Duration::from_millis(1200));
+    assert!(!mark.exists(), "a child outlived its group");
+}
+
+#[test]
+fn a_cancel_ends_it() {
+    let stop = Stop::default();
+    let real = Real::new().with_stop(stop.clone());
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(150));
+        stop.stop();
+    });
+    let error = real.run(&RunSpec::new(["sleep", "30"]), None).unwrap_err();
+    thread.join().unwrap();
+    assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+}
+
+#[test]
+fn what_stays_in_the_background_does_not_hold_the_task() {
+    let start = Instant::now();
+    let output = Real::new().run(&RunSpec::new(["sh", "-c", "sleep 20 & echo started"]), None).unwrap();
+    assert_eq!(output.out(), "started\n");
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn umask_environment_and_folder_of_a_program() {
+    let real = Real::new().with_environment(vec![("APP".into(), "nyx".into())]);
+    let run = RunSpec {
+        cwd: Some("/".into()),
+        umask: Some(0o077),
+        env: vec![("MORE".into(), "x y".into())],
+        ..RunSpec::new(["sh", "-c", "umask; pwd; echo $APP $MORE"])
+    };
+    assert_eq!(real.run(&run, None).unwrap().out(), "0077\n/\nnyx x y\n");
+    let killed = real.run(&RunSpec { ok_codes: vec![], ..RunSpec::new(["sh", "-c", "kill -9 $$"]) }, None);
+    assert_eq!(killed.unwrap().code, -9);
+    assert_eq!(real.run(&RunSpec::new(["/no/such"]), None).unwrap_err().kind(), io::ErrorKind::NotFound);
+}
+
+#[test]
+fn trees_are_copied_and_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let real = Real::new();
+    real.make_dir(&at("d"), &FileAttrs { mode: Some(0o751), ..FileAttrs::default() }).unwrap();
+    write(&at("d/f"), "f", &FileAttrs { mode: Some(0o604), ..FileAttrs::default() }).unwrap();
+    real.symlink(&at("d/l"), "nowhere").unwrap();
+    real.touch(&at("d/f"), Some((5, 0)), Some((7, 9)), true).unwrap();
+    real.copy_tree(&at("d"), &at("e")).unwrap();
+    let copied = real.lstat(&at("e/f")).unwrap().unwrap();
+    assert_eq!((copied.mode, copied.mtime), (0o604, (7, 9)));
+    assert_eq!(real.read_link(&at("e/l")).unwrap(), "nowhere");
+    assert!(real.remove(&at("e"), false).is_err());
+    real.remove(&at("e"), true).unwrap();
+    real.remove(&at("e"), true).unwrap();
+    assert_eq!(names(folder.path()), ["d"]);
+}
+
+#[test]
+fn users_and_groups_are_known_by_name_and_number() {
+    let real = Real::new();
+    assert_eq!(real.user("root").map(|u| u.uid), Some(0));
+    assert_eq!(real.user_by_id(0).map(|u| u.name).as_deref(), Some("root"));
+    assert_eq!(real.group_by_id(0).map(|g| g.name).as_deref(), Some("root"));
+    assert_eq!(real.user("no-such-user-here"), None);
+}
