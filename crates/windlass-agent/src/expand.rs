@@ -49,7 +49,8 @@ fn variables(path: &str, sys: &dyn Observe) -> String {
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
         let after = &rest[at + 1..];
-        let (name, end) = match after.strip_prefix('{').and_then(|inner| inner.find('}').map(|e| (inner, e))) {
+        let (name, end) = match after.strip_prefix('{').and_then(|inner| inner.find('}').map(|e| (inner, e)))
+        {
             Some((inner, end)) => (&inner[..end], end + 2),
             None => {
                 let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());

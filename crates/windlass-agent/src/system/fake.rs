@@ -75,7 +75,9 @@ impl Default for State {
         let group = Group { name: "root".into(), gid: 0, members: Vec::new() };
         let env = [("HOME", "/root"), ("PATH", "/usr/local/bin:/usr/bin:/bin"), ("LANG", "C.UTF-8")];
         let mut tree = Tree::default();
-        for folder in ["/root", "/etc", "/tmp", "/usr", "/usr/bin", "/var", "/srv", "/opt", "/home", "/bin", "/run"] {
+        for folder in
+            ["/root", "/etc", "/tmp", "/usr", "/usr/bin", "/var", "/srv", "/opt", "/home", "/bin", "/run"]
+        {
             tree.place(Path::new(folder), Node::directory());
         }
         Self {
@@ -209,11 +211,7 @@ impl Fake {
     }
 
     /// Adds a program: what it gets is its argument vector and its standard input.
-    pub fn program(
-        &self,
-        name: &str,
-        body: impl Fn(&[String], &[u8]) -> RunOutput + Send + Sync + 'static,
-    ) {
+    pub fn program(&self, name: &str, body: impl Fn(&[String], &[u8]) -> RunOutput + Send + Sync + 'static) {
         self.program_with(name, move |_, run| body(&run.argv, &run.stdin));
     }
     /// Adds a program that can look at the machine and change it.

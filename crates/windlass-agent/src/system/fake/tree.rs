@@ -93,12 +93,8 @@ pub(super) struct Tree {
 
 impl Default for Tree {
     fn default() -> Self {
-        let mut tree = Self {
-            names: BTreeMap::new(),
-            inodes: HashMap::new(),
-            next: 2,
-            now: (1_700_000_000, 0),
-        };
+        let mut tree =
+            Self { names: BTreeMap::new(), inodes: HashMap::new(), next: 2, now: (1_700_000_000, 0) };
         tree.add(Path::new("/"), Node::directory());
         tree
     }

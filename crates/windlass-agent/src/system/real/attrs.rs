@@ -59,7 +59,8 @@ pub(super) fn generation_of(path: &Path) -> Option<u32> {
     let fd = open_plain(path)?;
     // SAFETY: FS_IOC_GETVERSION writes one `int` (the kernel's name for it says `long`, it writes less), the getter
     // reserves that much, and the descriptor is open during the call.
-    let version = unsafe { rustix::ioctl::ioctl(&fd, rustix::ioctl::Getter::<FS_IOC_GETVERSION, u32>::new()) };
+    let version =
+        unsafe { rustix::ioctl::ioctl(&fd, rustix::ioctl::Getter::<FS_IOC_GETVERSION, u32>::new()) };
     version.ok()
 }
 

@@ -58,8 +58,7 @@ impl Mutate for Real {
     }
 
     fn symlink(&self, path: &Path, target: &str) -> io::Result<()> {
-        let (temporary, ()) =
-            Temporary::beside(path, |name| std::os::unix::fs::symlink(target, name))?;
+        let (temporary, ()) = Temporary::beside(path, |name| std::os::unix::fs::symlink(target, name))?;
         std::fs::rename(&temporary.path, path)?;
         temporary.keep();
         sync_folder_of(path);

@@ -23,7 +23,8 @@ const GRACE: Duration = Duration::from_secs(2);
 impl Real {
     /// `PATH` of programs that are run.
     pub(super) fn program_path(&self) -> String {
-        let own = self.environment.iter().rev().find(|(key, _)| key == "PATH").map(|(_, value)| value.clone());
+        let own =
+            self.environment.iter().rev().find(|(key, _)| key == "PATH").map(|(_, value)| value.clone());
         own.or_else(|| std::env::var("PATH").ok()).unwrap_or_else(|| "/usr/bin:/bin".into())
     }
 
@@ -73,14 +74,23 @@ impl Real {
         result
     }
 
-    fn pump(&self, child: &mut Child, input: &[u8], mut sink: Option<OutputSink<'_>>) -> io::Result<RunOutput> {
+    fn pump(
+        &self,
+        child: &mut Child,
+        input: &[u8],
+        mut sink: Option<OutputSink<'_>>,
+    ) -> io::Result<RunOutput> {
         let mut output = RunOutput::default();
         let mut stdin = child.stdin.take();
         let mut stdout = child.stdout.take();
         let mut stderr = child.stderr.take();
-        for fd in [stdin.as_ref().map(AsFd::as_fd), stdout.as_ref().map(AsFd::as_fd), stderr.as_ref().map(AsFd::as_fd)]
-            .into_iter()
-            .flatten()
+        for fd in [
+            stdin.as_ref().map(AsFd::as_fd),
+            stdout.as_ref().map(AsFd::as_fd),
+            stderr.as_ref().map(AsFd::as_fd),
+        ]
+        .into_iter()
+        .flatten()
         {
             rustix::io::ioctl_fionbio(fd, true)?;
         }
@@ -151,8 +161,7 @@ fn wait_for(
     fds.extend(stdout.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
     fds.extend(stderr.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
     fds.extend(ended.map(|fd| PollFd::new(fd, PollFlags::IN)));
-    let timeout =
-        Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) as _ };
+    let timeout = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) as _ };
     match poll(&mut fds, Some(&timeout)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),

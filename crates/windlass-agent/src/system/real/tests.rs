@@ -36,10 +36,11 @@ fn a_refused_check_leaves_the_old_file_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     write(&path, "good", &FileAttrs::default()).unwrap();
-    let refused = Real::new().write_file(&path, &mut &b"bad"[..], &FileAttrs::default(), false, &mut |temporary| {
-        assert_eq!(std::fs::read(temporary)?, b"bad");
-        Err(io::Error::other("no"))
-    });
+    let refused =
+        Real::new().write_file(&path, &mut &b"bad"[..], &FileAttrs::default(), false, &mut |temporary| {
+            assert_eq!(std::fs::read(temporary)?, b"bad");
+            Err(io::Error::other("no"))
+        });
     assert!(refused.is_err());
     assert_eq!(std::fs::read(&path).unwrap(), b"good");
     assert_eq!(names(folder.path()), ["a"]);

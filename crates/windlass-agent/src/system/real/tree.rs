@@ -43,7 +43,8 @@ fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
     // Made for its owner alone: the mode comes after the content.
     use std::os::unix::fs::OpenOptionsExt;
     let mut source = std::fs::File::open(from)?;
-    let mut target = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(to)?;
+    let mut target =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(to)?;
     io::copy(&mut source, &mut target)?;
     target.sync_all()
 }

@@ -96,9 +96,8 @@ pub(super) fn write_file(
     // Nobody else may read it before it has its attributes; where the folder's ACL decides, it decides at once.
     let first_mode = if folder_gives_acl && wanted.mode.is_none() { 0o666 } else { 0o600 };
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let made = Temporary::beside(path, |name| {
-        Ok(rustix::fs::open(name, flags, Mode::from_raw_mode(first_mode))?)
-    });
+    let made =
+        Temporary::beside(path, |name| Ok(rustix::fs::open(name, flags, Mode::from_raw_mode(first_mode))?));
     let (temporary, fd) = match made {
         Ok(made) => made,
         Err(error) if manner.in_place && old.is_some() && is_refusal(&error) => {
