@@ -13,13 +13,17 @@ pub struct ModuleError {
     pub msg: String,
     /// Other return values of the failure (`rc`, `stderr`, ...).
     pub values: JsonMap,
+    /// Something was changed before it failed (a command that ran and exited with another code than 0).
+    pub changed: bool,
+    /// What was changed before it failed.
+    pub changes: Vec<Change>,
 }
 
 impl ModuleError {
     /// A failure with a message.
     #[must_use]
     pub fn new(msg: impl Into<String>) -> Self {
-        Self { msg: msg.into(), values: JsonMap::new() }
+        Self { msg: msg.into(), ..Self::default() }
     }
     /// Adds a return value.
     #[must_use]

@@ -40,7 +40,12 @@ macro_rules! modules {
 }
 
 modules! {
+    modules::command::Command,
+    modules::command::Raw,
+    modules::command::Script,
+    modules::command::Shell,
     modules::ping::Ping,
+    modules::setup::Setup,
 }
 
 /// The module of that canonical name.
@@ -103,10 +108,12 @@ fn run<M: Module>(args: &[u8], cx: &Context<'_>, sys: &dyn Mutate, mut sink: Opt
             outcome.set_values(&values);
             Ran { outcome, send }
         }
-        Err(ModuleError { msg, values }) => {
+        Err(ModuleError { msg, values, changed, changes }) => {
             let mut outcome = Outcome::failure(msg);
             outcome.set_values(&values);
+            done.extend(changes);
             outcome.changes = done;
+            outcome.changed = changed;
             Ran { outcome, send: Vec::new() }
         }
     }

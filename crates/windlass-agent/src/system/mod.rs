@@ -5,9 +5,11 @@
 
 pub mod accounts;
 pub mod fake;
+pub mod machine;
 pub mod real;
 
 pub use accounts::{Group, User};
+pub use machine::{FsStat, InterfaceAddress, LocalTime, Machine};
 
 use std::collections::BTreeMap;
 use std::io;
@@ -158,6 +160,21 @@ pub trait Observe: Send + Sync {
     /// # Errors
     /// As the connect.
     fn connect(&self, address: &str, timeout_ms: u64, read: usize) -> io::Result<Vec<u8>>;
+    /// Names, processors and addresses of the machine.
+    fn machine(&self) -> Machine {
+        machine::machine()
+    }
+    /// Size of the file system at `path`, given up after `timeout_ms`.
+    ///
+    /// # Errors
+    /// As `statvfs`, or [`io::ErrorKind::TimedOut`].
+    fn filesystem(&self, path: &Path, timeout_ms: u64) -> io::Result<FsStat> {
+        machine::filesystem(path, timeout_ms)
+    }
+    /// A second since the epoch in the machine's time zone.
+    fn local_time(&self, seconds: i64) -> LocalTime {
+        machine::local_time(seconds)
+    }
 }
 
 /// Changing. Only [`crate::apply`] gets one.
