@@ -1,7 +1,7 @@
 //! One file per module: the type of its arguments, with its description.
 
-pub mod common;
 pub mod command;
+pub mod common;
 pub mod ping;
 pub mod setup;
 

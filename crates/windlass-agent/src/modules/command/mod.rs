@@ -76,7 +76,10 @@ fn plan(wanted: Wanted<'_>, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan,
     let verb = if cx.check { "Would" } else { "Did" };
     let exists = |path: &str| pattern::any_match(sys, &inside(wanted.chdir, path));
     let skip = if let Some(path) = wanted.creates.filter(|p| exists(p)) {
-        Some((format!("{verb} not run command since '{path}' exists"), format!("skipped, since {path} exists")))
+        Some((
+            format!("{verb} not run command since '{path}' exists"),
+            format!("skipped, since {path} exists"),
+        ))
     } else if let Some(path) = wanted.removes.filter(|p| !exists(p)) {
         Some((
             format!("{verb} not run command since '{path}' does not exist"),

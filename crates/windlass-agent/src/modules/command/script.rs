@@ -17,7 +17,9 @@ impl Module for Script {
     fn plan(args: &ScriptArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
         let text = args.raw_params.as_ref().or(args.cmd.as_ref()).map_or("", |t| t.trim());
         let name = words::split(text).map_err(|error| ModuleError::new(error.to_string()))?;
-        let Some(name) = name.first() else { return Err(ModuleError::new("no command given").with("rc", 256)) };
+        let Some(name) = name.first() else {
+            return Err(ModuleError::new("no command given").with("rc", 256));
+        };
         let chdir = args.chdir.as_deref();
         if let Some(folder) = chdir
             && sys.stat(Path::new(folder))?.is_none_or(|m| m.kind != FileKind::Directory)

@@ -112,9 +112,10 @@ mod tests {
 
     #[test]
     fn words_are_split_as_a_shell_splits_them() {
-        assert_eq!(split(r#"a 'b  c' "d\"e\f" g\ h "" i"j"'k'"#).unwrap(), [
-            "a", "b  c", "d\"e\\f", "g h", "", "ijk"
-        ]);
+        assert_eq!(
+            split(r#"a 'b  c' "d\"e\f" g\ h "" i"j"'k'"#).unwrap(),
+            ["a", "b  c", "d\"e\\f", "g h", "", "ijk"]
+        );
         assert_eq!(split("a\nb").unwrap(), ["a", "b"]);
         assert_eq!(split("  ").unwrap(), Vec::<String>::new());
         assert_eq!(split("it's"), Err(SplitError::Quote));

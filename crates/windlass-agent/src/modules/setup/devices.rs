@@ -120,12 +120,7 @@ fn measure(size: Option<String>, sector: Option<&str>) -> (i64, String) {
     (sectors, human(sectors as f64 * sector as f64))
 }
 
-fn partitions(
-    source: &Source<'_>,
-    disk: &str,
-    uuids: &Links,
-    links_for: &dyn Fn(&str) -> Json,
-) -> Json {
+fn partitions(source: &Source<'_>, disk: &str, uuids: &Links, links_for: &dyn Fn(&str) -> Json) -> Json {
     let mut out = JsonMap::new();
     for name in source.list(&format!("/sys/block/{disk}")) {
         let Some(rest) = name.strip_prefix(disk) else { continue };

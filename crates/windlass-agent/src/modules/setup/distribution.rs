@@ -32,25 +32,69 @@ const FAMILIES: &[(&str, &[&str])] = &[
     (
         "RedHat",
         &[
-            "RedHat", "RHEL", "Fedora", "CentOS", "Scientific", "SLC", "Ascendos", "CloudLinux", "PSBM",
-            "OracleLinux", "OVS", "OEL", "Amazon", "Amzn", "Virtuozzo", "XenServer", "Alibaba", "EulerOS",
-            "openEuler", "AlmaLinux", "Rocky", "TencentOS", "EuroLinux", "Kylin Linux Advanced Server",
+            "RedHat",
+            "RHEL",
+            "Fedora",
+            "CentOS",
+            "Scientific",
+            "SLC",
+            "Ascendos",
+            "CloudLinux",
+            "PSBM",
+            "OracleLinux",
+            "OVS",
+            "OEL",
+            "Amazon",
+            "Amzn",
+            "Virtuozzo",
+            "XenServer",
+            "Alibaba",
+            "EulerOS",
+            "openEuler",
+            "AlmaLinux",
+            "Rocky",
+            "TencentOS",
+            "EuroLinux",
+            "Kylin Linux Advanced Server",
             "MIRACLE",
         ],
     ),
     (
         "Debian",
         &[
-            "Debian", "Ubuntu", "Raspbian", "Neon", "KDE neon", "Linux Mint", "SteamOS", "Devuan", "Kali",
-            "Cumulus Linux", "Pop!_OS", "Parrot", "Pardus GNU/Linux", "Uos", "Deepin", "OSMC",
+            "Debian",
+            "Ubuntu",
+            "Raspbian",
+            "Neon",
+            "KDE neon",
+            "Linux Mint",
+            "SteamOS",
+            "Devuan",
+            "Kali",
+            "Cumulus Linux",
+            "Pop!_OS",
+            "Parrot",
+            "Pardus GNU/Linux",
+            "Uos",
+            "Deepin",
+            "OSMC",
             "Linux Mint Debian Edition",
         ],
     ),
     (
         "Suse",
         &[
-            "SuSE", "SLES", "SLED", "openSUSE", "openSUSE Tumbleweed", "SLES_SAP", "SUSE_LINUX",
-            "openSUSE Leap", "ALP-Dolomite", "SL-Micro", "openSUSE MicroOS",
+            "SuSE",
+            "SLES",
+            "SLED",
+            "openSUSE",
+            "openSUSE Tumbleweed",
+            "SLES_SAP",
+            "SUSE_LINUX",
+            "openSUSE Leap",
+            "ALP-Dolomite",
+            "SL-Micro",
+            "openSUSE MicroOS",
         ],
     ),
     ("Archlinux", &["Archlinux", "Antergos", "Manjaro"]),
@@ -65,7 +109,8 @@ fn find(pattern: &str, text: &str) -> Option<String> {
 
 /// Name, version, release and family of the distribution.
 pub fn distribution(source: &mut Source<'_>) -> JsonMap {
-    let os = source.text("/etc/os-release").or_else(|| source.text("/usr/lib/os-release")).unwrap_or_default();
+    let os =
+        source.text("/etc/os-release").or_else(|| source.text("/usr/lib/os-release")).unwrap_or_default();
     let mut out = guess(source, &os);
     for (path, name) in FILES {
         if source.sys.stat(Path::new(path)).ok().flatten().is_none() {
@@ -308,7 +353,9 @@ pub fn lsb(source: &mut Source<'_>) -> JsonMap {
         .into_iter()
         .map(|(fact, value)| {
             let value = match (fact, value.chars().next()) {
-                ("id", Some(c)) if c.is_lowercase() => c.to_uppercase().collect::<String>() + &value[c.len_utf8()..],
+                ("id", Some(c)) if c.is_lowercase() => {
+                    c.to_uppercase().collect::<String>() + &value[c.len_utf8()..]
+                }
                 _ => value,
             };
             (fact.to_owned(), Json::String(value))

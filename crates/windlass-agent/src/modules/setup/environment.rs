@@ -11,7 +11,9 @@ pub fn user(source: &mut Source<'_>) -> JsonMap {
     let mut out = JsonMap::new();
     let (name, gecos, home, shell, group) = match user {
         Some(u) => (u.name, u.gecos, u.home, u.shell, u.gid),
-        None => (uid.to_string(), String::new(), source.sys.env("HOME").unwrap_or_default(), String::new(), gid),
+        None => {
+            (uid.to_string(), String::new(), source.sys.env("HOME").unwrap_or_default(), String::new(), gid)
+        }
     };
     out.insert("user_id".into(), name.into());
     out.insert("user_uid".into(), uid.into());
@@ -28,8 +30,7 @@ pub fn user(source: &mut Source<'_>) -> JsonMap {
 
 /// Environment variables.
 pub fn env(source: &mut Source<'_>) -> JsonMap {
-    let mut all: JsonMap =
-        source.sys.environment().into_iter().map(|(k, v)| (k, Json::String(v))).collect();
+    let mut all: JsonMap = source.sys.environment().into_iter().map(|(k, v)| (k, Json::String(v))).collect();
     for (name, value) in source.environment {
         all.insert(name.clone(), Json::String(value.clone()));
     }

@@ -160,12 +160,43 @@ fn processors(source: &Source<'_>, out: &mut JsonMap) {
 }
 
 const FORM_FACTORS: &[&str] = &[
-    "Unknown", "Other", "Unknown", "Desktop", "Low Profile Desktop", "Pizza Box", "Mini Tower", "Tower",
-    "Portable", "Laptop", "Notebook", "Hand Held", "Docking Station", "All In One", "Sub Notebook",
-    "Space-saving", "Lunch Box", "Main Server Chassis", "Expansion Chassis", "Sub Chassis",
-    "Bus Expansion Chassis", "Peripheral Chassis", "RAID Chassis", "Rack Mount Chassis", "Sealed-case PC",
-    "Multi-system", "CompactPCI", "AdvancedTCA", "Blade", "Blade Enclosure", "Tablet", "Convertible",
-    "Detachable", "IoT Gateway", "Embedded PC", "Mini PC", "Stick PC",
+    "Unknown",
+    "Other",
+    "Unknown",
+    "Desktop",
+    "Low Profile Desktop",
+    "Pizza Box",
+    "Mini Tower",
+    "Tower",
+    "Portable",
+    "Laptop",
+    "Notebook",
+    "Hand Held",
+    "Docking Station",
+    "All In One",
+    "Sub Notebook",
+    "Space-saving",
+    "Lunch Box",
+    "Main Server Chassis",
+    "Expansion Chassis",
+    "Sub Chassis",
+    "Bus Expansion Chassis",
+    "Peripheral Chassis",
+    "RAID Chassis",
+    "Rack Mount Chassis",
+    "Sealed-case PC",
+    "Multi-system",
+    "CompactPCI",
+    "AdvancedTCA",
+    "Blade",
+    "Blade Enclosure",
+    "Tablet",
+    "Convertible",
+    "Detachable",
+    "IoT Gateway",
+    "Embedded PC",
+    "Mini PC",
+    "Stick PC",
 ];
 
 fn firmware(source: &Source<'_>, out: &mut JsonMap) {
@@ -192,10 +223,12 @@ fn firmware(source: &Source<'_>, out: &mut JsonMap) {
         let text = source.text(&format!("/sys/devices/virtual/dmi/id/{file}"));
         let value = match (fact, text) {
             (_, None) => "NA".to_owned(),
-            ("form_factor", Some(number)) => match number.parse::<usize>().ok().and_then(|n| FORM_FACTORS.get(n)) {
-                Some(name) => (*name).to_owned(),
-                None => format!("unknown ({number})"),
-            },
+            ("form_factor", Some(number)) => {
+                match number.parse::<usize>().ok().and_then(|n| FORM_FACTORS.get(n)) {
+                    Some(name) => (*name).to_owned(),
+                    None => format!("unknown ({number})"),
+                }
+            }
             (_, Some(text)) => text,
         };
         out.insert(fact.into(), value.into());

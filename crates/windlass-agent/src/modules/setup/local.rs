@@ -1,8 +1,8 @@
 //! The host's own facts: `*.fact` files, and those of facter and ohai.
 
 use super::source::Source;
-use windlass_protocol::{Json, JsonMap, RunSpec};
 use std::path::Path;
+use windlass_protocol::{Json, JsonMap, RunSpec};
 
 /// `ansible_local`: each `NAME.fact` is JSON or INI text, or a program that prints one.
 pub fn local(source: &mut Source<'_>) -> JsonMap {

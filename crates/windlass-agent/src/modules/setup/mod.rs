@@ -68,12 +68,8 @@ const SSH_IDS: &[&str] = &[
 ];
 const DISTRIBUTION_IDS: &[&str] =
     &["distribution_version", "distribution_release", "distribution_major_version", "os_family"];
-const VIRTUAL_IDS: &[&str] = &[
-    "virtualization_type",
-    "virtualization_role",
-    "virtualization_tech_guest",
-    "virtualization_tech_host",
-];
+const VIRTUAL_IDS: &[&str] =
+    &["virtualization_type", "virtualization_role", "virtualization_tech_guest", "virtualization_tech_host"];
 const HARDWARE_IDS: &[&str] = &["processor", "processor_cores", "processor_count", "mounts", "devices"];
 const NETWORK_IDS: &[&str] =
     &["interfaces", "default_ipv4", "default_ipv6", "all_ipv4_addresses", "all_ipv6_addresses"];
@@ -149,9 +145,7 @@ impl Module for Setup {
             }
         }
         let subsets = args.gather_subset.iter().cloned().map(Json::String).collect::<Vec<_>>();
-        for (name, value) in
-            [("gather_subset", Json::Array(subsets)), ("module_setup", Json::Bool(true))]
-        {
+        for (name, value) in [("gather_subset", Json::Array(subsets)), ("module_setup", Json::Bool(true))] {
             if matches(name, &args.filter) {
                 all.insert(name.into(), value);
             }

@@ -30,11 +30,12 @@ pub fn dns(source: &mut Source<'_>) -> JsonMap {
                 dns.insert(key.into(), Json::Array(values));
             }
             "options" => {
-                let options = values.iter().filter_map(Json::as_str).map(|option| match option.split_once(':') {
-                    Some((name, value)) if !value.is_empty() => (name.to_owned(), Json::from(value)),
-                    Some((name, _)) => (name.to_owned(), Json::Bool(true)),
-                    None => (option.to_owned(), Json::Bool(true)),
-                });
+                let options =
+                    values.iter().filter_map(Json::as_str).map(|option| match option.split_once(':') {
+                        Some((name, value)) if !value.is_empty() => (name.to_owned(), Json::from(value)),
+                        Some((name, _)) => (name.to_owned(), Json::Bool(true)),
+                        None => (option.to_owned(), Json::Bool(true)),
+                    });
                 dns.insert("options".into(), Json::Object(options.collect()));
             }
             _ => {}
@@ -107,7 +108,12 @@ pub fn interfaces(source: &mut Source<'_>) -> JsonMap {
                     networks.push((network, mask));
                     place4(&mut all, device, &entry.interface, &value, secondary);
                     if default4.get("address") == value.get("address") {
-                        describe(&mut default4, &value, &link, &["broadcast", "netmask", "network", "prefix"]);
+                        describe(
+                            &mut default4,
+                            &value,
+                            &link,
+                            &["broadcast", "netmask", "network", "prefix"],
+                        );
                         default4.insert("alias".into(), entry.interface.as_str().into());
                     }
                     if !address.is_loopback() {
@@ -168,8 +174,7 @@ fn place4(all: &mut Vec<(String, JsonMap)>, device: &str, label: &str, value: &J
         let Some((_, facts)) = all.iter_mut().find(|(n, _)| n == name) else { return };
         if !force && !facts.contains_key("ipv4") {
             facts.insert("ipv4".into(), value.clone());
-        } else if let Some(list) =
-            facts.entry("ipv4_secondaries").or_insert_with(|| json!([])).as_array_mut()
+        } else if let Some(list) = facts.entry("ipv4_secondaries").or_insert_with(|| json!([])).as_array_mut()
         {
             list.push(value.clone());
         }
@@ -265,7 +270,8 @@ fn link(source: &Source<'_>, name: &str) -> JsonMap {
     if let Some(speed) = read("speed").and_then(|t| t.parse::<i64>().ok()) {
         out.insert("speed".into(), speed.into());
     }
-    if let Some(flags) = read("flags").and_then(|t| i64::from_str_radix(t.trim_start_matches("0x"), 16).ok()) {
+    if let Some(flags) = read("flags").and_then(|t| i64::from_str_radix(t.trim_start_matches("0x"), 16).ok())
+    {
         out.insert("promisc".into(), Json::Bool(flags & 0x100 != 0));
     }
     out
@@ -303,8 +309,11 @@ fn route4(source: &Source<'_>) -> Route {
     let mut best: Option<(u32, i64, String, Option<String>)> = None;
     for line in source.lines("/proc/net/route").iter().skip(1) {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [interface, destination, gateway, flags, _, _, metric, mask, ..] = words.as_slice() else { continue };
-        let (Some(destination), Some(gateway), Some(mask)) = (number(destination), number(gateway), number(mask))
+        let [interface, destination, gateway, flags, _, _, metric, mask, ..] = words.as_slice() else {
+            continue;
+        };
+        let (Some(destination), Some(gateway), Some(mask)) =
+            (number(destination), number(gateway), number(mask))
         else {
             continue;
         };
