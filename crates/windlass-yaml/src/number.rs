@@ -137,7 +137,7 @@ fn sexagesimal(text: &str) -> Option<(String, Vec<&str>)> {
         [a, b] => matches!(a, b'0'..=b'5') && b.is_ascii_digit(),
         _ => false,
     };
-    (!groups.is_empty() && groups.iter().all(|g| good(g))).then(|| (plain(head), groups))
+    (!groups.is_empty() && groups.iter().all(good)).then(|| (plain(head), groups))
 }
 
 fn radix(negative: bool, digits: &str, base: u32) -> Option<Yaml> {
