@@ -1,7 +1,9 @@
 //! What can go wrong, in words.
 
+use std::sync::Arc;
+
 use crate::diagnostic::Diagnostic;
-use crate::source::Span;
+use crate::source::{SourceFile, Span};
 
 /// Text that is no YAML, or that PyYAML would not load.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -60,6 +62,16 @@ impl Warning {
     pub fn span(&self) -> &Span {
         match self {
             Self::DuplicateKey { second, .. } => second,
+        }
+    }
+
+    /// Makes the warning point into another file of the same layout.
+    pub fn rehome(&mut self, file: &Arc<SourceFile>) {
+        match self {
+            Self::DuplicateKey { first, second, .. } => {
+                first.file = Arc::clone(file);
+                second.file = Arc::clone(file);
+            }
         }
     }
 

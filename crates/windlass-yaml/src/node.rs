@@ -1,10 +1,11 @@
 //! The tree that a document becomes.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use indexmap::{Equivalent, IndexMap};
 
-use crate::source::Span;
+use crate::source::{SourceFile, Span};
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -106,6 +107,26 @@ impl Node {
         match self.value {
             Yaml::Int(value) => Some(value),
             _ => None,
+        }
+    }
+
+    /// Makes the node and everything in it point into another file of the same layout, as when the text of an
+    /// encrypted file must not be shown.
+    pub fn rehome(&mut self, file: &Arc<SourceFile>) {
+        self.span.file = Arc::clone(file);
+        match &mut self.value {
+            Yaml::Seq(items) => items.iter_mut().for_each(|item| item.rehome(file)),
+            Yaml::Map(map) => {
+                map.values_mut().for_each(|(key, value)| {
+                    key.rehome(file);
+                    value.rehome(file);
+                });
+                for duplicate in &mut map.duplicates {
+                    duplicate.first.file = Arc::clone(file);
+                    duplicate.second.file = Arc::clone(file);
+                }
+            }
+            _ => {}
         }
     }
 
