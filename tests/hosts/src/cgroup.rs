@@ -65,6 +65,6 @@ fn collect(path: &Path, pids: &mut Vec<i32>) {
 
 /// Removes the folders, innermost first; whether nothing is left.
 fn remove(path: &Path) -> bool {
-    let all = children(path).fold(true, |all, child| remove(&child) && all);
+    let all = children(path).map(|child| remove(&child)).filter(|gone| !gone).count() == 0;
     all && (std::fs::remove_dir(path).is_ok() || !path.exists())
 }

@@ -119,7 +119,7 @@ impl Host {
 
     /// Its host name.
     pub fn name(&self) -> &str {
-        &self.lease.hostname
+        &self.lease.name
     }
 
     /// Its address.
@@ -266,7 +266,7 @@ impl Drop for Host {
             return;
         }
         // A host that is already gone needs no release; and Drop has nobody to report to.
-        let _ = lease::release(&self.lease.name);
+        let _ = lease::release(&self.lease.id);
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

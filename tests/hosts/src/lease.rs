@@ -12,9 +12,9 @@ const STATE: &str = "/run/windlass-test-hosts";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lease {
     /// The internal, unique name: of the lease, the nspawn machine and the folder.
-    pub name: String,
+    pub id: String,
     /// The host's own name.
-    pub hostname: String,
+    pub name: String,
     /// Its address.
     pub address: Ipv4Addr,
     /// Where its files are.
@@ -63,7 +63,7 @@ pub fn leases() -> Result<Vec<Lease>, Error> {
             found.push(lease);
         }
     }
-    found.sort_by(|a, b| a.address.cmp(&b.address));
+    found.sort_by_key(|l| l.address);
     Ok(found)
 }
 
@@ -73,7 +73,7 @@ fn file(name: &str) -> PathBuf {
 
 /// Writes a lease, replacing its former state.
 pub(crate) fn write(lease: &Lease) -> Result<(), Error> {
-    let (path, new) = (file(&lease.name), Path::new(STATE).join(format!(".{}.new", lease.name)));
+    let (path, new) = (file(&lease.id), Path::new(STATE).join(format!(".{}.new", lease.id)));
     let text = serde_json::to_vec(lease).map_err(|e| Error::io(&path)(e.into()))?;
     std::fs::write(&new, text).map_err(Error::io(&new))?;
     std::fs::rename(&new, &path).map_err(Error::io(&path))
@@ -113,7 +113,7 @@ pub fn gc() -> Result<Vec<String>, Error> {
     for lease in leases()? {
         if lease.owner != 0 && started(lease.owner) != Some(lease.owner_started) {
             tear_down(&lease);
-            reaped.push(lease.name);
+            reaped.push(lease.id);
         }
     }
     if leases()?.is_empty() {
@@ -124,7 +124,7 @@ pub fn gc() -> Result<Vec<String>, Error> {
 
 /// Stops a host by its internal name or its host name, and removes all that belongs to it.
 pub fn release(name: &str) -> Result<(), Error> {
-    let found = leases()?.into_iter().find(|l| l.name == name || l.hostname == name);
+    let found = leases()?.into_iter().find(|l| l.id == name || l.name == name);
     let lease = found.ok_or_else(|| Error::NoHost(name.to_owned()))?;
     let lock = lock()?;
     tear_down(&lease);
@@ -136,16 +136,16 @@ pub fn release(name: &str) -> Result<(), Error> {
 
 /// Kills, unmounts, removes. Whatever is already gone is passed over.
 fn tear_down(lease: &Lease) {
-    cgroup::destroy(&cgroup::paths(&lease.name));
+    cgroup::destroy(&cgroup::paths(&lease.id));
     // It would go away with the host's network namespace, but that takes the kernel a while.
-    let _ = command::run_args("ip", &["link", "del", &format!("vb-{}", lease.name)]);
+    let _ = command::run_args("ip", &["link", "del", &format!("vb-{}", lease.id)]);
     unmount_below(&lease.dir);
     // Never delete through a mount that would not go away.
     if mounts_below(&lease.dir).is_empty() {
         let _ = std::fs::remove_dir_all(&lease.dir);
     }
     let _ = command::run_args("ip", &["route", "flush", "via", &lease.address.to_string()]);
-    let _ = std::fs::remove_file(file(&lease.name));
+    let _ = std::fs::remove_file(file(&lease.id));
 }
 
 fn mounts_below(dir: &Path) -> Vec<PathBuf> {

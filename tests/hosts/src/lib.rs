@@ -24,6 +24,7 @@ mod lease;
 mod machine;
 mod network;
 mod tree;
+mod watchdog;
 
 pub use base::{Base, Suite};
 pub use command::Output;
@@ -39,13 +40,17 @@ pub use tree::{Entry, Kind, Tree};
 /// Whether hosts can be booted here. Where they cannot, the reason is printed, loudly, past the capture of the
 /// test runner; and when `CI` or `WINDLASS_REQUIRE_HOSTS=1` is set, that is a panic, and so a failed test.
 ///
-/// A test begins with `if !require_hosts() { return }`.
+/// A test begins with `if !require_hosts() { return }`. From then on it also has a time limit: ten minutes, or
+/// `WINDLASS_TEST_LIMIT` in seconds.
 ///
 /// # Panics
 /// When hosts are required and cannot be had.
 pub fn require_hosts() -> bool {
     use std::io::Write;
-    let Err(error) = available() else { return true };
+    let Err(error) = available() else {
+        watchdog::watch_this_test();
+        return true;
+    };
     let set = |name: &str| std::env::var(name).is_ok_and(|v| !v.is_empty() && v != "0" && v != "false");
     assert!(
         !(set("CI") || set("WINDLASS_REQUIRE_HOSTS")),

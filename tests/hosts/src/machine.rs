@@ -126,7 +126,7 @@ pub(crate) fn cache_dir() -> Result<PathBuf, Error> {
 /// Removes everything that is cached; hosts that still run are stopped first.
 pub fn clean_cache() -> Result<(), Error> {
     for lease in lease::leases()? {
-        lease::release(&lease.name)?;
+        lease::release(&lease.id)?;
     }
     let dir = cache_dir()?;
     std::fs::remove_dir_all(&dir).map_err(Error::io(dir))

@@ -40,17 +40,17 @@ fn run(args: &[String]) -> Result<Option<ExitCode>, Error> {
             for lease in leases()? {
                 let owner =
                     if lease.owner == 0 { "kept".to_owned() } else { format!("process {}", lease.owner) };
-                println!("{:<8} {:<20} {:<15} {owner}", lease.name, lease.hostname, lease.address);
+                println!("{:<8} {:<20} {:<15} {owner}", lease.id, lease.name, lease.address);
             }
         }
         ["exec", name, command @ ..] if !command.is_empty() => {
-            let found = leases()?.into_iter().find(|l| l.name == *name || l.hostname == *name);
+            let found = leases()?.into_iter().find(|l| l.id == *name || l.name == *name);
             let out = found.ok_or_else(|| Error::NoHost((*name).to_owned()))?.exec(command)?;
             print!("{}", out.stdout);
             eprint!("{}", out.stderr);
             return Ok(Some(ExitCode::from(u8::try_from(out.code).unwrap_or(1))));
         }
-        ["down", "--all"] => leases()?.iter().try_for_each(|lease| release(&lease.name))?,
+        ["down", "--all"] => leases()?.iter().try_for_each(|lease| release(&lease.id))?,
         ["down", names @ ..] if !names.is_empty() => names.iter().try_for_each(|name| release(name))?,
         ["gc"] => gc()?.iter().for_each(|name| println!("reaped {name}")),
         ["clean"] => clean_cache()?,

@@ -173,12 +173,12 @@ fn a_host_of_a_killed_process_is_reaped() {
     child.wait().unwrap();
     // Other tests may reap it at this very moment: what counts is that it is gone.
     gc().unwrap();
-    assert!(leases().unwrap().iter().all(|l| l.name != lease.name));
+    assert!(leases().unwrap().iter().all(|l| l.id != lease.id));
     assert!(!lease.dir.exists());
     assert!(!std::fs::read_to_string("/proc/self/mounts").unwrap().contains(lease.dir.to_str().unwrap()));
     // Ended, if perhaps not yet waited for by whoever inherited it.
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", lease.supervisor)).unwrap_or_default();
     assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
-    assert!(!std::path::Path::new("/sys/class/net").join(format!("vb-{}", lease.name)).exists());
+    assert!(!std::path::Path::new("/sys/class/net").join(format!("vb-{}", lease.id)).exists());
     assert_eq!(keeper.exec(&["echo", "still here"]).unwrap().stdout, "still here\n");
 }

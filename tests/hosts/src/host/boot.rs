@@ -20,7 +20,7 @@ pub(super) fn boot(builder: Builder) -> Result<Host, Error> {
     let run = machine::cache_dir()?.join("run");
     let (lease, index) = take_lease(&builder, &run)?;
     // From here on, whatever fails must leave nothing behind.
-    let guard = ReleaseOnError(Some(lease.name.clone()));
+    let guard = ReleaseOnError(Some(lease.id.clone()));
     let root = mount(&lease.dir, &base, builder.durable)?;
     prepare(&builder, &lease, &root)?;
     let child = start(&lease, &root)?;
@@ -47,16 +47,16 @@ fn take_lease(builder: &Builder, run: &Path) -> Result<(lease::Lease, u16), Erro
     network::up(&lock)?;
     let index = lease::next_index(&lock)?;
     // Eleven characters at most, or the interface's name is cut and may clash.
-    let name = format!("wlh{index}");
+    let id = format!("wlh{index}");
     let owner = if builder.keep { 0 } else { std::process::id() };
     let lease = lease::Lease {
-        hostname: builder.name.clone().unwrap_or_else(|| name.clone()),
+        name: builder.name.clone().unwrap_or_else(|| id.clone()),
         address: network::address(index),
-        dir: run.join(&name),
+        dir: run.join(&id),
         supervisor: 0,
         owner,
         owner_started: lease::started(owner).unwrap_or(0),
-        name,
+        id,
     };
     lease::write(&lease)?;
     Ok((lease, index))
@@ -96,8 +96,8 @@ fn mount(dir: &Path, base: &Path, durable: bool) -> Result<PathBuf, Error> {
 /// Everything in the host's tree that is its own.
 fn prepare(builder: &Builder, lease: &lease::Lease, root: &Path) -> Result<(), Error> {
     machine::copy_settings(root)?;
-    put(root, "etc/hostname", format!("{}\n", lease.hostname), 0o644)?;
-    let hosts = format!("127.0.0.1 localhost\n127.0.1.1 {}\n::1 localhost ip6-localhost\n", lease.hostname);
+    put(root, "etc/hostname", format!("{}\n", lease.name), 0o644)?;
+    let hosts = format!("127.0.0.1 localhost\n127.0.1.1 {}\n::1 localhost ip6-localhost\n", lease.name);
     put(root, "etc/hosts", hosts, 0o644)?;
     // One that is there keeps systemd from treating this as a machine's first boot.
     put(root, "etc/machine-id", format!("{}\n", random_hex()?), 0o444)?;
@@ -151,7 +151,7 @@ fn ssh_keys(builder: &Builder, lease: &lease::Lease, root: &Path) -> Result<(), 
     std::fs::set_permissions(&dot_ssh, Permissions::from_mode(0o700)).map_err(Error::io(dot_ssh))?;
     let mut known = String::new();
     for kind in ["ed25519", "ecdsa"] {
-        let key = keygen(&root.join(format!("etc/ssh/ssh_host_{kind}_key")), kind, &lease.hostname)?;
+        let key = keygen(&root.join(format!("etc/ssh/ssh_host_{kind}_key")), kind, &lease.name)?;
         known.push_str(&format!("{} {key}", lease.address));
     }
     let path = lease.dir.join("known_hosts");
@@ -194,7 +194,7 @@ fn add_user(lease: &lease::Lease, root: &Path, name: &str, sudo: &Sudo) -> Resul
 
 /// Starts nspawn in cgroups of the host's own.
 fn start(lease: &lease::Lease, root: &Path) -> Result<Child, Error> {
-    let cgroups = cgroup::paths(&lease.name);
+    let cgroups = cgroup::paths(&lease.id);
     cgroup::create(&cgroups)?;
     let console = lease.dir.join("console.log");
     let log = File::create(&console).map_err(Error::io(&console))?;
@@ -212,9 +212,9 @@ fn start(lease: &lease::Lease, root: &Path) -> Result<Child, Error> {
         "--keep-unit",
         "--resolv-conf=off",
     ]);
-    command.args(["--timezone=off", "--link-journal=no", "--hostname", &lease.hostname]);
+    command.args(["--timezone=off", "--link-journal=no", "--hostname", &lease.name]);
     command.arg(format!("--network-bridge={}", network::bridge()));
-    command.args(["-M", &lease.name, "-D"]).arg(root);
+    command.args(["-M", &lease.id, "-D"]).arg(root);
     // A group of its own: Ctrl-C in the terminal is for the tests, which then clean up in order.
     command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
     command.spawn().map_err(Error::io("sh"))

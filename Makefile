@@ -1,0 +1,47 @@
+# On a Debian machine with Rust each of these installs what it lacks, and then works.
+CARGO ?= cargo
+MUSL := x86_64-unknown-linux-musl
+HOSTS := target/debug/test-hosts
+
+.PHONY: help demo test bench lint fmt dist setup clean-hosts
+
+help:
+	@echo 'make demo         deploy a Django service to a throwaway host, twice, and prove that it runs'
+	@echo 'make test         lint, unit tests, tests on real hosts'
+	@echo 'make bench        compare with other tools; BENCH="--write --runs 5" for more'
+	@echo 'make lint         rustfmt, clippy, and cargo-deny where it is installed'
+	@echo 'make fmt          format the code'
+	@echo 'make dist         one static binary, in dist/'
+	@echo 'make clean-hosts  stop every throwaway host and remove the cached base systems'
+
+setup:
+	@scripts/setup
+
+demo: setup
+	$(CARGO) build --release
+	scripts/as-root $(CARGO) run --quiet -p windlass-test-hosts --bin demo -- target/release/windlass
+
+test: setup lint
+	CARGO=$(CARGO) scripts/test
+
+bench: setup
+	$(CARGO) build --release
+	scripts/as-root $(CARGO) run --quiet --release -p windlass-bench -- $(BENCH)
+
+lint:
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check; \
+	else echo 'cargo-deny is not installed: licences and advisories were not checked'; fi
+
+fmt:
+	$(CARGO) fmt --all
+
+dist: setup
+	scripts/setup dist
+	CC_x86_64_unknown_linux_musl=musl-gcc $(CARGO) build --release --target $(MUSL)
+	scripts/dist target/$(MUSL)/release/windlass
+
+clean-hosts:
+	$(CARGO) build --quiet -p windlass-test-hosts --bin test-hosts
+	scripts/as-root $(HOSTS) clean
