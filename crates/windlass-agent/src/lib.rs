@@ -5,7 +5,6 @@
 
 pub mod apply;
 pub mod blobs;
-pub mod control;
 pub mod expand;
 pub mod module;
 pub mod modules;

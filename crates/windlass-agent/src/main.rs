@@ -1,2 +1,28 @@
-//! The agent.
-fn main() {}
+//! The agent: reads requests from standard input and answers on standard output.
+//!
+//! Without arguments it serves. `--probe` only shows that it can be executed here.
+
+#![allow(clippy::print_stdout)] // the two options below answer people and scripts
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        None => match windlass_agent::server::serve_stdio() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("windlass-agent: {error}");
+                ExitCode::from(70)
+            }
+        },
+        Some("--probe") => ExitCode::SUCCESS,
+        Some("--version") => {
+            println!("windlass-agent {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        Some(other) => {
+            eprintln!("windlass-agent: unknown argument '{other}'; it is started by windlass, not by hand");
+            ExitCode::from(64)
+        }
+    }
+}

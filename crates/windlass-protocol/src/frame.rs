@@ -10,6 +10,8 @@ use std::io::{self, Read, Write};
 pub const MAX_FRAME: usize = 16 << 20;
 /// How much of a file rides in one chunk frame, in bytes.
 pub const CHUNK: usize = 256 << 10;
+/// How many chunks of a content the agent may send before the controller gave any credit for that request.
+pub const INITIAL_CREDIT: u32 = 32;
 
 /// Why a frame could not be read or written.
 #[derive(Debug, thiserror::Error)]
