@@ -109,11 +109,7 @@ fn candidates(uid: u32) -> Vec<Place> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let mut places = Vec::new();
     if let Some(home) = absolute("HOME") {
-        places.push(Place {
-            folder: home.join(".cache/windlass"),
-            prefix: "run-",
-            make_below: Some(home),
-        });
+        places.push(Place { folder: home.join(".cache/windlass"), prefix: "run-", make_below: Some(home) });
     }
     if let Some(runtime) = absolute("XDG_RUNTIME_DIR").filter(|path| is_own(path, uid)) {
         places.push(Place { folder: runtime, prefix: "windlass-run-", make_below: None });

@@ -89,7 +89,8 @@ impl Spool {
             let broken = |what: &str| ModuleError::new(format!("the content '{}' {what}", blob.name));
             let content = match &blob.data {
                 BlobData::Inline(data) => {
-                    let bytes = decompress(data, MAX_FRAME * 4).map_err(|error| broken(&error.to_string()))?;
+                    let bytes =
+                        decompress(data, MAX_FRAME * 4).map_err(|error| broken(&error.to_string()))?;
                     BlobRef::memory(bytes)
                 }
                 BlobData::Spooled(number) => {
@@ -152,8 +153,7 @@ fn open(folder: &Path, number: u64) -> Target {
 /// anything is allocated.
 fn decompress(data: &[u8], limit: usize) -> io::Result<Vec<u8>> {
     let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
-    let (size, block) =
-        lz4_flex::block::uncompressed_size(data).map_err(|error| wrong(error.to_string()))?;
+    let (size, block) = lz4_flex::block::uncompressed_size(data).map_err(|error| wrong(error.to_string()))?;
     if size > limit {
         return Err(wrong(format!("a piece claims {size} bytes, over the limit of {limit}")));
     }

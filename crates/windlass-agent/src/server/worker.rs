@@ -94,8 +94,7 @@ impl Machine {
                 let _ = outbox.send(&FromAgent::Output { id, stream, data: data.to_owned() });
             }
         };
-        let ran =
-            entry.run(&request.args, &cx, &system, if request.stream { Some(&mut sink) } else { None });
+        let ran = entry.run(&request.args, &cx, &system, if request.stream { Some(&mut sink) } else { None });
         let mut outcome = ran.outcome;
         let over = request.timeout_ms.filter(|ms| started.elapsed() >= Duration::from_millis(*ms));
         if let Some(ms) = over.filter(|_| outcome.failed) {
@@ -135,9 +134,7 @@ fn send_file(
     shared: &Shared,
     outbox: &Outbox,
 ) -> Result<(), ModuleError> {
-    let at = |error: io::Error| {
-        ModuleError::new(format!("{} cannot be sent back: {error}", path.display()))
-    };
+    let at = |error: io::Error| ModuleError::new(format!("{} cannot be sent back: {error}", path.display()));
     let mut file = File::open(path).map_err(at)?;
     let mut piece = vec![0; CHUNK];
     loop {
