@@ -46,6 +46,9 @@ modules! {
     modules::command::Shell,
     modules::ping::Ping,
     modules::setup::Setup,
+    modules::django_manage::DjangoManage,
+    modules::htpasswd::Htpasswd,
+    modules::pip::Pip,
 }
 
 /// The module of that canonical name.

@@ -3,3 +3,6 @@
 pub mod command;
 pub mod ping;
 pub mod setup;
+pub mod django_manage;
+pub mod htpasswd;
+pub mod pip;

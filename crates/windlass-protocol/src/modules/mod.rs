@@ -2,6 +2,10 @@
 
 pub mod command;
 pub mod common;
+pub mod django_manage;
+pub mod git;
+pub mod htpasswd;
+pub mod pip;
 pub mod ping;
 pub mod setup;
 

@@ -1,0 +1,126 @@
+//! `htpasswd`: users of a password file for basic authentication.
+
+mod entries;
+mod hash;
+
+use crate::module::{Context, Module, ModuleError, Plan};
+use crate::system::Observe;
+use entries::Entries;
+use hash::Scheme;
+use std::path::Path;
+use windlass_protocol::change::Content;
+use windlass_protocol::modules::htpasswd::{EntryState, HtpasswdArgs};
+use windlass_protocol::{Diff, DiffSide, FileAttrs, Op, What};
+
+/// The module.
+pub struct Htpasswd;
+
+impl Module for Htpasswd {
+    type Args = HtpasswdArgs;
+
+    fn plan(args: &HtpasswdArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
+        let name = args.name.as_str();
+        if name.is_empty() || name.contains([':', '\n', '\r', '\t', '\0']) {
+            return Err(ModuleError::new("username contains invalid characters"));
+        }
+        let path = Path::new(&*args.path);
+        let before = match sys.stat(path)? {
+            Some(_) => Some(sys.read(path)?),
+            None => None,
+        };
+        let mut plan = Plan::default();
+        let mut entries = Entries::parse(before.as_deref().unwrap_or_default());
+        let message = match args.state {
+            EntryState::Present => present(args, cx, before.is_some(), &mut entries)?,
+            EntryState::Absent if before.is_none() => {
+                plan.warnings.push(format!("{} does not exist", path.display()));
+                plan.msg = Some(format!("{name} not present"));
+                return Ok(plan);
+            }
+            EntryState::Absent if entries.remove(name) => format!("Remove {name}"),
+            EntryState::Absent => format!("{name} not present"),
+        };
+        let after = entries.bytes();
+        let attrs = FileAttrs::default();
+        if before.as_deref() != Some(after.as_slice()) {
+            if before.is_none() {
+                make_parents(&mut plan, sys, path)?;
+            }
+            if cx.diff {
+                plan.diff.push(diff(&args.path, before.as_deref().unwrap_or_default(), &after));
+            }
+            let what = What::FileWritten {
+                path: args.path.0.clone(),
+                before: before.as_deref().map(|b| blake3::hash(b).to_hex().to_string()),
+                after: blake3::hash(&after).to_hex().to_string(),
+            };
+            let op = Op::Write {
+                path: args.path.0.clone(),
+                content: Content::Bytes(after),
+                attrs,
+                backup: false,
+                validate: None,
+                in_place: args.file.unsafe_writes.unwrap_or(false),
+            };
+            plan.push(what, op);
+        }
+        plan.msg = Some(message);
+        Ok(plan)
+    }
+}
+
+/// Brings the entry in order and says in Ansible's words what that was.
+fn present(
+    args: &HtpasswdArgs,
+    cx: &Context<'_>,
+    exists: bool,
+    entries: &mut Entries,
+) -> Result<String, ModuleError> {
+    let (path, name) = (&*args.path, args.name.as_str());
+    if !exists && !args.create {
+        return Err(ModuleError::new(format!("Destination {path} does not exist")));
+    }
+    let password = args
+        .password
+        .as_deref()
+        .ok_or_else(|| ModuleError::new("password is required to add a user or to compare with an entry"))?;
+    if entries.get(name).is_some_and(|old| hash::fits(old, password)) {
+        return Ok(format!("{name} already present"));
+    }
+    let scheme = Scheme::named(&args.hash_scheme)?;
+    entries.set(name, &scheme.hash(password)?);
+    Ok(match (exists, cx.check) {
+        (true, _) => format!("Add/update {name}"),
+        (false, true) => format!("Create {path}"),
+        (false, false) => format!("Created {path} and added {name}"),
+    })
+}
+
+/// Adds a step for each folder that is missing above the path.
+fn make_parents(plan: &mut Plan, sys: &dyn Observe, path: &Path) -> Result<(), ModuleError> {
+    let mut missing = Vec::new();
+    for folder in path.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()) {
+        if sys.stat(folder)?.is_some() {
+            break;
+        }
+        missing.push(folder.to_string_lossy().into_owned());
+    }
+    for path in missing.into_iter().rev() {
+        plan.push(What::DirectoryMade { path: path.clone() }, Op::MakeDirectory { path, attrs: FileAttrs::default() });
+    }
+    Ok(())
+}
+
+/// The two texts with a mark in the place of each hash. A hash that changes has another mark than before.
+fn diff(path: &str, before: &[u8], after: &[u8]) -> Diff {
+    let (old, new) = (Entries::parse(before), Entries::parse(after));
+    let side = |text: String| DiffSide { header: path.to_owned(), text };
+    let after = new.masked(|name, hash| match old.get(name) {
+        Some(before) if before != hash => "(another hash)",
+        _ => "(hash)",
+    });
+    Diff::Text { before: side(old.masked(|_, _| "(hash)")), after: side(after) }
+}
+
+#[cfg(test)]
+mod tests;
