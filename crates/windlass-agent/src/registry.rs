@@ -47,6 +47,7 @@ modules! {
     modules::ping::Ping,
     modules::setup::Setup,
     modules::django_manage::DjangoManage,
+    modules::git::GitModule,
     modules::htpasswd::Htpasswd,
     modules::pip::Pip,
 }
