@@ -16,14 +16,10 @@ const NOINPUT: [&str; 4] = ["flush", "migrate", "test", "collectstatic"];
 impl Module for DjangoManage {
     type Args = DjangoManageArgs;
 
-    fn plan(
-        args: &DjangoManageArgs,
-        cx: &Context<'_>,
-        sys: &dyn Observe,
-    ) -> Result<Plan, ModuleError> {
-        let words = shlex::split(&args.command)
-            .filter(|words| !words.is_empty())
-            .ok_or_else(|| ModuleError::new(format!("the command cannot be split into words: {}", args.command)))?;
+    fn plan(args: &DjangoManageArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
+        let words = shlex::split(&args.command).filter(|words| !words.is_empty()).ok_or_else(|| {
+            ModuleError::new(format!("the command cannot be split into words: {}", args.command))
+        })?;
         let command = words[0].as_str();
         check_parameters(args, command)?;
         if let Some(venv) = &args.virtualenv
@@ -153,7 +149,8 @@ fn command_line(args: &DjangoManageArgs, words: &[String]) -> Vec<String> {
 }
 
 fn search_path(args: &DjangoManageArgs, cx: &Context<'_>, sys: &dyn Observe) -> String {
-    let of_task = cx.environment.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
+    let of_task =
+        cx.environment.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
     let path = of_task.or_else(|| sys.env("PATH")).unwrap_or_else(|| "/usr/bin:/bin".into());
     match &args.virtualenv {
         Some(venv) => format!("{}/bin:{path}", &**venv),
@@ -254,7 +251,10 @@ fn would_change(
     };
     match command {
         // A target migration may mean going back, which the list of what is missing does not tell.
-        "migrate" if words.len() == 1 && args.apps.as_deref().unwrap_or_default().split_whitespace().count() < 2 => {
+        "migrate"
+            if words.len() == 1
+                && args.apps.as_deref().unwrap_or_default().split_whitespace().count() < 2 =>
+        {
             let words = vec!["showmigrations".into(), "--plan".into()];
             Ok(Some(ask(words)?.out().lines().any(|line| line.trim_start().starts_with("[ ]"))))
         }
@@ -270,5 +270,136 @@ fn would_change(
             Ok(Some(out.to_ascii_uppercase().contains("CREATE TABLE")))
         }
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::changed;
+    use crate::system::fake::{Fake, Node, output};
+    use serde_json::json;
+
+    #[test]
+    fn what_a_command_prints_tells_whether_it_changed_something() {
+        let table = [
+            ("migrate", "Running migrations:\n  Applying a.0001_initial... OK\n", true),
+            (
+                "migrate",
+                "Running migrations:\n  Rendering model states... DONE\n  Unapplying a.0002... OK\n",
+                true,
+            ),
+            (
+                "migrate",
+                "Operations to perform:\n  Apply all migrations: a\n  No migrations to apply.\n",
+                false,
+            ),
+            ("migrate", "  Note: Applying is done\n  No migrations to apply.\n", false),
+            ("collectstatic", "\n0 static files copied to '/srv/s', 130 unmodified.\n", false),
+            ("collectstatic", "\n10 static files copied to '/srv/s', 130 unmodified.\n", true),
+            ("collectstatic", "\n1 static file copied to '/srv/s'.\n", true),
+            (
+                "collectstatic",
+                "\n0 static files symlinked to '/srv/s', 7 unmodified, 3 post-processed.\n",
+                false,
+            ),
+            ("collectstatic", "", false),
+            ("loaddata", "Installed 3 object(s) from 1 fixture(s)\n", true),
+            ("loaddata", "Installed 0 object(s) from 1 fixture(s)\n", false),
+            ("createcachetable", "Cache table 'x' already exists.\n", false),
+            ("createcachetable", "", true),
+            ("check", "System check identified no issues (0 silenced).\n", false),
+            ("clearsessions", "", false),
+        ];
+        for (command, out, wanted) in table {
+            assert_eq!(changed(command, out), wanted, "{command}: {out}");
+        }
+    }
+
+    fn project(out: &'static str) -> Fake {
+        let fake = Fake::new();
+        fake.put("/srv/app/manage.py", Node::file("").mode(0o755));
+        fake.file("/srv/venv/bin/activate", "");
+        fake.program("manage.py", move |argv, _| match argv[1].as_str() {
+            "showmigrations" => output(0, "[X]  a.0001\n[ ]  a.0002\n", ""),
+            "bad" => output(1, "some", "trace"),
+            "none" => output(1, "", "Unknown command: 'none'"),
+            _ => output(0, out, ""),
+        });
+        fake
+    }
+
+    #[test]
+    fn runs_in_the_project_with_its_environment() {
+        let fake = project("  Applying a.0002... OK\n");
+        let args = json!({"command": "migrate", "app_path": "/srv/app", "virtualenv": "/srv/venv", "settings": "app.prod"});
+        assert!(fake.check_module("django_manage", args.clone()).changed);
+        let outcome = fake.run_module("django_manage", args);
+        assert!(outcome.changed && !outcome.failed, "{:?}", outcome.msg);
+        assert_eq!(fake.commands(), ["/srv/app/manage.py migrate --noinput --settings=app.prod"]);
+        let values = outcome.values();
+        assert_eq!(values["cmd"], json!(["./manage.py", "migrate", "--noinput", "--settings=app.prod"]));
+        assert_eq!(values["project_path"], json!("/srv/app"));
+        assert_eq!(values["out"], json!("  Applying a.0002... OK\n"));
+        let run = &fake.runs().pop().unwrap().run;
+        assert_eq!(run.cwd.as_deref(), Some("/srv/app"));
+        assert!(run.env.iter().any(|(k, v)| k == "PATH" && v.starts_with("/srv/venv/bin:")));
+        assert!(run.env.contains(&("VIRTUAL_ENV".to_owned(), "/srv/venv".to_owned())));
+    }
+
+    #[test]
+    fn a_script_that_is_not_executable_is_run_by_python() {
+        let fake = project("");
+        fake.put("/srv/app/manage.py", Node::file("").mode(0o644));
+        fake.act_as(33, 33);
+        fake.program("python", |_, _| output(0, "", ""));
+        let args = json!({"command": "check", "project_path": "/srv/app", "virtualenv": "/srv/venv"});
+        assert!(!fake.run_module("django_manage", args).failed);
+        assert_eq!(fake.commands(), ["/srv/venv/bin/python /srv/app/manage.py check"]);
+    }
+
+    #[test]
+    fn arguments_go_where_django_wants_them() {
+        let fake = project("");
+        let args = json!({"command": "loaddata --verbosity 2", "project_path": "/srv/app", "database": "other", "fixtures": "a 'b c'"});
+        fake.run_module("django_manage", args);
+        let run = &fake.runs().pop().unwrap().run;
+        assert_eq!(run.argv[1..], ["loaddata", "--verbosity", "2", "--database=other", "a", "b c"]);
+    }
+
+    #[test]
+    fn mistakes() {
+        let fake = project("");
+        let run = |args| fake.run_module("django_manage", args).msg.unwrap();
+        let of = |more: serde_json::Value| {
+            let mut args = json!({"project_path": "/srv/app"});
+            for (key, value) in more.as_object().unwrap() {
+                args[key] = value.clone();
+            }
+            args
+        };
+        assert_eq!(
+            run(of(json!({"command": "migrate", "clear": true}))),
+            "clear param is incompatible with command=migrate"
+        );
+        assert_eq!(
+            run(of(json!({"command": "loaddata"}))),
+            "fixtures param is required for command=loaddata"
+        );
+        assert_eq!(
+            run(of(json!({"command": "check", "virtualenv": "/none"}))),
+            "/none does not point to a valid virtual environment"
+        );
+        assert_eq!(run(of(json!({"command": "bad"}))), "stdout: some\n:stderr: trace");
+        assert!(run(of(json!({"command": "none"}))).contains("Unknown django command: none"));
+    }
+
+    #[test]
+    fn what_cannot_be_foreseen_is_skipped_in_check_mode() {
+        let fake = project("");
+        let outcome = fake
+            .check_module("django_manage", json!({"command": "clearsessions", "project_path": "/srv/app"}));
+        assert!(outcome.skipped && !outcome.changed);
+        assert!(fake.runs().is_empty());
     }
 }

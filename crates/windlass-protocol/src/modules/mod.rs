@@ -5,8 +5,8 @@ pub mod common;
 pub mod django_manage;
 pub mod git;
 pub mod htpasswd;
-pub mod pip;
 pub mod ping;
+pub mod pip;
 pub mod setup;
 
 pub use common::FileCommon;

@@ -20,11 +20,14 @@ impl Address {
         if text.starts_with('/') {
             return Self { url: format!("file://{text}"), credentials: None };
         }
-        let Some((scheme, rest)) = text.split_once("://").filter(|(s, _)| matches!(*s, "http" | "https")) else {
+        let Some((scheme, rest)) = text.split_once("://").filter(|(s, _)| matches!(*s, "http" | "https"))
+        else {
             return Self { url: text, credentials: None };
         };
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let Some((user, host)) = authority.rsplit_once('@') else { return Self { url: text, credentials: None } };
+        let Some((user, host)) = authority.rsplit_once('@') else {
+            return Self { url: text, credentials: None };
+        };
         // A user without a password may be a token, which is a secret just the same.
         let (name, password) = user.split_once(':').unwrap_or((user, ""));
         let credentials = Some((unquote(name), unquote(password)));
@@ -64,7 +67,10 @@ mod tests {
             (address.url, address.credentials)
         };
         let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
-        assert_eq!(parse("https://u:p%40ss@host:8443/a/b.git"), ("https://host:8443/a/b.git".into(), pair("u", "p@ss")));
+        assert_eq!(
+            parse("https://u:p%40ss@host:8443/a/b.git"),
+            ("https://host:8443/a/b.git".into(), pair("u", "p@ss"))
+        );
         assert_eq!(parse("https://token@host/a"), ("https://host/a".into(), pair("token", "")));
         assert_eq!(parse("https://host/a@b"), ("https://host/a@b".into(), None));
         assert_eq!(parse("git@host:a/b.git"), ("git@host:a/b.git".into(), None));

@@ -21,7 +21,11 @@ pub(super) struct Git<'a> {
 }
 
 impl<'a> Git<'a> {
-    pub(super) fn new(args: &'a GitArgs, cx: &Context<'_>, sys: &'a dyn Observe) -> Result<Self, ModuleError> {
+    pub(super) fn new(
+        args: &'a GitArgs,
+        cx: &Context<'_>,
+        sys: &'a dyn Observe,
+    ) -> Result<Self, ModuleError> {
         let program = match &args.executable {
             Some(path) => path.0.clone(),
             None => sys.find_program("git").ok_or_else(|| {
@@ -87,10 +91,15 @@ impl<'a> Git<'a> {
         if output.code == 0 {
             return Ok(output.out());
         }
-        let said = [output.err(), output.out()].into_iter().find(|t| !t.trim().is_empty()).unwrap_or_default();
+        let said =
+            [output.err(), output.out()].into_iter().find(|t| !t.trim().is_empty()).unwrap_or_default();
         let msg = said.trim().to_owned();
         let (cmd, rc) = (format!("{} {}", self.program, words.join(" ")), output.code);
-        Err(ModuleError::new(hinted(msg)).with("cmd", cmd).with("rc", rc).with("stdout", output.out()).with("stderr", output.err()))
+        Err(ModuleError::new(hinted(msg))
+            .with("cmd", cmd)
+            .with("rc", rc)
+            .with("stdout", output.out())
+            .with("stderr", output.err()))
     }
 
     /// The commit of `HEAD`; what git prints for it, if it is none yet.
@@ -141,7 +150,8 @@ fn ssh_command(args: &GitArgs, cx: &Context<'_>, sys: &dyn Observe) -> String {
         let of_task = cx.environment.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.clone());
         of_task.or_else(|| sys.env(name)).filter(|v| !v.is_empty())
     };
-    let mut line = variable("GIT_SSH").or_else(|| variable("GIT_SSH_COMMAND")).unwrap_or_else(|| "ssh".into());
+    let mut line =
+        variable("GIT_SSH").or_else(|| variable("GIT_SSH_COMMAND")).unwrap_or_else(|| "ssh".into());
     let mut options = variable("GIT_SSH_OPTS").unwrap_or_default();
     if let Some(more) = &args.ssh_opts {
         options = format!("{options} {more}");

@@ -46,7 +46,9 @@ impl Module for GitModule {
             }
             return clone(&git, cx, plan, dest);
         }
-        if let Some(wanted) = args.separate_git_dir.as_deref().filter(|wanted| Path::new(wanted) != repository) {
+        if let Some(wanted) =
+            args.separate_git_dir.as_deref().filter(|wanted| Path::new(wanted) != repository)
+        {
             move_repository(&mut plan, sys, dest, &repository, wanted)?;
         }
         if args.update {
@@ -122,7 +124,11 @@ fn clone(git: &Git<'_>, cx: &Context<'_>, mut plan: Plan, dest: &str) -> Result<
     let depth = args.depth.filter(|d| *d != 0).map(|d| d.to_string());
     let named = matches!(remote.kind, Kind::Branch | Kind::Tag);
     let mut words = vec!["clone"];
-    if args.bare { words.push("--bare") } else { words.extend(["--origin", args.remote.as_str()]) }
+    if args.bare {
+        words.push("--bare")
+    } else {
+        words.extend(["--origin", args.remote.as_str()])
+    }
     if let Some(depth) = &depth {
         if args.version == "HEAD" || args.refspec.is_some() {
             words.extend(["--depth", depth]);
@@ -149,7 +155,10 @@ fn clone(git: &Git<'_>, cx: &Context<'_>, mut plan: Plan, dest: &str) -> Result<
     words.extend(separate.as_deref());
     words.extend(["--", git.address.url.as_str(), dest]);
     for path in missing.into_iter().rev() {
-        plan.push(What::DirectoryMade { path: path.clone() }, Op::MakeDirectory { path, attrs: FileAttrs::default() });
+        plan.push(
+            What::DirectoryMade { path: path.clone() },
+            Op::MakeDirectory { path, attrs: FileAttrs::default() },
+        );
     }
     let after = Some(remote.commit.clone()).filter(|c| !c.is_empty());
     if let Some(after) = &after {
@@ -181,10 +190,17 @@ fn move_repository(
         return Err(ModuleError::new(format!("Separate-git-dir path {to} already exists.")));
     }
     let from = from.to_string_lossy().into_owned();
-    plan.push(What::PathMoved { from: from.clone(), to: to.to_owned() }, Op::Rename { from: from.clone(), to: to.to_owned() });
+    plan.push(
+        What::PathMoved { from: from.clone(), to: to.to_owned() },
+        Op::Rename { from: from.clone(), to: to.to_owned() },
+    );
     let path = Path::new(dest).join(".git").to_string_lossy().into_owned();
     let content = format!("gitdir: {to}").into_bytes();
-    let what = What::FileWritten { path: path.clone(), before: None, after: blake3::hash(&content).to_hex().to_string() };
+    let what = What::FileWritten {
+        path: path.clone(),
+        before: None,
+        after: blake3::hash(&content).to_hex().to_string(),
+    };
     let op = Op::Write {
         path,
         content: Content::Bytes(content),
@@ -230,7 +246,10 @@ fn update(
         return Ok(plan);
     }
     if local_mods {
-        plan.push(What::Command { text: format!("git reset --hard HEAD in {dest}") }, Op::Run(git.step(&["reset", "--hard", "HEAD"])));
+        plan.push(
+            What::Command { text: format!("git reset --hard HEAD in {dest}") },
+            Op::Run(git.step(&["reset", "--hard", "HEAD"])),
+        );
         plan.msg = Some(complaint);
     }
     if url_changed {
@@ -242,7 +261,11 @@ fn update(
         };
         plan.push(setting, Op::Run(git.step(&["remote", "set-url", &args.remote, &git.address.url])));
     }
-    let what = What::Checkout { path: dest.to_owned(), before: Some(before.clone()), after: Some(remote.commit.clone()) };
+    let what = What::Checkout {
+        path: dest.to_owned(),
+        before: Some(before.clone()),
+        after: Some(remote.commit.clone()),
+    };
     plan.push(what, Op::Run(fetch(git, &remote, repository)?));
     plan.changed = Some(local_mods || url_changed || moved || before != remote.commit);
     if cx.check {
@@ -311,12 +334,19 @@ fn is_commit(text: &str) -> bool {
 /// Whether there is nothing to do: the commit is checked out, in the way the version asks for, with its submodules.
 fn settled(git: &Git<'_>, before: &str, remote: &Remote) -> Result<bool, ModuleError> {
     let args = git.args;
-    if before != remote.commit || args.bare || args.refspec.is_some() || args.verify_commit || args.track_submodules {
+    if before != remote.commit
+        || args.bare
+        || args.refspec.is_some()
+        || args.verify_commit
+        || args.track_submodules
+    {
         return Ok(false);
     }
     let on = git.ask(&["symbolic-ref", "--quiet", "HEAD"])?.out().trim_end().to_owned();
     let in_place = match remote.kind {
-        Kind::Head => !on.is_empty() && tracks(git, on.strip_prefix("refs/heads/").unwrap_or_default(), before)?,
+        Kind::Head => {
+            !on.is_empty() && tracks(git, on.strip_prefix("refs/heads/").unwrap_or_default(), before)?
+        }
         Kind::Branch => on == format!("refs/heads/{}", args.version) && tracks(git, &args.version, before)?,
         Kind::Tag | Kind::Other => on.is_empty(),
     };

@@ -42,13 +42,19 @@ impl Kind {
 }
 
 /// Asks the remote for a version. `branch` is the local one that stands for `HEAD`, if there is a clone.
-pub(super) fn look(git: &Git<'_>, remote: &str, branch: Option<&str>, cwd: Option<&str>) -> Result<Remote, ModuleError> {
+pub(super) fn look(
+    git: &Git<'_>,
+    remote: &str,
+    branch: Option<&str>,
+    cwd: Option<&str>,
+) -> Result<Remote, ModuleError> {
     let version = git.args.version.as_str();
     if version == "HEAD" {
         let wanted = branch.map_or_else(|| "HEAD".to_owned(), |b| format!("refs/heads/{b}"));
         let out = git.must(&["ls-remote", remote, &wanted], cwd)?;
         let commit = find(&out, &wanted).ok_or_else(|| {
-            ModuleError::new(format!("Could not determine remote revision for {version}")).with("stdout", out.clone())
+            ModuleError::new(format!("Could not determine remote revision for {version}"))
+                .with("stdout", out.clone())
         })?;
         return Ok(Remote { kind: Kind::Head, commit });
     }
@@ -67,5 +73,8 @@ pub(super) fn look(git: &Git<'_>, remote: &str, branch: Option<&str>, cwd: Optio
 
 /// The commit of a reference in the output of `ls-remote`.
 fn find(out: &str, name: &str) -> Option<String> {
-    out.lines().filter_map(|line| line.split_once('\t')).find(|(_, n)| *n == name).map(|(commit, _)| commit.to_owned())
+    out.lines()
+        .filter_map(|line| line.split_once('\t'))
+        .find(|(_, n)| *n == name)
+        .map(|(commit, _)| commit.to_owned())
 }

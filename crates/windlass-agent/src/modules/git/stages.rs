@@ -2,7 +2,7 @@
 
 use super::command::{Git, hinted};
 use super::remote::Kind;
-use super::{FAILURE, KIND, LOCAL_MODS, STAGE, archive, repository_path};
+use super::{FAILURE, KIND, LOCAL_MODS, STAGE, archive, repository_path, tracks};
 use crate::module::{Applied, Context, Finish, ModuleError, Plan};
 use std::path::Path;
 use windlass_protocol::{Diff, Json, Op, RunSpec, What};
@@ -23,7 +23,8 @@ pub(super) fn next(
     }
     let args = git.args;
     let dest = args.dest.as_deref().unwrap_or_default();
-    let mut following = Plan { msg: plan.msg.take(), warnings: std::mem::take(&mut plan.warnings), ..Plan::default() };
+    let mut following =
+        Plan { msg: plan.msg.take(), warnings: std::mem::take(&mut plan.warnings), ..Plan::default() };
     following.values = std::mem::take(&mut plan.values);
     // Whether something changed is said by the last stage, which compares.
     plan.changed = Some(false);
@@ -31,6 +32,7 @@ pub(super) fn next(
         Some(Json::String(kind)) => Kind::named(kind),
         _ => Kind::Other,
     };
+    let archived = stage == "archived";
     let mut stage = stage.as_str();
     loop {
         match stage {
@@ -70,7 +72,7 @@ pub(super) fn next(
                 }
             }
             _ => {
-                finish(git, cx, &mut following)?;
+                finish(git, cx, &mut following, archived)?;
                 // What the last stage did was counted by it; nothing is left to execute.
                 following.changes = std::mem::take(&mut plan.changes);
                 return Ok(Finish::Done(following));
@@ -117,6 +119,10 @@ fn switch(git: &Git<'_>, plan: &mut Plan, kind: Kind) -> Result<(), ModuleError>
     let args = git.args;
     let dest = args.dest.as_deref().unwrap_or_default();
     let (version, remote) = (args.version.as_str(), args.remote.as_str());
+    let wanted = match plan.values.get("after") {
+        Some(Json::String(commit)) => commit.clone(),
+        _ => String::new(),
+    };
     let mut push = |text: &str, run: RunSpec| plan.push(command(text, dest), Op::Run(run));
     let failure = match kind {
         Kind::Head => {
@@ -140,8 +146,9 @@ fn switch(git: &Git<'_>, plan: &mut Plan, kind: Kind) -> Result<(), ModuleError>
             let is_local = git.has(&format!("refs/heads/{version}"))?;
             let is_known = git.has(&format!("refs/remotes/{upstream}"))?;
             let shallow = args.depth.filter(|d| *d != 0);
-            if !is_known || (shallow.is_some() && !is_local) {
-                // A clone of one branch does not bring the others along.
+            let is_behind = is_known && !wanted.is_empty() && !tracks(git, version, &wanted)?;
+            if !is_known || is_behind || (shallow.is_some() && !is_local) {
+                // A clone of one branch does not fetch the others.
                 let depth = shallow.map(|d| format!("--depth={d}"));
                 let known = format!("+refs/heads/{version}:refs/remotes/{remote}/{version}");
                 let mut words = vec!["fetch"];
@@ -153,7 +160,10 @@ fn switch(git: &Git<'_>, plan: &mut Plan, kind: Kind) -> Result<(), ModuleError>
                 push("git checkout", git.step(&["checkout", "--force", version, "--"]));
                 push("git reset --hard", git.step_in(&["reset", "--hard", &upstream, "--"], Some(dest)));
             } else if is_known {
-                push("git checkout", git.step_in(&["checkout", "--track", "-b", version, &upstream], Some(dest)));
+                push(
+                    "git checkout",
+                    git.step_in(&["checkout", "--track", "-b", version, &upstream], Some(dest)),
+                );
             } else {
                 // Git refuses to track a branch that its configuration does not fetch.
                 push("git checkout", git.step_in(&["checkout", "-b", version, &upstream], Some(dest)));
@@ -181,7 +191,10 @@ fn verify(git: &Git<'_>) -> Result<(), ModuleError> {
     words.push(version);
     let output = git.ask(&words)?;
     let error = |msg: String| {
-        ModuleError::new(msg).with("rc", output.code).with("stdout", output.out()).with("stderr", output.err())
+        ModuleError::new(msg)
+            .with("rc", output.code)
+            .with("stdout", output.out())
+            .with("stderr", output.err())
     };
     if output.code != 0 {
         return Err(error(format!("Failed to verify GPG signature of commit/tag \"{version}\"")));
@@ -199,7 +212,9 @@ fn verify(git: &Git<'_>) -> Result<(), ModuleError> {
         Some(found) if args.gpg_allowlist.contains(&found) => Ok(()),
         found => {
             let found = found.unwrap_or_default();
-            Err(error(format!("The gpg_allowlist does not include the public key \"{found}\" for this commit")))
+            Err(error(format!(
+                "The gpg_allowlist does not include the public key \"{found}\" for this commit"
+            )))
         }
     }
 }
@@ -222,7 +237,8 @@ pub(super) fn submodules_need_update(git: &Git<'_>) -> Result<bool, ModuleError>
 fn submodule_commits(git: &Git<'_>) -> Result<String, ModuleError> {
     let out = git.must(&["submodule", "status", "--recursive"], git.args.dest.as_deref())?;
     let words = out.lines().map(|line| line.get(1..).unwrap_or_default().split_whitespace());
-    let pairs = words.map(|mut w| format!("{} {}\n", w.next().unwrap_or_default(), w.next().unwrap_or_default()));
+    let pairs =
+        words.map(|mut w| format!("{} {}\n", w.next().unwrap_or_default(), w.next().unwrap_or_default()));
     // One that is not there yet counts as a change also if it gets the recorded commit.
     let missing = out.lines().filter(|line| line.starts_with('-')).count();
     Ok(pairs.chain([missing.to_string()]).collect())
@@ -252,7 +268,7 @@ fn update_submodules(git: &Git<'_>, plan: &mut Plan) -> Result<(), ModuleError> 
 }
 
 /// Compares what was with what is.
-fn finish(git: &Git<'_>, cx: &Context<'_>, plan: &mut Plan) -> Result<(), ModuleError> {
+fn finish(git: &Git<'_>, cx: &Context<'_>, plan: &mut Plan, archived: bool) -> Result<(), ModuleError> {
     plan.values.shift_remove(KIND);
     let local_mods = plan.values.shift_remove(LOCAL_MODS) == Some(Json::Bool(true));
     let submodules = match plan.values.shift_remove(SUBMODULES) {
@@ -269,8 +285,8 @@ fn finish(git: &Git<'_>, cx: &Context<'_>, plan: &mut Plan) -> Result<(), Module
         _ => None,
     };
     let url_changed = plan.values.get("remote_url_changed") == Some(&Json::Bool(true));
-    let archived = plan.changed == Some(true);
-    let changed = before.as_deref() != Some(after.as_str()) || local_mods || submodules || url_changed || archived;
+    let changed =
+        before.as_deref() != Some(after.as_str()) || local_mods || submodules || url_changed || archived;
     plan.changed = Some(changed);
     if changed && cx.diff {
         plan.diff.extend(diff(git, before.as_deref(), &after)?);
@@ -289,9 +305,14 @@ pub(super) fn diff(git: &Git<'_>, before: Option<&str>, after: &str) -> Result<O
         Some(before) => {
             let output = git.ask(&["diff", before, after])?;
             match (output.code, output.out()) {
-                (0, out) if out.is_empty() => format!(">> No visual differences between {before} and {after}\n"),
+                (0, out) if out.is_empty() => {
+                    format!(">> No visual differences between {before} and {after}\n")
+                }
                 (0, out) => out,
-                _ => format!(">> Failed to get proper diff between {before} and {after}:\n>> {}\n", output.err().trim()),
+                _ => format!(
+                    ">> Failed to get proper diff between {before} and {after}:\n>> {}\n",
+                    output.err().trim()
+                ),
             }
         }
     };

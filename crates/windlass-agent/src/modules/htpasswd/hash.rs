@@ -165,14 +165,22 @@ fn md5_crypt(password: &[u8], prefix: &str, salt: &str) -> String {
     let mut sum = hasher.finalize();
     for round in 0..1000 {
         let mut hasher = Md5::new();
-        if round % 2 == 1 { hasher.update(password) } else { hasher.update(sum) }
+        if round % 2 == 1 {
+            hasher.update(password)
+        } else {
+            hasher.update(sum)
+        }
         if round % 3 != 0 {
             hasher.update(salt);
         }
         if round % 7 != 0 {
             hasher.update(password);
         }
-        if round % 2 == 1 { hasher.update(sum) } else { hasher.update(password) }
+        if round % 2 == 1 {
+            hasher.update(sum)
+        } else {
+            hasher.update(password)
+        }
         sum = hasher.finalize();
     }
     let mut out = format!("{prefix}{salt}$");
@@ -218,7 +226,8 @@ mod tests {
     #[test]
     fn new_hashes_fit() {
         for scheme in [Scheme::Apr1, Scheme::Md5, Scheme::Sha1, Scheme::Plain] {
-            for password in ["", "a", "sixteen chars ok", "a long pass phrase of more than sixteen bytes, ü"] {
+            for password in ["", "a", "sixteen chars ok", "a long pass phrase of more than sixteen bytes, ü"]
+            {
                 let hash = scheme.hash(password).unwrap();
                 assert!(fits(&hash, password), "{scheme:?} {password}");
             }
@@ -228,7 +237,15 @@ mod tests {
 
     #[test]
     fn strange_hashes_fit_nothing() {
-        for hash in ["$apr1$", "$5$rounds=x$a$b", "$6$rounds=99999999999999$a$b", "$2y$99$x", "$y$j9T$x$y", "{SHA}", ""] {
+        for hash in [
+            "$apr1$",
+            "$5$rounds=x$a$b",
+            "$6$rounds=99999999999999$a$b",
+            "$2y$99$x",
+            "$y$j9T$x$y",
+            "{SHA}",
+            "",
+        ] {
             assert!(!fits(hash, "secret"), "{hash}");
         }
     }

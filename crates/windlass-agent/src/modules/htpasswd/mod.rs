@@ -106,7 +106,10 @@ fn make_parents(plan: &mut Plan, sys: &dyn Observe, path: &Path) -> Result<(), M
         missing.push(folder.to_string_lossy().into_owned());
     }
     for path in missing.into_iter().rev() {
-        plan.push(What::DirectoryMade { path: path.clone() }, Op::MakeDirectory { path, attrs: FileAttrs::default() });
+        plan.push(
+            What::DirectoryMade { path: path.clone() },
+            Op::MakeDirectory { path, attrs: FileAttrs::default() },
+        );
     }
     Ok(())
 }

@@ -14,7 +14,12 @@ pub(super) struct Installed(BTreeMap<String, String>);
 impl Installed {
     /// Looks into the folder of a virtual environment that is closed to the system's packages, which takes no time;
     /// otherwise asks pip.
-    pub(super) fn look(job: &Job, pip: &[String], cx: &Context<'_>, sys: &dyn Observe) -> Result<Self, ModuleError> {
+    pub(super) fn look(
+        job: &Job,
+        pip: &[String],
+        cx: &Context<'_>,
+        sys: &dyn Observe,
+    ) -> Result<Self, ModuleError> {
         if let Some(env) = &job.env
             && let Some(found) = Self::in_environment(Path::new(env), sys)
         {
@@ -24,7 +29,9 @@ impl Installed {
             let mut argv = pip.to_vec();
             argv.extend(words.iter().map(|w| (*w).to_owned()));
             let mut run = job.run(cx, sys, argv, false);
-            run.env.extend(["LANG", "LC_ALL", "LC_MESSAGES"].map(|name| (name.to_owned(), "C.UTF-8".to_owned())));
+            run.env.extend(
+                ["LANG", "LC_ALL", "LC_MESSAGES"].map(|name| (name.to_owned(), "C.UTF-8".to_owned())),
+            );
             sys.query(&run)
         };
         let mut output = ask(&["list", "--format=freeze"])?;
@@ -43,9 +50,10 @@ impl Installed {
     fn in_environment(env: &Path, sys: &dyn Observe) -> Option<Self> {
         let settings = sys.read(&env.join("pyvenv.cfg")).ok()?;
         let settings = String::from_utf8_lossy(&settings).to_ascii_lowercase();
-        let is_open = settings.lines().filter_map(|line| line.split_once('=')).any(|(name, value)| {
-            name.trim() == "include-system-site-packages" && value.trim() != "false"
-        });
+        let is_open = settings
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .any(|(name, value)| name.trim() == "include-system-site-packages" && value.trim() != "false");
         if is_open {
             return None;
         }

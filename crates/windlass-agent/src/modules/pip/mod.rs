@@ -63,7 +63,8 @@ impl Module for Pip {
                 PipState::Absent => known && !job.packages.iter().any(|p| installed.has(p)),
                 // Whether the packages of an extra are there only pip can tell, and an option may ask for anything.
                 _ => {
-                    let simple = |p: &Requirement| p.plain.as_ref().is_some_and(|p| p.extras.is_empty() && !p.more);
+                    let simple =
+                        |p: &Requirement| p.plain.as_ref().is_some_and(|p| p.extras.is_empty() && !p.more);
                     job.extra.is_empty() && job.packages.iter().all(|p| simple(p) && installed.satisfies(p))
                 }
             };
@@ -113,7 +114,8 @@ impl Module for Pip {
             if !stderr.is_empty() {
                 msg.push_str(&format!("\n:stderr: {stderr}"));
             }
-            let mut error = ModuleError::new(msg).with("rc", last.code).with("stdout", stdout).with("stderr", stderr);
+            let mut error =
+                ModuleError::new(msg).with("rc", last.code).with("stdout", stdout).with("stderr", stderr);
             error.values.insert("cmd".into(), command_line(args, &job, &pip).into());
             return Err(error);
         }
@@ -150,7 +152,8 @@ impl Job {
             }
             None => None,
         };
-        let names: Vec<String> = args.name.iter().flatten().filter(|n| !n.trim().is_empty()).cloned().collect();
+        let names: Vec<String> =
+            args.name.iter().flatten().filter(|n| !n.trim().is_empty()).cloned().collect();
         let mut packages: Vec<Requirement> =
             recover(&names).iter().map(|name| Requirement::parse(name.trim(), None)).collect();
         if names.is_empty() {
@@ -175,8 +178,9 @@ impl Job {
             }
         }
         let mut extra = match &args.extra_args {
-            Some(text) => shlex::split(text)
-                .ok_or_else(|| ModuleError::new("extra_args cannot be split into words: a quote is not closed"))?,
+            Some(text) => shlex::split(text).ok_or_else(|| {
+                ModuleError::new("extra_args cannot be split into words: a quote is not closed")
+            })?,
             None => Vec::new(),
         };
         let secret_env = secret::take(&mut extra);
@@ -195,7 +199,8 @@ impl Job {
     fn run(&self, cx: &Context<'_>, sys: &dyn Observe, argv: Vec<String>, break_system: bool) -> RunSpec {
         let mut env = self.secret_env.clone();
         if let Some(venv) = &self.env {
-            let of_task = cx.environment.iter().rev().find(|(name, _)| name == "PATH").map(|(_, v)| v.clone());
+            let of_task =
+                cx.environment.iter().rev().find(|(name, _)| name == "PATH").map(|(_, v)| v.clone());
             let path = of_task.or_else(|| sys.env("PATH")).unwrap_or_else(|| "/usr/bin:/bin".into());
             env.push(("PATH".into(), format!("{venv}/bin:{path}")));
         }
@@ -220,7 +225,12 @@ fn system_python(sys: &dyn Observe) -> Option<String> {
 }
 
 /// How pip is called. In an environment that is yet to be made it is where it will be.
-fn find_pip(args: &PipArgs, job: &Job, sys: &dyn Observe, yet_to_come: bool) -> Result<Vec<String>, ModuleError> {
+fn find_pip(
+    args: &PipArgs,
+    job: &Job,
+    sys: &dyn Observe,
+    yet_to_come: bool,
+) -> Result<Vec<String>, ModuleError> {
     if let Some(env) = &job.env {
         let candidates = [format!("{env}/bin/pip3"), format!("{env}/bin/pip")];
         let there = candidates.iter().find(|c| sys.access(Path::new(c), 1));
@@ -232,7 +242,10 @@ fn find_pip(args: &PipArgs, job: &Job, sys: &dyn Observe, yet_to_come: bool) -> 
             return Ok(vec![pip.clone()]);
         }
         let python = format!("{env}/bin/python");
-        let has_module = RunSpec { argv: vec![python.clone(), "-m".into(), "pip".into(), "--version".into()], ..RunSpec::default() };
+        let has_module = RunSpec {
+            argv: vec![python.clone(), "-m".into(), "pip".into(), "--version".into()],
+            ..RunSpec::default()
+        };
         if sys.access(Path::new(&python), 1) && sys.query(&has_module).is_ok_and(|o| o.code == 0) {
             return Ok(has_module.argv.into_iter().take(3).collect());
         }
@@ -247,7 +260,8 @@ fn find_pip(args: &PipArgs, job: &Job, sys: &dyn Observe, yet_to_come: bool) -> 
         None => {
             let find = "import importlib.util, sys; sys.exit(importlib.util.find_spec('pip') is None)";
             if let Some(python) = system_python(sys) {
-                let look = RunSpec { argv: vec![python.clone(), "-c".into(), find.into()], ..RunSpec::default() };
+                let look =
+                    RunSpec { argv: vec![python.clone(), "-c".into(), find.into()], ..RunSpec::default() };
                 if sys.query(&look).is_ok_and(|o| o.code == 0) {
                     return Ok(vec![python, "-m".into(), "pip".into()]);
                 }
@@ -292,7 +306,9 @@ fn make_environment(args: &PipArgs, job: &Job, sys: &dyn Observe) -> Result<RunS
     let mut argv = shlex::split(&args.virtualenv_command)
         .filter(|words| !words.is_empty())
         .ok_or_else(|| ModuleError::new("virtualenv_command is empty or has a quote that is not closed"))?;
-    let is_venv = argv[0].ends_with("pyvenv") || argv.windows(2).any(|w| w[0] == "-m" && w[1] == "venv") || argv.iter().any(|a| a == "-mvenv");
+    let is_venv = argv[0].ends_with("pyvenv")
+        || argv.windows(2).any(|w| w[0] == "-m" && w[1] == "venv")
+        || argv.iter().any(|a| a == "-mvenv");
     if !argv[0].contains('/') {
         argv[0] = sys.find_program(&argv[0]).ok_or_else(|| {
             let hint = if argv[0] == "virtualenv" {
@@ -301,7 +317,10 @@ fn make_environment(args: &PipArgs, job: &Job, sys: &dyn Observe) -> Result<RunS
                 ""
             };
             let path = sys.env("PATH").unwrap_or_default();
-            ModuleError::new(format!("Failed to find required executable \"{}\" in paths: {path}.{hint}", argv[0]))
+            ModuleError::new(format!(
+                "Failed to find required executable \"{}\" in paths: {path}.{hint}",
+                argv[0]
+            ))
         })?;
     }
     if args.virtualenv_site_packages {
@@ -318,7 +337,13 @@ fn make_environment(args: &PipArgs, job: &Job, sys: &dyn Observe) -> Result<RunS
         (None, true) => {}
     }
     argv.extend(job.env.clone());
-    Ok(RunSpec { argv, cwd: Some(job.chdir.clone()), umask: job.umask, ok_codes: vec![0], ..RunSpec::default() })
+    Ok(RunSpec {
+        argv,
+        cwd: Some(job.chdir.clone()),
+        umask: job.umask,
+        ok_codes: vec![0],
+        ..RunSpec::default()
+    })
 }
 
 /// Asks pip itself what it would install. A pip that cannot say so is taken to install something.

@@ -185,8 +185,14 @@ impl Specifier {
             "<=" => order.is_le(),
             ">=" => order.is_ge(),
             // `<1.2` lets no preview of 1.2 in, `>1.2` no post-release.
-            "<" => order.is_lt() && (wanted.pre.is_some() || !(found.pre.is_some() && found.same_release(&wanted))),
-            ">" => order.is_gt() && (wanted.post.is_some() || !(found.post.is_some() && found.same_release(&wanted))),
+            "<" => {
+                order.is_lt()
+                    && (wanted.pre.is_some() || !(found.pre.is_some() && found.same_release(&wanted)))
+            }
+            ">" => {
+                order.is_gt()
+                    && (wanted.post.is_some() || !(found.post.is_some() && found.same_release(&wanted)))
+            }
             "~=" => order.is_ge() && found.same_prefix(&wanted, wanted.release.len() - 1),
             _ => false,
         }
@@ -213,8 +219,21 @@ mod tests {
     #[test]
     fn versions_are_ordered() {
         let ordered = [
-            "1.0.dev1", "1.0a1.dev2", "1.0a1", "1.0a2", "1.0b1", "1.0rc1", "1.0", "1.0+abc", "1.0+5", "1.0.post1.dev1",
-            "1.0.post1", "1.1.dev1", "1.1", "1.10", "1!0.1",
+            "1.0.dev1",
+            "1.0a1.dev2",
+            "1.0a1",
+            "1.0a2",
+            "1.0b1",
+            "1.0rc1",
+            "1.0",
+            "1.0+abc",
+            "1.0+5",
+            "1.0.post1.dev1",
+            "1.0.post1",
+            "1.1.dev1",
+            "1.1",
+            "1.10",
+            "1!0.1",
         ];
         let parsed: Vec<Version> = ordered.iter().map(|t| Version::parse(t).unwrap()).collect();
         for (i, a) in parsed.iter().enumerate() {
@@ -222,7 +241,13 @@ mod tests {
                 assert_eq!(a.compare(b), i.cmp(&j), "{} {}", ordered[i], ordered[j]);
             }
         }
-        for (a, b) in [("1", "1.0.0"), ("1.0-1", "1.0.post1"), ("v1.0-ALPHA.1", "1.0a1"), ("1.0c1", "1.0rc1"), ("1.0.r4", "1.0.post4")] {
+        for (a, b) in [
+            ("1", "1.0.0"),
+            ("1.0-1", "1.0.post1"),
+            ("v1.0-ALPHA.1", "1.0a1"),
+            ("1.0c1", "1.0rc1"),
+            ("1.0.r4", "1.0.post4"),
+        ] {
             assert!(Version::parse(a).unwrap().compare(&Version::parse(b).unwrap()).is_eq(), "{a} {b}");
         }
         for bad in ["", "x", "1.x", "1.0+", "1..0", "1.0foo"] {
