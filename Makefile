@@ -25,6 +25,7 @@ test: setup lint
 	CARGO=$(CARGO) scripts/test
 
 bench: setup
+	@scripts/setup bench
 	$(CARGO) build --release
 	scripts/as-root $(CARGO) run --quiet --release -p windlass-bench -- $(BENCH)
 
@@ -38,7 +39,7 @@ fmt:
 	$(CARGO) fmt --all
 
 dist: setup
-	scripts/setup dist
+	@scripts/setup dist
 	CC_x86_64_unknown_linux_musl=musl-gcc $(CARGO) build --release --target $(MUSL)
 	scripts/dist target/$(MUSL)/release/windlass
 
