@@ -1,5 +1,6 @@
 //! The controller of windlass: everything that knows what a playbook is.
 
+pub mod inventory;
 pub mod secrets;
 pub mod template;
 pub mod transport;

@@ -111,32 +111,51 @@ pub fn load_data_file(path: &Path, secrets: &Secrets) -> Result<DataFile, LoadEr
     load_text(SourceFile::new(path, text), opened.encrypted, secrets)
 }
 
+/// A document with its places.
+pub(crate) struct LoadedNode {
+    /// The document; none in an empty file.
+    pub(crate) node: Option<Node>,
+    /// What is hardly meant.
+    pub(crate) warnings: Vec<Diagnostic>,
+    /// Whether the file as a whole was encrypted.
+    pub(crate) encrypted: bool,
+}
+
+/// Loads the one document of a file, decrypting it where it has to be.
+pub(crate) fn load_node(path: &Path, secrets: &Secrets) -> Result<LoadedNode, LoadError> {
+    let data = std::fs::read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+    let opened =
+        secrets.open_bytes(data).map_err(|source| LoadError::Secret { path: path.to_owned(), source })?;
+    let text = std::str::from_utf8(&opened.plain).map_err(|_| LoadError::NotText(path.to_owned()))?;
+    node_of(&SourceFile::new(path, text), opened.encrypted)
+}
+
+fn node_of(file: &Arc<SourceFile>, encrypted: bool) -> Result<LoadedNode, LoadError> {
+    let (mut node, mut warnings) = load_one(Arc::clone(file)).map_err(|mut error| {
+        if encrypted {
+            error.span.file = masked(file, None);
+            error.hint = None;
+        }
+        Box::new(error)
+    })?;
+    if encrypted && let Some(node) = &mut node {
+        // Places are still told, but the plain text must not appear in a message.
+        let masked = masked(file, Some(node));
+        node.rehome(&masked);
+        warnings.iter_mut().for_each(|warning| warning.rehome(&masked));
+    }
+    let warnings = warnings.iter().map(windlass_yaml::Warning::to_diagnostic).collect();
+    Ok(LoadedNode { node, warnings, encrypted })
+}
+
 fn load_text(file: Arc<SourceFile>, encrypted: bool, secrets: &Secrets) -> Result<DataFile, LoadError> {
     let reader = Reader { open: secrets, secret: encrypted, trusted: true };
-    let start = |file: &Arc<SourceFile>| Span::new(file, 0, 0);
-    let (value, warnings, span) = match load_one(Arc::clone(&file)) {
-        Ok((None, _)) => (Value::Null, Vec::new(), start(&file)),
-        Ok((Some(mut node), mut warnings)) => {
-            if encrypted {
-                // Places are still told, but the plain text must not appear in a message.
-                let masked = masked(&file, Some(&node));
-                node.rehome(&masked);
-                warnings.iter_mut().for_each(|warning| warning.rehome(&masked));
-            }
-            let warnings = warnings.iter().map(windlass_yaml::Warning::to_diagnostic).collect();
-            (reader.value(&node), warnings, node.span)
-        }
-        Err(mut error) => match json(&file.text, encrypted) {
-            // JSON may be indented with tabs.
-            Some(value) => (value, Vec::new(), start(&file)),
-            None => {
-                if encrypted {
-                    error.span.file = masked(&file, None);
-                    error.hint = None;
-                }
-                return Err(Box::new(error).into());
-            }
-        },
+    let start = Span::new(&file, 0, 0);
+    let (value, warnings, span) = match node_of(&file, encrypted) {
+        Ok(LoadedNode { node: None, .. }) => (Value::Null, Vec::new(), start),
+        Ok(LoadedNode { node: Some(node), warnings, .. }) => (reader.value(&node), warnings, node.span),
+        // JSON may be indented with tabs.
+        Err(error) => (json(&file.text, encrypted).ok_or(error)?, Vec::new(), start),
     };
     if encrypted {
         register(&value, secrets);
@@ -167,7 +186,7 @@ fn json(text: &str, secret: bool) -> Option<Value> {
 }
 
 /// Tells the redactor every string.
-fn register(value: &Value, secrets: &Secrets) {
+pub(crate) fn register(value: &Value, secrets: &Secrets) {
     match value {
         Value::Str(text) => secrets.redactor().add(text.as_str()),
         Value::List(items) => items.iter().for_each(|item| register(item, secrets)),

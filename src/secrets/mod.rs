@@ -16,7 +16,8 @@ pub use age_keys::{
     AgeError, AgeKeys, DEFAULT_IDENTITY, Recipients, generate_identity, is_age, recipient_count,
 };
 pub use atomic::{replace, write_private};
-pub use load::{LoadError, VarsFile, load_data_file, load_vars_file};
+pub use load::{DataFile, LoadError, VarsFile, load_data_file, load_vars_file};
+pub(crate) use load::{load_node, register};
 pub use password::{Ask, AskError, NoTerminal, PasswordError, Terminal, VaultSecret};
 pub use redact::{MASK, Redactor};
 pub use store::{Opened, SecretError, SecretOptions, Secrets};

@@ -72,7 +72,9 @@ impl Reader<'_> {
         Value::Str(if self.secret { out.into_secret() } else { out })
     }
 
-    fn key(&self, node: &Node) -> Key {
+    /// The key that a node is.
+    #[must_use]
+    pub fn key(&self, node: &Node) -> Key {
         match &node.value {
             Yaml::Null => Key::Null,
             Yaml::Bool(b) => Key::Bool(*b),

@@ -1,0 +1,30 @@
+//! Inventories: hosts, groups and their variables.
+//!
+//! [`Inventory::load`] reads sources of any kind (INI, YAML, TOML, scripts, folders of them, `a,b,` lists);
+//! [`Inventory::match_pattern`] finds hosts; [`Inventory::host_vars_layers`] gives a host's variables in the order of
+//! their precedence, with the files in `group_vars` and `host_vars` read when a host first needs them.
+
+mod address;
+mod error;
+mod ini;
+mod literal;
+mod model;
+mod pattern;
+mod script;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod toml_source;
+mod vars;
+mod yaml_source;
+
+pub use error::{InventoryError, ModelError, PatternError};
+pub use model::{Group, Host, Inventory};
+pub use pattern::split_patterns;
+pub use vars::LayerKind;
+
+/// The name of a host in the inventory.
+pub type HostName = String;
+
+/// The names that mean this machine even if no inventory names them.
+pub const LOCALHOST: [&str; 3] = ["127.0.0.1", "localhost", "::1"];
