@@ -1,8 +1,24 @@
 //! The Jinja environment: lazy, typed, with Ansible's filters, tests and lookups.
+//!
+//! Templates are read by a parser of our own ([`syntax`]) and walked by an evaluator that works on lazy values
+//! ([`eval`]). [`Templar`] is the door; everything else serves it.
 
+mod context;
 mod error;
+mod eval;
+mod filters;
+mod globals;
+mod header;
+mod lookups;
+mod plugin;
+pub mod syntax;
+mod templar;
+mod tests;
 
+pub use context::{FileOptions, Overlay, Rendered, SearchPath, TemplarSettings, TemplateContext, Vault};
 pub use error::{TemplateError, TemplateErrorKind};
+pub use syntax::Syntax;
+pub use templar::Templar;
 
 use crate::vars::{Key, Value};
 

@@ -1,0 +1,204 @@
+//! Between the values of variables and the values of a running template.
+
+use super::Interp;
+use super::val::{Dict, Entries, R, Seq, Val, failed, sealed_error};
+use crate::vars::{Key, Map, Value};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+impl Interp<'_> {
+    /// A variable's value as the template sees it: a text is rendered, a list or mapping waits until it is looked into.
+    pub(crate) fn lift(&mut self, value: &Value) -> R {
+        Ok(match value {
+            Value::Null => Val::None,
+            Value::Bool(b) => Val::Bool(*b),
+            Value::Int(i) => Val::Int(*i),
+            Value::Float(f) => Val::Float(*f),
+            Value::Str(text) => {
+                self.secret_seen |= text.is_secret();
+                if text.is_template() {
+                    return self.render_text(text);
+                }
+                Val::Str(text.clone())
+            }
+            Value::List(items) => Val::List(Rc::new(RefCell::new(Seq::Shared(Arc::clone(items))))),
+            Value::Map(map) => Val::Dict(Rc::new(RefCell::new(Dict::Shared(Arc::clone(map))))),
+            Value::Dynamic(dynamic) => Val::Dynamic(Arc::clone(dynamic)),
+            Value::Sealed(sealed) => return Err(sealed_error(sealed)),
+            Value::Omit => Val::Omit,
+        })
+    }
+
+    /// A result as a variable's value. What was not changed is given back as it was; omitted entries are dropped.
+    pub(crate) fn lower(&mut self, value: &Val) -> R<Value> {
+        let _deeper = self.deeper(1)?;
+        Ok(match value {
+            Val::Undefined(undefined) => return Err(undefined.to_error()),
+            Val::None => Value::Null,
+            Val::Bool(b) => Value::Bool(*b),
+            Val::Int(i) => Value::Int(*i),
+            Val::Float(f) => Value::Float(*f),
+            Val::Str(text) if text.is_template() => Value::Str(text.clone().into_untrusted()),
+            Val::Str(text) => Value::Str(text.clone()),
+            Val::List(list) => {
+                let seq = list.borrow().clone();
+                if let Seq::Shared(items) = &seq
+                    && items.iter().all(Value::is_final)
+                {
+                    return Ok(Value::List(Arc::clone(items)));
+                }
+                let items = self.seq_items(&seq)?;
+                self.lower_items(&items)?
+            }
+            Val::Tuple(items) => self.lower_items(items)?,
+            Val::Dict(dict) => {
+                if let Dict::Shared(map) = &*dict.borrow()
+                    && map.values().all(Value::is_final)
+                {
+                    return Ok(Value::Map(Arc::clone(map)));
+                }
+                self.lower_pairs(value)?
+            }
+            Val::Dynamic(_) => self.lower_pairs(value)?,
+            Val::Object(object) => match object.to_value() {
+                Some(value) => value,
+                None => {
+                    return Err(failed(format!(
+                        "Error rendering template: Type '{}' is unsupported for variable storage.",
+                        object.type_name()
+                    )));
+                }
+            },
+            Val::Omit => Value::Omit,
+        })
+    }
+
+    fn lower_items(&mut self, items: &[Val]) -> R<Value> {
+        let mut out = Vec::with_capacity(items.len());
+        for item in items {
+            match self.lower(item)? {
+                Value::Omit => {}
+                item => out.push(item),
+            }
+        }
+        Ok(Value::list(out))
+    }
+
+    fn lower_pairs(&mut self, value: &Val) -> R<Value> {
+        let mut out = Map::new();
+        for (key, value) in self.pairs(value)? {
+            match self.lower(&value)? {
+                Value::Omit => {}
+                value => {
+                    out.insert(key, value);
+                }
+            }
+        }
+        Ok(Value::map(out))
+    }
+
+    /// A result of a filter or lookup that was made of plain values.
+    pub(crate) fn from_value(&mut self, value: Value) -> R {
+        self.lift(&value)
+    }
+
+    /// The items of a list, each rendered as far as it has to be.
+    pub(crate) fn seq_items(&mut self, seq: &Seq) -> R<Vec<Val>> {
+        match seq {
+            Seq::Own(items) => Ok(items.clone()),
+            Seq::Shared(items) => items.iter().map(|item| self.lift(item)).collect(),
+        }
+    }
+
+    /// What iterating over a value gives.
+    pub(crate) fn items(&mut self, value: &Val) -> R<Vec<Val>> {
+        match value {
+            Val::List(list) => {
+                let seq = list.borrow().clone();
+                self.seq_items(&seq)
+            }
+            Val::Tuple(items) => Ok(items.to_vec()),
+            Val::Str(text) => Ok(text.as_str().chars().map(|c| Val::str(c.to_string())).collect()),
+            Val::Dict(dict) => Ok(match &*dict.borrow() {
+                Dict::Shared(map) => map.keys().map(Val::from_key).collect(),
+                Dict::Own(map) => map.keys().map(Val::from_key).collect(),
+            }),
+            Val::Dynamic(dynamic) => Ok(dynamic.keys().iter().map(Val::from_key).collect()),
+            Val::Undefined(undefined) if undefined.blank => Ok(Vec::new()),
+            Val::Undefined(undefined) => Err(undefined.to_error()),
+            Val::Object(object) => match object.attr(self, "\u{0}items")? {
+                Some(items) => self.items(&items),
+                None => Err(failed(format!("'{}' object is not iterable", object.type_name()))),
+            },
+            other => Err(failed(format!("'{}' object is not iterable", other.type_name()))),
+        }
+    }
+
+    /// The entries of a mapping.
+    pub(crate) fn pairs(&mut self, value: &Val) -> R<Vec<(Key, Val)>> {
+        match value {
+            Val::Dict(dict) => {
+                let dict = dict.borrow().clone();
+                match dict {
+                    Dict::Own(map) => Ok(map.into_iter().collect()),
+                    Dict::Shared(map) => {
+                        map.iter().map(|(k, v)| Ok((k.clone(), self.lift(v)?))).collect()
+                    }
+                }
+            }
+            Val::Dynamic(dynamic) => {
+                let mut out = Vec::new();
+                for key in dynamic.keys() {
+                    let found = match key.as_str() {
+                        Some(name) => dynamic.get(name)?,
+                        None => None,
+                    };
+                    let value = self.lift(&found.unwrap_or_default())?;
+                    out.push((key, value));
+                }
+                Ok(out)
+            }
+            other => {
+                other.check()?;
+                Err(failed(format!("'{}' object is not a mapping", other.type_name())))
+            }
+        }
+    }
+
+    /// The entries of a mapping, as a map of its own.
+    pub(crate) fn entries(&mut self, value: &Val) -> R<Entries> {
+        Ok(self.pairs(value)?.into_iter().collect())
+    }
+
+    /// How many entries or characters a value has.
+    pub(crate) fn len(&mut self, value: &Val) -> R<usize> {
+        Ok(match value {
+            Val::Str(text) => text.as_str().chars().count(),
+            Val::List(list) => match &*list.borrow() {
+                Seq::Shared(items) => items.len(),
+                Seq::Own(items) => items.len(),
+            },
+            Val::Tuple(items) => items.len(),
+            Val::Dict(dict) => dict.borrow().len(),
+            Val::Dynamic(dynamic) => dynamic.keys().len(),
+            Val::Undefined(undefined) if !undefined.blank => return Err(undefined.to_error()),
+            other => return Err(failed(format!("object of type '{}' has no len()", other.type_name()))),
+        })
+    }
+
+    /// A value as the key of a mapping.
+    pub(crate) fn to_key(&mut self, value: &Val) -> R<Key> {
+        Ok(match value {
+            Val::Str(text) if text.is_template() => Key::Str(text.clone().into_untrusted()),
+            Val::Str(text) => Key::Str(text.clone()),
+            Val::Int(i) => Key::Int(*i),
+            Val::Bool(b) => Key::Bool(*b),
+            Val::None => Key::Null,
+            Val::Float(f) if f.fract() == 0.0 && f.abs() < 9e15 => Key::Int(*f as i64),
+            Val::Float(f) => Key::from(super::print::float(*f)),
+            Val::Undefined(undefined) => return Err(undefined.to_error()),
+            other => return Err(failed(format!("unhashable type: '{}'", other.type_name()))),
+        })
+    }
+}

@@ -1,0 +1,407 @@
+//! Statements, includes and inheritance.
+
+use super::macros::Namespace;
+use super::source::Source;
+use super::val::{Args, Object, R, Val, failed, undefined};
+use super::{Env, Interp};
+use crate::template::error::{TemplateError, TemplateErrorKind};
+use crate::template::syntax::ast::{Expr, Stmt, Target, Template};
+use crate::vars::{Key, Text};
+use std::any::Any;
+use std::rc::Rc;
+use std::sync::Arc;
+use windlass_yaml::SourceFile;
+
+/// What a statement says about the loop it stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    Go,
+    Break,
+    Continue,
+}
+
+/// What a template prints: one value keeps its type, several become a text.
+#[derive(Default)]
+pub(super) struct Out {
+    only: Option<Val>,
+    text: String,
+    several: bool,
+    secret: bool,
+    /// Nothing is printed any more (behind `{% extends %}`).
+    muted: bool,
+}
+
+impl Out {
+    fn is_empty(&self) -> bool {
+        self.only.is_none() && !self.several
+    }
+
+    fn push(&mut self, it: &mut Interp<'_>, value: Val) -> R<()> {
+        if self.muted || matches!(value, Val::None) {
+            return Ok(());
+        }
+        if self.is_empty() {
+            self.only = Some(value);
+            return Ok(());
+        }
+        if let Some(first) = self.only.take() {
+            self.append(it, &first)?;
+        }
+        self.several = true;
+        self.append(it, &value)
+    }
+
+    fn append(&mut self, it: &mut Interp<'_>, value: &Val) -> R<()> {
+        if let Val::Str(text) = value {
+            self.secret |= text.is_secret();
+            self.text.push_str(text.as_str());
+            return Ok(());
+        }
+        it.print(value, &mut self.text)
+    }
+
+    /// The value of everything that was printed.
+    pub(super) fn finish(self) -> Val {
+        if let Some(only) = self.only {
+            return only;
+        }
+        if !self.several {
+            return Val::None;
+        }
+        let text = Text::plain(self.text);
+        Val::Str(if self.secret { text.into_secret() } else { text })
+    }
+}
+
+/// What `import` gives: the names that a template sets.
+pub(crate) struct Module {
+    env: Rc<Env>,
+    printed: String,
+}
+
+impl Object for Module {
+    fn type_name(&self) -> &'static str {
+        "TemplateModule"
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn attr(&self, _it: &mut Interp<'_>, name: &str) -> R<Option<Val>> {
+        Ok(self.env.here().into_iter().find(|(n, _)| &**n == name && !name.starts_with('_')).map(|(_, v)| v))
+    }
+    fn print(&self) -> String {
+        self.printed.clone()
+    }
+}
+
+/// `self` in a template with blocks.
+struct SelfBlocks;
+
+impl Object for SelfBlocks {
+    fn type_name(&self) -> &'static str {
+        "TemplateReference"
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn method(&self, it: &mut Interp<'_>, name: &str, _args: Args) -> R<Option<Val>> {
+        let mut out = Out::default();
+        it.block(name, 0, &mut out)?;
+        Ok(Some(out.finish()))
+    }
+    fn print(&self) -> String {
+        "<TemplateReference>".to_owned()
+    }
+}
+
+/// `super` in a block.
+struct SuperBlock(Arc<str>, usize);
+
+impl Object for SuperBlock {
+    fn type_name(&self) -> &'static str {
+        "BlockReference"
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn call(&self, it: &mut Interp<'_>, _args: Args) -> R {
+        let mut out = Out::default();
+        it.block(&self.0, self.1, &mut out)?;
+        Ok(out.finish())
+    }
+    fn print(&self) -> String {
+        "<BlockReference>".to_owned()
+    }
+}
+
+impl Interp<'_> {
+    /// Runs a whole template in the current environment.
+    pub(super) fn run_template(&mut self, template: &Template) -> R {
+        let mut out = Out::default();
+        self.run_into(template, &mut out)?;
+        Ok(out.finish())
+    }
+
+    fn run_into(&mut self, template: &Template, out: &mut Out) -> R<()> {
+        for (name, body) in &template.blocks {
+            let entry = (Arc::clone(body), Rc::clone(&self.source));
+            match self.blocks.iter_mut().find(|(n, _)| n == name) {
+                Some((_, stack)) => stack.push(entry),
+                None => self.blocks.push((Arc::clone(name), vec![entry])),
+            }
+        }
+        if !template.blocks.is_empty() {
+            self.env.set(&Arc::from("self"), Val::Object(Rc::new(SelfBlocks)));
+        }
+        let mut parent = None;
+        for stmt in &template.body {
+            if let Stmt::Extends(name) = stmt {
+                parent = Some(name);
+                out.muted = true;
+                continue;
+            }
+            self.stmt(stmt, out)?;
+        }
+        let Some(name) = parent else { return Ok(()) };
+        out.muted = false;
+        let (template, source) = self.load(name)?;
+        let saved = std::mem::replace(&mut self.source, source);
+        let result = self.nested(|it| it.run_into(&template, out));
+        self.source = saved;
+        result
+    }
+
+    pub(super) fn stmts(&mut self, stmts: &[Stmt], out: &mut Out) -> R<Flow> {
+        for stmt in stmts {
+            match self.stmt(stmt, out)? {
+                Flow::Go => {}
+                flow => return Ok(flow),
+            }
+        }
+        Ok(Flow::Go)
+    }
+
+    fn stmt(&mut self, stmt: &Stmt, out: &mut Out) -> R<Flow> {
+        match stmt {
+            Stmt::Data(text) => out.push(self, Val::Str(text.clone()))?,
+            Stmt::Print(expr) => {
+                let value = self.eval(expr)?;
+                match &value {
+                    // Alone it is a value, for `default` and `is defined` of a variable that is this template.
+                    Val::Undefined(undefined) if !undefined.blank => {
+                        return Err(self.place(undefined.to_error(), expr.pos));
+                    }
+                    _ => out.push(self, value).map_err(|e| self.place(e, expr.pos))?,
+                }
+            }
+            Stmt::If(branches, otherwise) => return self.if_stmt(branches, otherwise, out),
+            Stmt::For(each) => return self.nested(|it| it.for_loop(each, out)),
+            Stmt::Set(target, expr) => {
+                let value = self.eval(expr)?;
+                self.assign(target, value).map_err(|e| self.place(e, expr.pos))?;
+            }
+            Stmt::SetBlock(target, filter, body) => {
+                let mut value = self.capture(body)?;
+                if let Some(filter) = filter {
+                    value = self.eval_filters_on(filter, value)?;
+                }
+                self.assign(target, value)?;
+            }
+            Stmt::Macro(def) => {
+                let value = self.make_macro(def);
+                self.env.set(&def.name, value);
+            }
+            Stmt::CallBlock(call, def) => {
+                let value = self.call_block(call, def)?;
+                out.push(self, value)?;
+            }
+            Stmt::FilterBlock(filter, body) => {
+                let value = self.capture(body)?;
+                let value = match value {
+                    Val::None => Val::str(""),
+                    other => other,
+                };
+                let value = self.eval_filters_on(filter, value)?;
+                out.push(self, value)?;
+            }
+            Stmt::With(assigns, body) => {
+                let env = Env::child(&self.env);
+                let mut values = Vec::new();
+                for (target, expr) in assigns {
+                    values.push((target, self.eval(expr)?));
+                }
+                let saved = std::mem::replace(&mut self.env, env);
+                let result = values
+                    .into_iter()
+                    .try_for_each(|(target, value)| self.assign(target, value))
+                    .and_then(|()| self.stmts(body, out));
+                self.env = saved;
+                return result;
+            }
+            Stmt::Include { name, ignore_missing, with_context } => {
+                self.include(name, *ignore_missing, *with_context, out)?;
+            }
+            Stmt::Import { name, target, with_context } => {
+                let module = self.import(name, *with_context)?;
+                self.env.set(target, Val::Object(module));
+            }
+            Stmt::FromImport { name, names, with_context } => {
+                let module = self.import(name, *with_context)?;
+                for (from, to) in names {
+                    let value = module.env.here().into_iter().find(|(n, _)| n == from).map(|(_, v)| v);
+                    let value = value.unwrap_or_else(|| {
+                        undefined(format!("the template {} does not export the requested name '{from}'", module.printed))
+                    });
+                    self.env.set(to, value);
+                }
+            }
+            Stmt::Extends(expr) => {
+                return Err(self.place(failed("'extends' may only stand at the top of a template"), expr.pos));
+            }
+            Stmt::Block { name, pos, required, .. } => {
+                if !out.muted {
+                    self.block(name, 0, out).map_err(|e| self.place(e, *pos))?;
+                    if *required && self.blocks.iter().any(|(n, s)| n == name && s.len() == 1) {
+                        return Err(self.place(failed(format!("Required block {name:?} not found")), *pos));
+                    }
+                }
+            }
+            Stmt::Do(expr) => {
+                self.eval_defined(expr)?;
+            }
+            Stmt::Break => return Ok(Flow::Break),
+            Stmt::Continue => return Ok(Flow::Continue),
+            Stmt::Group(body) => return self.stmts(body, out),
+        }
+        Ok(Flow::Go)
+    }
+
+    fn if_stmt(&mut self, branches: &[(Expr, Vec<Stmt>)], otherwise: &[Stmt], out: &mut Out) -> R<Flow> {
+        for (test, body) in branches {
+            let value = self.eval(test)?;
+            if self.truthy(&value).map_err(|e| self.place(e, test.pos))? {
+                return self.nested(|it| it.stmts(body, out));
+            }
+        }
+        self.nested(|it| it.stmts(otherwise, out))
+    }
+
+    fn capture(&mut self, body: &[Stmt]) -> R {
+        let mut out = Out::default();
+        let env = Env::child(&self.env);
+        let saved = std::mem::replace(&mut self.env, env);
+        let result = self.nested(|it| it.stmts(body, &mut out));
+        self.env = saved;
+        result?;
+        Ok(out.finish())
+    }
+
+    /// Puts a value into a target.
+    pub(super) fn assign(&mut self, target: &Target, value: Val) -> R<()> {
+        match target {
+            Target::Name(name) => self.env.set(name, value),
+            Target::Tuple(targets) => {
+                let items = self.items(&value).map_err(|e| {
+                    let message = format!("cannot unpack non-iterable {} object", value.type_name());
+                    if e.kind == TemplateErrorKind::Failed { failed(message) } else { e }
+                })?;
+                if items.len() != targets.len() {
+                    let (want, got) = (targets.len(), items.len());
+                    return Err(failed(if got < want {
+                        format!("not enough values to unpack (expected {want}, got {got})")
+                    } else {
+                        format!("too many values to unpack (expected {want})")
+                    }));
+                }
+                for (target, item) in targets.iter().zip(items) {
+                    self.assign(target, item)?;
+                }
+            }
+            Target::Attr(name, attr) => {
+                let of = self.variable(name, 0)?.defined()?;
+                let Some(namespace) = of.downcast::<Namespace>() else {
+                    return Err(failed("cannot assign attribute on non-namespace object"));
+                };
+                namespace.0.borrow_mut().insert(Key::from(&**attr), value);
+            }
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, name: &str, level: usize, out: &mut Out) -> R<()> {
+        let found = self.blocks.iter().find(|(n, _)| &**n == name).map(|(n, s)| (Arc::clone(n), s.get(level).cloned(), s.len()));
+        let Some((name, Some((body, source)), levels)) = found else {
+            return Err(TemplateError::new(TemplateErrorKind::Undefined, format!("there is no block called '{name}'")));
+        };
+        let env = Env::child(&self.env);
+        let parent = if level + 1 < levels {
+            Val::Object(Rc::new(SuperBlock(Arc::clone(&name), level + 1)))
+        } else {
+            undefined(format!("there is no parent block called '{name}'."))
+        };
+        env.set(&Arc::from("super"), parent);
+        let saved_env = std::mem::replace(&mut self.env, env);
+        let saved_source = std::mem::replace(&mut self.source, source);
+        let saved_block = self.current_block.replace((name, level));
+        let result = self.nested(|it| it.stmts(&body, out));
+        self.env = saved_env;
+        self.source = saved_source;
+        self.current_block = saved_block;
+        result.map(|_| ())
+    }
+
+    fn include(&mut self, name: &Expr, ignore_missing: bool, with_context: bool, out: &mut Out) -> R<()> {
+        let (template, source) = match self.load(name) {
+            Err(error) if ignore_missing && error.kind == TemplateErrorKind::Failed => return Ok(()),
+            other => other?,
+        };
+        let env = if with_context { Env::child(&self.env) } else { Env::root(true) };
+        let value = self.nested(|it| it.run(&template, source, env))?;
+        out.push(self, value)
+    }
+
+    fn import(&mut self, name: &Expr, with_context: bool) -> R<Rc<Module>> {
+        let (template, source) = self.load(name)?;
+        let env = if with_context { Env::child(&self.env) } else { Env::root(true) };
+        let value = self.nested(|it| it.run(&template, source, Rc::clone(&env)))?;
+        let printed = self.str(&value)?;
+        Ok(Rc::new(Module { env, printed }))
+    }
+
+    /// Finds and parses the template that an expression names.
+    fn load(&mut self, name: &Expr) -> R<(Arc<Template>, Rc<Source>)> {
+        let value = self.eval_defined(name)?;
+        let names: Vec<String> = match &value {
+            Val::Str(text) => vec![text.as_str().to_owned()],
+            _ => {
+                let mut names = Vec::new();
+                for item in self.items(&value)? {
+                    names.push(self.str(&item)?);
+                }
+                names
+            }
+        };
+        let beside = self.source.file.as_ref().and_then(|f| f.path.parent()).map(std::path::Path::to_owned);
+        for wanted in &names {
+            let found = beside
+                .as_ref()
+                .map(|dir| dir.join(wanted))
+                .filter(|p| p.is_file())
+                .or_else(|| self.cx.search.find("templates", wanted));
+            let Some(path) = found else { continue };
+            let text = self.shared.read_text(&path).map_err(|e| self.place(failed(e), name.pos))?;
+            let file = SourceFile::new(path, text);
+            let template = self.shared.compile_file(&file, &self.syntax).map_err(|e| {
+                TemplateError::new(TemplateErrorKind::Syntax, format!("Syntax error in template: {}", e.message))
+                    .at(Some(&windlass_yaml::Span::new(&file, e.pos, e.pos + 1)))
+            })?;
+            let source = Source { text: Arc::from(file.text.as_str()), span: None, file: Some(file) };
+            return Ok((template, Rc::new(source)));
+        }
+        let message = match names.as_slice() {
+            [only] => format!("Could not find template: {only}"),
+            several => format!("none of the templates given were found: {}", several.join(", ")),
+        };
+        Err(self.place(failed(message), name.pos))
+    }
+}

@@ -1,0 +1,214 @@
+//! Conversions: booleans, numbers, sizes.
+
+use super::Filter;
+use crate::template::eval::Interp;
+use crate::template::eval::methods::percent::real;
+use crate::template::eval::val::{R, Val, failed};
+use crate::template::plugin::Bound;
+
+pub(super) const FILTERS: &[Filter] = &[
+    Filter::new("bool", &[], |it, b| match to_bool(&b.value) {
+        Some(found) => Ok(Val::Bool(found)),
+        None if b.value.is_none() => Ok(Val::None),
+        None => {
+            let shown = it.str(&b.value)?;
+            // What is none of the known words counts as false.
+            let _ = shown;
+            Ok(Val::Bool(false))
+        }
+    }),
+    Filter::new("int", &["default", "base"], int),
+    Filter::new("float", &["default"], float),
+    Filter::new("human_readable", &["isbits", "unit"], human_readable),
+    Filter::new("human_to_bytes", &["default_unit", "isbits"], human_to_bytes),
+    Filter::new("filesizeformat", &["binary"], filesizeformat),
+];
+
+/// A value as Ansible's `bool` filter reads it.
+pub(crate) fn to_bool(value: &Val) -> Option<bool> {
+    match value {
+        Val::Bool(b) => Some(*b),
+        Val::Int(1) => Some(true),
+        Val::Int(0) => Some(false),
+        Val::Float(1.0) => Some(true),
+        Val::Float(0.0) => Some(false),
+        Val::Str(text) => match text.as_str().trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" | "on" | "1" | "true" | "t" | "1.0" => Some(true),
+            "n" | "no" | "off" | "0" | "false" | "f" | "0.0" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn int(it: &mut Interp<'_>, b: &mut Bound) -> R {
+    let fallback = b.raw(0).cloned().unwrap_or(Val::Int(0));
+    let base = u32::try_from(b.int(1)?.unwrap_or(10)).unwrap_or(10);
+    Ok(match &b.value {
+        Val::Int(i) => Val::Int(*i),
+        Val::Bool(x) => Val::Int(i64::from(*x)),
+        Val::Float(f) if f.is_finite() => Val::Int(*f as i64),
+        Val::Str(text) => {
+            let text = text.as_str().trim().replace('_', "");
+            let (sign, digits) = match text.strip_prefix('-') {
+                Some(rest) => (-1, rest),
+                None => (1, text.strip_prefix('+').unwrap_or(&text)),
+            };
+            let lower = digits.to_ascii_lowercase();
+            let digits = match base {
+                16 => lower.strip_prefix("0x").unwrap_or(&lower),
+                8 => lower.strip_prefix("0o").unwrap_or(&lower),
+                2 => lower.strip_prefix("0b").unwrap_or(&lower),
+                _ => &lower,
+            };
+            let whole = if (2..=36).contains(&base) && !digits.starts_with(['+', '-']) {
+                i64::from_str_radix(digits, base).ok()
+            } else if base == 0 {
+                digits.parse().ok()
+            } else {
+                None
+            };
+            match whole {
+                Some(i) => Val::Int(sign * i),
+                None => match text.parse::<f64>() {
+                    Ok(f) if f.is_finite() && text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => {
+                        Val::Int(f as i64)
+                    }
+                    _ => fallback,
+                },
+            }
+        }
+        other => {
+            other.check()?;
+            let _ = it;
+            fallback
+        }
+    })
+}
+
+fn float(_it: &mut Interp<'_>, b: &mut Bound) -> R {
+    let fallback = b.raw(0).cloned().unwrap_or(Val::Float(0.0));
+    Ok(match &b.value {
+        Val::Str(text) => match text.as_str().trim().replace('_', "").parse::<f64>() {
+            Ok(f) => Val::Float(f),
+            Err(_) => fallback,
+        },
+        other => other.as_f64().map_or(fallback, Val::Float),
+    })
+}
+
+const RANGES: [(char, f64); 9] = [
+    ('Y', 1_208_925_819_614_629_174_706_176.0),
+    ('Z', 1_180_591_620_717_411_303_424.0),
+    ('E', 1_152_921_504_606_846_976.0),
+    ('P', 1_125_899_906_842_624.0),
+    ('T', 1_099_511_627_776.0),
+    ('G', 1_073_741_824.0),
+    ('M', 1_048_576.0),
+    ('K', 1024.0),
+    ('B', 1.0),
+];
+
+fn number(it: &mut Interp<'_>, value: &Val) -> R<f64> {
+    if let Some(f) = value.as_f64() {
+        return Ok(f);
+    }
+    let text = it.str(value)?;
+    text.trim().parse().map_err(|_| failed(format!("human_readable() failed on bad input: could not convert string to float: '{text}'")))
+}
+
+fn human_readable(it: &mut Interp<'_>, b: &mut Bound) -> R {
+    let size = number(it, &b.value)?;
+    let bits = b.flag(it, 0, false)?;
+    let unit = b.str(it, 1)?.map(|u| u.to_ascii_uppercase());
+    let base = if bits { "bits" } else { "Bytes" };
+    let (mut suffix, mut limit) = ('B', 1.0);
+    for (letter, range) in RANGES {
+        suffix = letter;
+        limit = range;
+        let asked = unit.as_ref().is_some_and(|u| u.starts_with(letter));
+        if (unit.is_none() && size >= range) || asked {
+            break;
+        }
+    }
+    let suffix = if limit == 1.0 {
+        base.to_owned()
+    } else if bits {
+        format!("{suffix}b")
+    } else {
+        format!("{suffix}B")
+    };
+    Ok(Val::from(format!("{} {suffix}", real(size / limit, 'f', 2, false))))
+}
+
+fn human_to_bytes(it: &mut Interp<'_>, b: &mut Bound) -> R {
+    let text = b.text(it)?;
+    let default_unit = b.str(it, 0)?;
+    let bits = b.flag(it, 1, false)?;
+    let trimmed = text.trim();
+    let end = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
+    let (digits, rest) = trimmed.split_at(end);
+    let cannot = || failed(format!("human_to_bytes() can't interpret a valid number and unit from string: {text}"));
+    if digits.is_empty() {
+        return Err(failed(format!("human_to_bytes() can't interpret following string: {text}")));
+    }
+    let number: f64 = digits
+        .parse()
+        .map_err(|_| failed(format!("human_to_bytes() can't interpret following number: {digits} (original input string: {text})")))?;
+    let rest = rest.trim();
+    if !rest.chars().all(|c| c.is_ascii_alphabetic()) {
+        return Err(cannot());
+    }
+    let unit = if rest.is_empty() { default_unit.unwrap_or_default() } else { rest.to_owned() };
+    let Some(letter) = unit.chars().next() else { return Ok(Val::Int(number.round() as i64)) };
+    let range = RANGES.iter().find(|(l, _)| *l == letter.to_ascii_uppercase());
+    let Some((_, limit)) = range else {
+        return Err(failed(format!(
+            "human_to_bytes() failed to convert {text} (unit = {unit}). The suffix must be one of Y, Z, E, P, T, G, M, K, B"
+        )));
+    };
+    let tail = &unit[1..];
+    let class = if bits { "b" } else { "B" };
+    let word = if bits { "bit" } else { "byte" };
+    let lower = unit.to_ascii_lowercase();
+    let good = if letter.eq_ignore_ascii_case(&'b') && *limit == 1.0 {
+        unit.eq_ignore_ascii_case("b") && (tail.is_empty() && (unit == class || unit.len() == 1))
+            || lower == word
+            || lower == format!("{word}s")
+    } else {
+        tail.is_empty() || tail == class || tail.eq_ignore_ascii_case("i") || tail == format!("i{class}")
+            || lower.ends_with(word)
+            || lower.ends_with(&format!("{word}s"))
+    };
+    if !good {
+        return Err(failed(format!(
+            "human_to_bytes() failed to convert {text}. Value is not a valid string ({})",
+            if bits { "expect bits" } else { "expect bytes" }
+        )));
+    }
+    Ok(Val::Int((number * limit).round_ties_even() as i64))
+}
+
+fn filesizeformat(it: &mut Interp<'_>, b: &mut Bound) -> R {
+    let size = number(it, &b.value)?;
+    let binary = b.flag(it, 0, false)?;
+    let base: f64 = if binary { 1024.0 } else { 1000.0 };
+    let names: [&str; 8] = if binary {
+        ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"]
+    } else {
+        ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"]
+    };
+    if size == 1.0 {
+        return Ok(Val::from("1 Byte"));
+    }
+    if size < base {
+        return Ok(Val::from(format!("{} Bytes", size as i64)));
+    }
+    for (i, name) in (2..).zip(names) {
+        let unit = base.powi(i);
+        if size < unit || name.starts_with('Y') {
+            return Ok(Val::from(format!("{:.1} {name}", base * size / unit)));
+        }
+    }
+    Ok(Val::from(""))
+}

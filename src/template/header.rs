@@ -1,0 +1,64 @@
+//! The `#jinja2:` line at the top of a template file.
+
+use super::error::{TemplateError, TemplateErrorKind};
+use super::syntax::Syntax;
+use std::sync::Arc;
+use windlass_yaml::{SourceFile, Span};
+
+const MARK: &str = "#jinja2:";
+
+/// The file without its header, and the syntax that the header asks for. The header's line stays as a comment would: it
+/// prints nothing, and places of errors are those of the file.
+pub(super) fn apply(source: &Arc<SourceFile>, syntax: &Syntax) -> Result<(Arc<SourceFile>, Syntax), TemplateError> {
+    let Some(rest) = source.text.strip_prefix(MARK) else { return Ok((Arc::clone(source), syntax.clone())) };
+    let (line, body) = rest.split_once('\n').unwrap_or((rest, ""));
+    let mut syntax = syntax.clone();
+    for pair in line.split(',').filter(|p| !p.trim().is_empty()) {
+        let wrong = || TemplateError {
+            kind: TemplateErrorKind::Syntax,
+            message: format!("failed to parse jinja2 override '{}'. Did you use something different from colon as key-value separator?", pair.trim()),
+            span: Some(Span::of_line(source, 1)),
+            hint: None,
+        };
+        let (key, value) = pair.split_once(':').ok_or_else(wrong)?;
+        let value = value.trim();
+        let text = value.trim_matches(['\'', '"']).to_owned();
+        let flag = || match text.to_ascii_lowercase().as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(wrong()),
+        };
+        match key.trim() {
+            "block_start_string" => syntax.block_start = text,
+            "block_end_string" => syntax.block_end = text,
+            "variable_start_string" => syntax.variable_start = text,
+            "variable_end_string" => syntax.variable_end = text,
+            "comment_start_string" => syntax.comment_start = text,
+            "comment_end_string" => syntax.comment_end = text,
+            "line_statement_prefix" => syntax.line_statement = Some(text).filter(|t| t != "None"),
+            "line_comment_prefix" => syntax.line_comment = Some(text).filter(|t| t != "None"),
+            "trim_blocks" => syntax.trim_blocks = flag()?,
+            "lstrip_blocks" => syntax.lstrip_blocks = flag()?,
+            "keep_trailing_newline" => syntax.keep_trailing_newline = flag()?,
+            "newline_sequence" => {
+                syntax.newline = match text.as_str() {
+                    "\\r\\n" => "\r\n",
+                    "\\r" => "\r",
+                    _ => "\n",
+                }
+            }
+            other => {
+                return Err(TemplateError {
+                    message: format!("unknown jinja2 override '{other}'"),
+                    ..wrong()
+                });
+            }
+        }
+    }
+    Ok((SourceFile::new(source.path.clone(), body), syntax))
+}
+
+/// How many bytes [`apply`] took from the front.
+pub(super) fn cut(source: &SourceFile, file: &SourceFile) -> usize {
+    source.text.len().saturating_sub(file.text.len())
+}

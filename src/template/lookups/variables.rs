@@ -1,0 +1,89 @@
+//! Lookups of variables, the environment and settings.
+
+use super::{Call, Lookup, of};
+use crate::template::error::{TemplateError, TemplateErrorKind};
+use crate::template::eval::Interp;
+use crate::template::eval::val::{R, Val, failed};
+use crate::template::filters;
+
+pub(super) const LOOKUPS: &[Lookup] = &[
+    of("vars", vars),
+    of("varnames", varnames),
+    of("env", env),
+    of("config", config),
+    of("inventory_hostnames", hostnames),
+];
+
+fn vars(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
+    let fallback = call.options.iter().find(|(n, _)| &**n == "default").map(|(_, v)| v.clone());
+    let mut out = Vec::new();
+    for name in call.texts(it)? {
+        match it.cx.scope.get(&name) {
+            Some(value) => out.push(it.lift(&value)?.defined()?),
+            None => match &fallback {
+                Some(fallback) => out.push(fallback.clone()),
+                None => {
+                    return Err(TemplateError::new(
+                        TemplateErrorKind::Undefined,
+                        format!("No variable named '{name}' was found."),
+                    ));
+                }
+            },
+        }
+    }
+    Ok(out)
+}
+
+fn varnames(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
+    let names: Vec<String> = it.cx.scope.names().iter().filter_map(|k| k.as_str().map(str::to_owned)).collect();
+    let mut out = Vec::new();
+    for term in &call.terms {
+        let Some(pattern) = term.as_str() else {
+            return Err(failed(format!("Invalid setting identifier, \"{}\" is not a string, it is a {}", it.str(term)?, term.type_name())));
+        };
+        let regex = filters::compile_regex(pattern, false, false, false)
+            .map_err(|e| failed(format!("Unable to use \"{pattern}\" as a search parameter: {}", e.message)))?;
+        for name in &names {
+            if regex.is_match(name).map_err(|e| failed(e.to_string()))? {
+                out.push(Val::from(name.as_str()));
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn env(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
+    let fallback = call.options.iter().find(|(n, _)| &**n == "default").map(|(_, v)| v.clone());
+    let mut out = Vec::new();
+    for name in call.texts(it)? {
+        let name = name.split_whitespace().next().unwrap_or_default();
+        out.push(match (std::env::var(name), &fallback) {
+            (Ok(value), _) => Val::from(value),
+            (Err(_), Some(fallback)) => fallback.clone(),
+            (Err(_), None) => Val::from(""),
+        });
+    }
+    Ok(out)
+}
+
+fn config(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
+    let on_missing = call.str(it, "on_missing")?.unwrap_or_else(|| "error".to_owned());
+    let mut out = Vec::new();
+    for name in call.texts(it)? {
+        let config = it.shared.settings.config.clone();
+        match config.get(name.to_uppercase().as_str()) {
+            Some(value) => out.push(it.lift(value)?),
+            None if on_missing == "error" => return Err(failed(format!("Unable to find setting {name}"))),
+            None => {}
+        }
+    }
+    Ok(out)
+}
+
+fn hostnames(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
+    let pattern = call.texts(it)?.join(",");
+    let Some(find) = it.shared.settings.hostnames.clone() else {
+        return Err(failed("there is no inventory here"));
+    };
+    Ok(find(&pattern).map_err(failed)?.into_iter().map(Val::from).collect())
+}
