@@ -225,8 +225,20 @@ impl Object for Joiner {
 }
 
 /// Names of everything here.
-pub(super) const NAMES: &[&str] =
-    &["lookup", "query", "q", "now", "undef", "omit", "range", "dict", "namespace", "cycler", "joiner", "lipsum"];
+pub(super) const NAMES: &[&str] = &[
+    "lookup",
+    "query",
+    "q",
+    "now",
+    "undef",
+    "omit",
+    "range",
+    "dict",
+    "namespace",
+    "cycler",
+    "joiner",
+    "lipsum",
+];
 
 /// Arguments by name, as text.
 pub(super) fn named_text(it: &mut Interp<'_>, named: &[(Arc<str>, Val)], name: &str) -> R<Option<String>> {

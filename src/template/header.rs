@@ -9,14 +9,20 @@ const MARK: &str = "#jinja2:";
 
 /// The file without its header, and the syntax that the header asks for. The header's line stays as a comment would: it
 /// prints nothing, and places of errors are those of the file.
-pub(super) fn apply(source: &Arc<SourceFile>, syntax: &Syntax) -> Result<(Arc<SourceFile>, Syntax), TemplateError> {
+pub(super) fn apply(
+    source: &Arc<SourceFile>,
+    syntax: &Syntax,
+) -> Result<(Arc<SourceFile>, Syntax), TemplateError> {
     let Some(rest) = source.text.strip_prefix(MARK) else { return Ok((Arc::clone(source), syntax.clone())) };
     let (line, body) = rest.split_once('\n').unwrap_or((rest, ""));
     let mut syntax = syntax.clone();
     for pair in line.split(',').filter(|p| !p.trim().is_empty()) {
         let wrong = || TemplateError {
             kind: TemplateErrorKind::Syntax,
-            message: format!("failed to parse jinja2 override '{}'. Did you use something different from colon as key-value separator?", pair.trim()),
+            message: format!(
+                "failed to parse jinja2 override '{}'. Did you use something different from colon as key-value separator?",
+                pair.trim()
+            ),
             span: Some(Span::of_line(source, 1)),
             hint: None,
         };

@@ -117,7 +117,9 @@ impl Bound {
             Some(Val::Float(f)) => Ok(Some(*f as i64)),
             Some(v) => match v.as_int().or_else(|| v.as_str().and_then(|s| s.trim().parse().ok())) {
                 Some(i) => Ok(Some(i)),
-                None => Err(failed(format!("'{}' object cannot be interpreted as an integer", v.type_name()))),
+                None => {
+                    Err(failed(format!("'{}' object cannot be interpreted as an integer", v.type_name())))
+                }
             },
         }
     }

@@ -31,7 +31,12 @@ pub struct Shared {
     files: Store<(String, Syntax), Template>,
 }
 
-fn cached<K, Q, T>(store: &Store<K, T>, key: &Q, own: impl FnOnce() -> K, make: impl FnOnce() -> Result<T, SyntaxError>) -> Compiled<T>
+fn cached<K, Q, T>(
+    store: &Store<K, T>,
+    key: &Q,
+    own: impl FnOnce() -> K,
+    make: impl FnOnce() -> Result<T, SyntaxError>,
+) -> Compiled<T>
 where
     K: std::hash::Hash + Eq + std::borrow::Borrow<Q>,
     Q: std::hash::Hash + Eq + ?Sized,
@@ -73,7 +78,9 @@ impl Shared {
         let Some(vault) = &self.settings.vault else {
             return Err(format!("{} is encrypted and no vault secrets were given", path.display()));
         };
-        vault.open(&String::from_utf8_lossy(&bytes)).map_err(|e| format!("could not open {}: {e}", path.display()))
+        vault
+            .open(&String::from_utf8_lossy(&bytes))
+            .map_err(|e| format!("could not open {}: {e}", path.display()))
     }
 }
 
@@ -195,13 +202,18 @@ impl Templar {
         let template = self.0.compile_file(&file, &syntax).map_err(|e| TemplateError {
             kind: TemplateErrorKind::Syntax,
             message: format!("Syntax error in template: {}", e.message),
-            span: Some(Span::new(source, e.pos + header::cut(source, &file), e.pos + header::cut(source, &file) + 1)),
+            span: Some(Span::new(
+                source,
+                e.pos + header::cut(source, &file),
+                e.pos + header::cut(source, &file) + 1,
+            )),
             hint: None,
         })?;
         // The header's line still counts in the places of errors.
         self.run(cx, "template", |it| {
             it.syntax = Arc::new(syntax);
-            let source = Source { text: Arc::from(file.text.as_str()), span: None, file: Some(Arc::clone(&file)) };
+            let source =
+                Source { text: Arc::from(file.text.as_str()), span: None, file: Some(Arc::clone(&file)) };
             let value = it.run(&template, Rc::new(source), Env::root(false))?;
             let mut out = String::new();
             it.print(&value, &mut out)?;
@@ -250,7 +262,9 @@ impl Templar {
                 match self.0.compile(text.as_str()) {
                     Err(e) => out.push(syntax_error("template", &e, text)),
                     Ok(template) => {
-                        walk::template(&template, &mut |mention, pos| out.extend(unknown_name(mention, pos, text)));
+                        walk::template(&template, &mut |mention, pos| {
+                            out.extend(unknown_name(mention, pos, text))
+                        });
                     }
                 }
             }
@@ -379,7 +393,9 @@ impl Interp<'_> {
                 value.type_name()
             ),
             span: span.cloned(),
-            hint: Some("compare it, or use a test or filter that gives a boolean (`is truthy`, `| bool`)".to_owned()),
+            hint: Some(
+                "compare it, or use a test or filter that gives a boolean (`is truthy`, `| bool`)".to_owned(),
+            ),
         })
     }
 }
@@ -395,7 +411,8 @@ fn syntax_error(what: &str, error: &SyntaxError, text: &Text) -> TemplateError {
 
 fn expression_error(error: &SyntaxError, text: &Text) -> TemplateError {
     if text.as_str().contains("{{") {
-        let mut out = syntax_error("expression. Template delimiters are not supported in expressions", error, text);
+        let mut out =
+            syntax_error("expression. Template delimiters are not supported in expressions", error, text);
         out.hint = Some("leave the braces out: this is an expression already".to_owned());
         return out;
     }
@@ -443,9 +460,12 @@ fn polish(mut error: TemplateError, cx: &TemplateContext<'_>, what: &str) -> Tem
             }
         }
         TemplateErrorKind::Undefined if error.hint.is_none() => {
-            if let Some(name) = error.message.strip_prefix('\'').and_then(|m| m.strip_suffix("' is undefined")) {
+            if let Some(name) =
+                error.message.strip_prefix('\'').and_then(|m| m.strip_suffix("' is undefined"))
+            {
                 let names = cx.scope.names();
-                error.hint = nearest(name, names.iter().filter_map(Key::as_str)).map(|n| format!("did you mean '{n}'?"));
+                error.hint = nearest(name, names.iter().filter_map(Key::as_str))
+                    .map(|n| format!("did you mean '{n}'?"));
             }
         }
         _ => {}

@@ -64,7 +64,9 @@ impl Interp<'_> {
             }
             _ => {}
         }
-        if let Some(undefined) = args.pos.iter().chain(args.named.iter().map(|(_, v)| v)).find(|v| is_undefined(v)) {
+        if let Some(undefined) =
+            args.pos.iter().chain(args.named.iter().map(|(_, v)| v)).find(|v| is_undefined(v))
+        {
             // Lists may take what is not there; everything else trips over it.
             if !matches!(name, "append" | "insert" | "get" | "setdefault") {
                 undefined.check()?;
@@ -88,13 +90,16 @@ impl Interp<'_> {
                 return Ok(undefined.clone());
             }
         }
-        let secret = self.secret_seen && (self.holds_secret(&value) || args.pos.iter().any(|a| self.holds_secret(a)));
+        let secret =
+            self.secret_seen && (self.holds_secret(&value) || args.pos.iter().any(|a| self.holds_secret(a)));
         let kept = secret.then(|| (value.clone(), args.pos.clone()));
         let result = filters::run(self, filter, value, args).map_err(|e| blame("filter", filter.name, e))?;
         let Some((value, pos)) = kept else { return Ok(result) };
         Ok(match &result {
             // A text that is one of the arguments as it was keeps its own mark.
-            Val::Str(text) if !text.is_secret() && !std::iter::once(&value).chain(&pos).any(|a| same_text(a, text)) => {
+            Val::Str(text)
+                if !text.is_secret() && !std::iter::once(&value).chain(&pos).any(|a| same_text(a, text)) =>
+            {
                 Val::Str(text.clone().into_secret())
             }
             Val::List(_) | Val::Tuple(_) => {

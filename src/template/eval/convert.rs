@@ -142,9 +142,7 @@ impl Interp<'_> {
                 let dict = dict.borrow().clone();
                 match dict {
                     Dict::Own(map) => Ok(map.into_iter().collect()),
-                    Dict::Shared(map) => {
-                        map.iter().map(|(k, v)| Ok((k.clone(), self.lift(v)?))).collect()
-                    }
+                    Dict::Shared(map) => map.iter().map(|(k, v)| Ok((k.clone(), self.lift(v)?))).collect(),
                 }
             }
             Val::Dynamic(dynamic) => {

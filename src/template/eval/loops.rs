@@ -73,11 +73,11 @@ impl Object for LoopState {
     }
     fn call(&self, it: &mut Interp<'_>, args: Args) -> R {
         let Some((body, env)) = &self.recursive else {
-            return Err(failed(
-                "The loop must have the 'recursive' marker to be called recursively.",
-            ));
+            return Err(failed("The loop must have the 'recursive' marker to be called recursively."));
         };
-        let Some(over) = args.pos.first() else { return Err(failed("loop() missing 1 required positional argument")) };
+        let Some(over) = args.pos.first() else {
+            return Err(failed("loop() missing 1 required positional argument"));
+        };
         let items = it.items(over)?;
         let mut out = Out::default();
         let saved = std::mem::replace(&mut it.env, Rc::clone(env));

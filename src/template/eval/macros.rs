@@ -1,8 +1,8 @@
 //! Macros, call blocks and namespaces.
 
+use super::source::Source;
 use super::stmt::Out;
 use super::val::{Args, Entries, Object, R, Val, failed, undefined};
-use super::source::Source;
 use super::{Env, Interp};
 use crate::template::syntax::ast::{Arguments, Expr, ExprKind, MacroDef};
 use crate::vars::Key;

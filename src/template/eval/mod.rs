@@ -58,7 +58,11 @@ impl Env {
         Rc::new(Self { vars: RefCell::new(Vec::new()), parent: None, isolated })
     }
     pub(crate) fn child(parent: &Rc<Self>) -> Rc<Self> {
-        Rc::new(Self { vars: RefCell::new(Vec::new()), parent: Some(Rc::clone(parent)), isolated: parent.isolated })
+        Rc::new(Self {
+            vars: RefCell::new(Vec::new()),
+            parent: Some(Rc::clone(parent)),
+            isolated: parent.isolated,
+        })
     }
     pub(crate) fn set(&self, name: &Arc<str>, value: Val) {
         let mut vars = self.vars.borrow_mut();
@@ -180,13 +184,11 @@ impl<'a> Interp<'a> {
         }
         let _deeper = self.deeper(4)?;
         let source = Source { text: Arc::from(text.as_str()), span: text.span().cloned(), file: None };
-        let template = self.shared.compile(text.as_str()).map_err(|e| {
-            TemplateError {
-                kind: TemplateErrorKind::Syntax,
-                message: format!("Syntax error in template: {}", e.message),
-                span: source.span(u32::try_from(e.pos).unwrap_or(u32::MAX)).or_else(|| text.span().cloned()),
-                hint: None,
-            }
+        let template = self.shared.compile(text.as_str()).map_err(|e| TemplateError {
+            kind: TemplateErrorKind::Syntax,
+            message: format!("Syntax error in template: {}", e.message),
+            span: source.span(u32::try_from(e.pos).unwrap_or(u32::MAX)).or_else(|| text.span().cloned()),
+            hint: None,
         })?;
         self.active.push(identity);
         let result = self.run(&template, Rc::new(source), Env::root(false));

@@ -43,7 +43,11 @@ impl Interp<'_> {
             Binary::Div => {
                 let (x, y) = numbers("/", a, b)?;
                 if y == 0.0 {
-                    return Err(failed(if is_float(a, b) { "float division by zero" } else { "division by zero" }));
+                    return Err(failed(if is_float(a, b) {
+                        "float division by zero"
+                    } else {
+                        "division by zero"
+                    }));
                 }
                 Ok(Val::Float(x / y))
             }
@@ -61,9 +65,7 @@ impl Interp<'_> {
 
     fn add(&mut self, a: &Val, b: &Val) -> R {
         match (a, b) {
-            (Val::Str(x), Val::Str(y)) => {
-                Ok(self.derived(&[a, b], format!("{}{}", x.as_str(), y.as_str())))
-            }
+            (Val::Str(x), Val::Str(y)) => Ok(self.derived(&[a, b], format!("{}{}", x.as_str(), y.as_str()))),
             (Val::Str(_), _) => {
                 Err(failed(format!("can only concatenate str (not \"{}\") to str", b.type_name())))
             }
@@ -118,7 +120,10 @@ impl Interp<'_> {
         };
         let Some((of, times)) = repeated else {
             let other = if matches!(a, Val::Str(_) | Val::List(_) | Val::Tuple(_)) { b } else { a };
-            return Err(failed(format!("can't multiply sequence by non-int of type '{}'", other.type_name())));
+            return Err(failed(format!(
+                "can't multiply sequence by non-int of type '{}'",
+                other.type_name()
+            )));
         };
         let times = usize::try_from(times.max(0)).unwrap_or(0);
         let size = match of {
@@ -286,7 +291,11 @@ fn floor_div(a: &Val, b: &Val) -> R {
     let (x, y) = numbers("//", a, b)?;
     if y == 0.0 {
         let float = is_float(a, b);
-        return Err(failed(if float { "float floor division by zero" } else { "integer division or modulo by zero" }));
+        return Err(failed(if float {
+            "float floor division by zero"
+        } else {
+            "integer division or modulo by zero"
+        }));
     }
     if is_float(a, b) {
         return Ok(Val::Float((x / y).floor()));

@@ -35,7 +35,9 @@ pub fn locate(span: &Span, text: &str, pos: usize) -> Span {
     let written = span.text();
     let len = text
         .get(pos..)
-        .map_or(1, |rest| rest.find(|c: char| c.is_whitespace() || "|}%),]".contains(c)).unwrap_or(rest.len()))
+        .map_or(1, |rest| {
+            rest.find(|c: char| c.is_whitespace() || "|}%),]".contains(c)).unwrap_or(rest.len())
+        })
         .max(1);
     if let Some(at) = written.find(text) {
         return span.slice(at + pos, len);

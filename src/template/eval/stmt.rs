@@ -250,7 +250,10 @@ impl Interp<'_> {
                 for (from, to) in names {
                     let value = module.env.here().into_iter().find(|(n, _)| n == from).map(|(_, v)| v);
                     let value = value.unwrap_or_else(|| {
-                        undefined(format!("the template {} does not export the requested name '{from}'", module.printed))
+                        undefined(format!(
+                            "the template {} does not export the requested name '{from}'",
+                            module.printed
+                        ))
                     });
                     self.env.set(to, value);
                 }
@@ -329,9 +332,16 @@ impl Interp<'_> {
     }
 
     fn block(&mut self, name: &str, level: usize, out: &mut Out) -> R<()> {
-        let found = self.blocks.iter().find(|(n, _)| &**n == name).map(|(n, s)| (Arc::clone(n), s.get(level).cloned(), s.len()));
+        let found = self
+            .blocks
+            .iter()
+            .find(|(n, _)| &**n == name)
+            .map(|(n, s)| (Arc::clone(n), s.get(level).cloned(), s.len()));
         let Some((name, Some((body, source)), levels)) = found else {
-            return Err(TemplateError::new(TemplateErrorKind::Undefined, format!("there is no block called '{name}'")));
+            return Err(TemplateError::new(
+                TemplateErrorKind::Undefined,
+                format!("there is no block called '{name}'"),
+            ));
         };
         let env = Env::child(&self.env);
         let parent = if level + 1 < levels {
@@ -392,8 +402,11 @@ impl Interp<'_> {
             let text = self.shared.read_text(&path).map_err(|e| self.place(failed(e), name.pos))?;
             let file = SourceFile::new(path, text);
             let template = self.shared.compile_file(&file, &self.syntax).map_err(|e| {
-                TemplateError::new(TemplateErrorKind::Syntax, format!("Syntax error in template: {}", e.message))
-                    .at(Some(&windlass_yaml::Span::new(&file, e.pos, e.pos + 1)))
+                TemplateError::new(
+                    TemplateErrorKind::Syntax,
+                    format!("Syntax error in template: {}", e.message),
+                )
+                .at(Some(&windlass_yaml::Span::new(&file, e.pos, e.pos + 1)))
             })?;
             let source = Source { text: Arc::from(file.text.as_str()), span: None, file: Some(file) };
             return Ok((template, Rc::new(source)));

@@ -5,7 +5,6 @@ mod regex;
 pub(crate) mod time;
 mod units;
 
-
 pub(crate) use regex::compile as compile_regex;
 pub(crate) use units::to_bool;
 

@@ -191,7 +191,9 @@ fn groupby(it: &mut Interp<'_>, b: &mut Bound) -> R {
         }
         groups.push((key, vec![item]));
     }
-    Ok(Val::list(groups.into_iter().map(|(key, members)| Val::tuple(vec![key, Val::list(members)])).collect()))
+    Ok(Val::list(
+        groups.into_iter().map(|(key, members)| Val::tuple(vec![key, Val::list(members)])).collect(),
+    ))
 }
 
 fn sort(it: &mut Interp<'_>, b: &mut Bound) -> R {
@@ -330,7 +332,11 @@ fn subelements(it: &mut Interp<'_>, b: &mut Bound) -> R {
         let mut missing = false;
         for key in &path {
             if !value.is_dict() {
-                let message = format!("the key {} should point to a dictionary, got '{}'", it.str(key)?, it.str(&value)?);
+                let message = format!(
+                    "the key {} should point to a dictionary, got '{}'",
+                    it.str(key)?,
+                    it.str(&value)?
+                );
                 return Err(failed(message));
             }
             let wanted = it.to_key(key)?;

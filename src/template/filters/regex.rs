@@ -9,14 +9,23 @@ use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub(super) const FILTERS: &[Filter] = &[
-    Filter::new("regex_replace", &["pattern", "replacement", "ignorecase", "multiline", "count", "mandatory_count"], replace),
+    Filter::new(
+        "regex_replace",
+        &["pattern", "replacement", "ignorecase", "multiline", "count", "mandatory_count"],
+        replace,
+    ),
     Filter::new("regex_findall", &["regex!", "multiline", "ignorecase"], findall),
     Filter::new("regex_search", &["regex!", "*", "**"], search),
     Filter::new("regex_escape", &["re_type"], escape),
 ];
 
 /// A compiled pattern; compiled ones are kept.
-pub(crate) fn compile(pattern: &str, ignore_case: bool, multiline: bool, dot_all: bool) -> R<std::sync::Arc<Regex>> {
+pub(crate) fn compile(
+    pattern: &str,
+    ignore_case: bool,
+    multiline: bool,
+    dot_all: bool,
+) -> R<std::sync::Arc<Regex>> {
     type Store = Mutex<HashMap<String, std::sync::Arc<Regex>>>;
     static STORE: OnceLock<Store> = OnceLock::new();
     let mut flags = String::new();
@@ -25,12 +34,14 @@ pub(crate) fn compile(pattern: &str, ignore_case: bool, multiline: bool, dot_all
             flags.push(flag);
         }
     }
-    let source = if flags.is_empty() { translate(pattern) } else { format!("(?{flags}){}", translate(pattern)) };
+    let source =
+        if flags.is_empty() { translate(pattern) } else { format!("(?{flags}){}", translate(pattern)) };
     let store = STORE.get_or_init(Store::default);
     if let Some(found) = store.lock().unwrap_or_else(PoisonError::into_inner).get(&source) {
         return Ok(found.clone());
     }
-    let regex = Regex::new(&source).map_err(|e| failed(format!("Invalid regular expression {pattern:?}: {e}")))?;
+    let regex =
+        Regex::new(&source).map_err(|e| failed(format!("Invalid regular expression {pattern:?}: {e}")))?;
     let regex = std::sync::Arc::new(regex);
     let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
     if store.len() > 2000 {
@@ -50,8 +61,13 @@ fn translate(pattern: &str) -> String {
             '\\' => match chars.next() {
                 Some('Z') => out.push_str(r"\z"),
                 // Escapes of characters that mean nothing special.
-                Some(e @ ('/' | '"' | '\'' | '<' | '>' | '@' | '%' | ',' | ':' | ';' | '=' | '!' | '_' | '`' | ' ' | '~' | '&' | '#')) => {
-                    if matches!(e, '~' | '&' | '#') { out.push('\\') }
+                Some(
+                    e @ ('/' | '"' | '\'' | '<' | '>' | '@' | '%' | ',' | ':' | ';' | '=' | '!' | '_' | '`'
+                    | ' ' | '~' | '&' | '#'),
+                ) => {
+                    if matches!(e, '~' | '&' | '#') {
+                        out.push('\\')
+                    }
                     out.push(e);
                 }
                 Some(e) => {
@@ -87,7 +103,8 @@ fn translate(pattern: &str) -> String {
             '$' if !in_class && chars.peek().is_none() => out.push_str(r"(?:$|(?=\n\z))"),
             '{' if !in_class => {
                 let rest: String = chars.clone().take_while(|c| *c != '}').collect();
-                let counts = !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit() || c == ',') && rest != ",";
+                let counts =
+                    !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit() || c == ',') && rest != ",";
                 if rest.starts_with(',') && counts {
                     // Python counts from nothing where the lower bound is left out.
                     out.push_str("{0");

@@ -5,7 +5,10 @@ use crate::template::eval::Interp;
 use crate::template::eval::val::{Args, Object, R, Val, failed};
 use crate::template::plugin::Bound;
 use crate::vars::Value;
-use chrono::{DateTime, Datelike, Duration, FixedOffset, Local, NaiveDate, NaiveDateTime, Offset, TimeZone, Timelike, Utc};
+use chrono::{
+    DateTime, Datelike, Duration, FixedOffset, Local, NaiveDate, NaiveDateTime, Offset, TimeZone, Timelike,
+    Utc,
+};
 use std::any::Any;
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -50,9 +53,17 @@ impl Moment {
             return Ok(Self { at: date.and_hms_opt(0, 0, 0).unwrap_or_default(), zone: None });
         }
         // Only a time, a month or a year: the rest is as Python has it, the first of January 1900.
-        let padded = NaiveDateTime::parse_from_str(&format!("1900-01-01 {text}"), &format!("%Y-%m-%d {format}"))
-            .or_else(|_| NaiveDateTime::parse_from_str(&format!("{text} 01 00:00"), &format!("{format} %d %H:%M")))
-            .or_else(|_| NaiveDateTime::parse_from_str(&format!("{text} 01-01 00:00"), &format!("{format} %m-%d %H:%M")));
+        let padded =
+            NaiveDateTime::parse_from_str(&format!("1900-01-01 {text}"), &format!("%Y-%m-%d {format}"))
+                .or_else(|_| {
+                    NaiveDateTime::parse_from_str(&format!("{text} 01 00:00"), &format!("{format} %d %H:%M"))
+                })
+                .or_else(|_| {
+                    NaiveDateTime::parse_from_str(
+                        &format!("{text} 01-01 00:00"),
+                        &format!("{format} %m-%d %H:%M"),
+                    )
+                });
         padded.map(|at| Self { at, zone: None }).map_err(|_| mismatch())
     }
 
@@ -114,13 +125,18 @@ fn format(at: NaiveDateTime, zone: Option<FixedOffset>, zone_name: &str, spec: &
                 }
             }
             'Z' => out.push_str(zone_name),
-            's' => write!(out, "{}", at.and_utc().timestamp() - zone.map_or(0, |z| i64::from(z.local_minus_utc())))
-                .map_err(|e| failed(e.to_string()))?,
+            's' => write!(
+                out,
+                "{}",
+                at.and_utc().timestamp() - zone.map_or(0, |z| i64::from(z.local_minus_utc()))
+            )
+            .map_err(|e| failed(e.to_string()))?,
             'c' => out.push_str(&at.format("%a %b %e %H:%M:%S %Y").to_string()),
             'x' => out.push_str(&at.format("%m/%d/%y").to_string()),
             'X' => out.push_str(&at.format("%H:%M:%S").to_string()),
-            'a' | 'A' | 'b' | 'B' | 'd' | 'D' | 'e' | 'F' | 'g' | 'G' | 'h' | 'H' | 'I' | 'j' | 'k' | 'l' | 'm' | 'M' | 'n'
-            | 'p' | 'P' | 'r' | 'R' | 'S' | 't' | 'T' | 'u' | 'U' | 'V' | 'w' | 'W' | 'y' | 'Y' | 'C' => {
+            'a' | 'A' | 'b' | 'B' | 'd' | 'D' | 'e' | 'F' | 'g' | 'G' | 'h' | 'H' | 'I' | 'j' | 'k' | 'l'
+            | 'm' | 'M' | 'n' | 'p' | 'P' | 'r' | 'R' | 'S' | 't' | 'T' | 'u' | 'U' | 'V' | 'w' | 'W'
+            | 'y' | 'Y' | 'C' => {
                 let spec = match flag {
                     Some('-') => format!("%-{kind}"),
                     Some('_') => format!("%_{kind}"),
@@ -183,7 +199,9 @@ impl Object for Moment {
             "timestamp" => Val::Float(self.timestamp()),
             "weekday" => Val::Int(i64::from(self.at.weekday().num_days_from_monday())),
             "isoweekday" => Val::Int(i64::from(self.at.weekday().number_from_monday())),
-            "date" => Self { at: self.at.date().and_hms_opt(0, 0, 0).unwrap_or_default(), zone: None }.into_val(),
+            "date" => {
+                Self { at: self.at.date().and_hms_opt(0, 0, 0).unwrap_or_default(), zone: None }.into_val()
+            }
             "replace" => {
                 let mut at = self.at;
                 for (field, value) in &args.named {

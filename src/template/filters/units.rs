@@ -71,7 +71,10 @@ fn int(it: &mut Interp<'_>, b: &mut Bound) -> R {
             match whole {
                 Some(i) => Val::Int(sign * i),
                 None => match text.parse::<f64>() {
-                    Ok(f) if f.is_finite() && text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => {
+                    Ok(f)
+                        if f.is_finite()
+                            && text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) =>
+                    {
                         Val::Int(f as i64)
                     }
                     _ => fallback,
@@ -114,7 +117,9 @@ fn number(it: &mut Interp<'_>, value: &Val) -> R<f64> {
         return Ok(f);
     }
     let text = it.str(value)?;
-    text.trim().parse().map_err(|_| failed(format!("human_readable() failed on bad input: could not convert string to float: '{text}'")))
+    text.trim().parse().map_err(|_| {
+        failed(format!("human_readable() failed on bad input: could not convert string to float: '{text}'"))
+    })
 }
 
 fn human_readable(it: &mut Interp<'_>, b: &mut Bound) -> R {
@@ -148,13 +153,16 @@ fn human_to_bytes(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let trimmed = text.trim();
     let end = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
     let (digits, rest) = trimmed.split_at(end);
-    let cannot = || failed(format!("human_to_bytes() can't interpret a valid number and unit from string: {text}"));
+    let cannot =
+        || failed(format!("human_to_bytes() can't interpret a valid number and unit from string: {text}"));
     if digits.is_empty() {
         return Err(failed(format!("human_to_bytes() can't interpret following string: {text}")));
     }
-    let number: f64 = digits
-        .parse()
-        .map_err(|_| failed(format!("human_to_bytes() can't interpret following number: {digits} (original input string: {text})")))?;
+    let number: f64 = digits.parse().map_err(|_| {
+        failed(format!(
+            "human_to_bytes() can't interpret following number: {digits} (original input string: {text})"
+        ))
+    })?;
     let rest = rest.trim();
     if !rest.chars().all(|c| c.is_ascii_alphabetic()) {
         return Err(cannot());
@@ -176,7 +184,10 @@ fn human_to_bytes(it: &mut Interp<'_>, b: &mut Bound) -> R {
             || lower == word
             || lower == format!("{word}s")
     } else {
-        tail.is_empty() || tail == class || tail.eq_ignore_ascii_case("i") || tail == format!("i{class}")
+        tail.is_empty()
+            || tail == class
+            || tail.eq_ignore_ascii_case("i")
+            || tail == format!("i{class}")
             || lower.ends_with(word)
             || lower.ends_with(&format!("{word}s"))
     };

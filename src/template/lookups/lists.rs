@@ -83,7 +83,11 @@ fn nested(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
             for item in &items {
                 let mut row = row.clone();
                 // What is a list itself is laid flat, one level.
-                if item.is_seq() { row.extend(it.items(item)?) } else { row.push(item.clone()) }
+                if item.is_seq() {
+                    row.extend(it.items(item)?)
+                } else {
+                    row.push(item.clone())
+                }
                 next.push(row);
             }
         }
@@ -147,7 +151,10 @@ fn sequence(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         if !term.is_empty() {
             let (range, pattern) = term.split_once(':').map_or((term.as_str(), None), |(r, p)| (r, Some(p)));
             let (range, step) = range.split_once('/').map_or((range, None), |(r, s)| (r, Some(s)));
-            let is_number = |s: &str| s.starts_with("0x") || (!s.is_empty() && s.trim_start_matches('-').chars().all(|c| c.is_ascii_digit()));
+            let is_number = |s: &str| {
+                s.starts_with("0x")
+                    || (!s.is_empty() && s.trim_start_matches('-').chars().all(|c| c.is_ascii_digit()))
+            };
             let shortcut = match range.split_once('-') {
                 Some((a, b)) if is_number(a) && is_number(b) => Some((Some(a), b)),
                 _ if is_number(range) => Some((None, range)),
@@ -165,7 +172,9 @@ fn sequence(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
                     set("format", pattern)?;
                 }
             } else {
-                for word in shlex::split(&term).ok_or_else(|| failed("error parsing with_sequence arguments"))? {
+                for word in
+                    shlex::split(&term).ok_or_else(|| failed("error parsing with_sequence arguments"))?
+                {
                     let (key, value) = word.split_once('=').ok_or_else(|| {
                         failed(format!("unknown error parsing with_sequence arguments: {term:?}"))
                     })?;

@@ -35,14 +35,20 @@ fn vars(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
 }
 
 fn varnames(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
-    let names: Vec<String> = it.cx.scope.names().iter().filter_map(|k| k.as_str().map(str::to_owned)).collect();
+    let names: Vec<String> =
+        it.cx.scope.names().iter().filter_map(|k| k.as_str().map(str::to_owned)).collect();
     let mut out = Vec::new();
     for term in &call.terms {
         let Some(pattern) = term.as_str() else {
-            return Err(failed(format!("Invalid setting identifier, \"{}\" is not a string, it is a {}", it.str(term)?, term.type_name())));
+            return Err(failed(format!(
+                "Invalid setting identifier, \"{}\" is not a string, it is a {}",
+                it.str(term)?,
+                term.type_name()
+            )));
         };
-        let regex = filters::compile_regex(pattern, false, false, false)
-            .map_err(|e| failed(format!("Unable to use \"{pattern}\" as a search parameter: {}", e.message)))?;
+        let regex = filters::compile_regex(pattern, false, false, false).map_err(|e| {
+            failed(format!("Unable to use \"{pattern}\" as a search parameter: {}", e.message))
+        })?;
         for name in &names {
             if regex.is_match(name).map_err(|e| failed(e.to_string()))? {
                 out.push(Val::from(name.as_str()));

@@ -48,8 +48,8 @@ impl Tok {
 }
 
 const OPERATORS: [&str; 27] = [
-    "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=",
-    ".", ":", "|", ",", ";", "\u{0}",
+    "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<",
+    "=", ".", ":", "|", ",", ";", "\u{0}",
 ];
 
 /// Cuts a whole template.
@@ -108,8 +108,11 @@ impl<'a> Lexer<'a> {
 
     fn data(&mut self, text: &str, pos: usize) {
         if !text.is_empty() {
-            let text =
-                if self.syntax.newline == "\n" { text.to_owned() } else { text.replace('\n', self.syntax.newline) };
+            let text = if self.syntax.newline == "\n" {
+                text.to_owned()
+            } else {
+                text.replace('\n', self.syntax.newline)
+            };
             self.push(Tok::Data(text), pos);
         }
     }
@@ -247,7 +250,8 @@ impl<'a> Lexer<'a> {
         self.after_block(sign);
         let from = self.at;
         let mut search = from;
-        while let Some(at) = self.source[search..].find(self.syntax.block_start.as_str()).map(|i| search + i) {
+        while let Some(at) = self.source[search..].find(self.syntax.block_start.as_str()).map(|i| search + i)
+        {
             let mut inner = &self.source[at + self.syntax.block_start.len()..];
             let trim = inner.starts_with('-');
             let keep = inner.starts_with('+');
@@ -295,7 +299,9 @@ impl<'a> Lexer<'a> {
                         (None, end.len())
                     } else {
                         match rest.chars().next() {
-                            Some(c @ ('-' | '+')) if *end != "\n" && rest[1..].starts_with(end) => (Some(c), end.len() + 1),
+                            Some(c @ ('-' | '+')) if *end != "\n" && rest[1..].starts_with(end) => {
+                                (Some(c), end.len() + 1)
+                            }
                             _ => continue,
                         }
                     };
@@ -331,12 +337,15 @@ impl<'a> Lexer<'a> {
             } else if c.is_ascii_digit() {
                 self.number()?;
             } else if c == '_' || c.is_alphabetic() {
-                let len = self.rest().find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(self.rest().len());
+                let len =
+                    self.rest().find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(self.rest().len());
                 self.push(Tok::Name(self.rest()[..len].to_owned()), pos);
                 self.at += len;
             } else if c == '"' || c == '\'' {
                 self.string(c, printed)?;
-            } else if let Some(op) = OPERATORS.iter().find(|op| self.rest().starts_with(**op) && **op != "\u{0}") {
+            } else if let Some(op) =
+                OPERATORS.iter().find(|op| self.rest().starts_with(**op) && **op != "\u{0}")
+            {
                 self.at += op.len();
                 match *op {
                     "(" => open.push(")"),
@@ -391,9 +400,7 @@ impl<'a> Lexer<'a> {
                 _ => 0,
             };
             if radix > 0 {
-                let len = rest[2..]
-                    .find(|c: char| c != '_' && !c.is_digit(radix))
-                    .unwrap_or(rest.len() - 2);
+                let len = rest[2..].find(|c: char| c != '_' && !c.is_digit(radix)).unwrap_or(rest.len() - 2);
                 let digits = rest[2..2 + len].replace('_', "");
                 if let Ok(i) = i64::from_str_radix(&digits, radix) {
                     self.at += 2 + len;
@@ -458,7 +465,10 @@ fn unescape(raw: &str) -> String {
             out.push('\\');
             break;
         };
-        let mut code = |digits: usize, from: usize, radix: u32, chars: &mut std::iter::Peekable<std::str::CharIndices>| {
+        let mut code = |digits: usize,
+                        from: usize,
+                        radix: u32,
+                        chars: &mut std::iter::Peekable<std::str::CharIndices>| {
             let text: String = raw[from..].chars().take(digits).take_while(|c| c.is_digit(radix)).collect();
             let decoded = u32::from_str_radix(&text, radix).ok().and_then(char::from_u32);
             if let Some(c) = decoded {

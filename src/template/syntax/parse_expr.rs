@@ -396,7 +396,9 @@ impl Parser {
                     let text = f.to_string();
                     let mut expr = of;
                     for part in text.split('.') {
-                        let Ok(i) = part.parse() else { return Err(SyntaxError::new("expected name or number", at)) };
+                        let Ok(i) = part.parse() else {
+                            return Err(SyntaxError::new("expected name or number", at));
+                        };
                         let index = self.node(at, ExprKind::Const(Const::Int(i)));
                         expr = self.node(pos, ExprKind::Item(Box::new(expr), Box::new(index)));
                     }

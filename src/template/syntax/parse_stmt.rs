@@ -62,7 +62,9 @@ impl Statements {
                     self.parser.next();
                     let expr = self.parser.tuple(true, &[], false)?;
                     if matches!(self.parser.peek(), Tok::Eof) {
-                        return self.parser.fail("unexpected end of template, expected 'end of print statement'.");
+                        return self
+                            .parser
+                            .fail("unexpected end of template, expected 'end of print statement'.");
                     }
                     self.parser.expect(&Tok::VariableEnd)?;
                     out.push(Stmt::Print(expr));

@@ -41,8 +41,7 @@ fn is_mount(path: &Path) -> bool {
 fn same_file(it: &mut Interp<'_>, b: &mut Bound) -> R<bool> {
     let (one, other) = (b.text(it)?, b.str_or(it, 0, "")?);
     let found = |path: &str| {
-        std::fs::metadata(path)
-            .map_err(|e| crate::template::eval::val::failed(format!("{path}: {e}")))
+        std::fs::metadata(path).map_err(|e| crate::template::eval::val::failed(format!("{path}: {e}")))
     };
     let (one, other) = (found(&one)?, found(&other)?);
     Ok(one.dev() == other.dev() && one.ino() == other.ino())

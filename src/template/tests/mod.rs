@@ -7,8 +7,6 @@ mod results;
 mod uris;
 mod versions;
 
-
-
 use super::eval::Interp;
 use super::eval::val::{Args, R, Val};
 use super::plugin::{BUILTIN, Bound, Plugin, Registry, registry};

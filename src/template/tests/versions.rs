@@ -211,8 +211,11 @@ fn pep440(text: &str) -> Result<Pep440, String> {
     };
     let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
     let (numbers, mut tail) = rest.split_at(end);
-    let mut release: Vec<u64> =
-        numbers.trim_end_matches('.').split('.').map(|p| p.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
+    let mut release: Vec<u64> = numbers
+        .trim_end_matches('.')
+        .split('.')
+        .map(|p| p.parse().map_err(|_| wrong()))
+        .collect::<Result<_, _>>()?;
     while release.len() > 1 && release.last() == Some(&0) {
         release.pop();
     }
@@ -241,6 +244,7 @@ fn pep440(text: &str) -> Result<Pep440, String> {
         (None, None, Some(_)) => (-1, 0),
         _ => (9, 0),
     };
-    let local = if local.is_empty() { Vec::new() } else { local.split(['.', '-', '_']).map(str::to_owned).collect() };
+    let local =
+        if local.is_empty() { Vec::new() } else { local.split(['.', '-', '_']).map(str::to_owned).collect() };
     Ok((epoch, release, pre, post.unwrap_or(0), (dev.is_none(), dev.unwrap_or(0)), local))
 }

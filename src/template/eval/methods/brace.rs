@@ -161,7 +161,8 @@ fn apply(it: &mut Interp<'_>, value: &Val, spec: &str) -> R<String> {
     if chars.len() > at + 1 {
         return Err(failed("Invalid format specifier"));
     }
-    let numeric = matches!(value, Val::Int(_) | Val::Float(_)) || (matches!(value, Val::Bool(_)) && kind.is_some());
+    let numeric =
+        matches!(value, Val::Int(_) | Val::Float(_)) || (matches!(value, Val::Bool(_)) && kind.is_some());
     if !numeric {
         if kind.is_some_and(|k| k != 's') {
             let name = value.type_name();
@@ -193,7 +194,8 @@ fn apply(it: &mut Interp<'_>, value: &Val, spec: &str) -> R<String> {
 }
 
 fn digits(value: &Val, kind: Option<char>, precision: Option<usize>, alternate: bool) -> R<(bool, String)> {
-    if let (Val::Int(_) | Val::Bool(_), None | Some('d' | 'n' | 'x' | 'X' | 'o' | 'b' | 'c')) = (value, kind) {
+    if let (Val::Int(_) | Val::Bool(_), None | Some('d' | 'n' | 'x' | 'X' | 'o' | 'b' | 'c')) = (value, kind)
+    {
         let i = value.as_int().unwrap_or_default();
         let n = i.unsigned_abs();
         let (mark, text) = match kind {

@@ -144,7 +144,9 @@ pub(super) fn dict(it: &mut Interp<'_>, of: &Val, name: &str, args: Args) -> R {
         "values" => return Ok(Val::list(it.pairs(of)?.into_iter().map(|(_, v)| v).collect())),
         "items" => {
             let pairs = it.pairs(of)?;
-            return Ok(Val::list(pairs.into_iter().map(|(k, v)| Val::tuple(vec![Val::from_key(&k), v])).collect()));
+            return Ok(Val::list(
+                pairs.into_iter().map(|(k, v)| Val::tuple(vec![Val::from_key(&k), v])).collect(),
+            ));
         }
         "copy" => return Ok(Val::dict(it.entries(of)?)),
         _ => {}
@@ -169,7 +171,8 @@ pub(super) fn dict(it: &mut Interp<'_>, of: &Val, name: &str, args: Args) -> R {
         "pop" => {
             let wanted = need(&args, 0, name)?;
             let key = it.to_key(&wanted)?;
-            match with_own(dict, |map| map.shift_remove(&key)).flatten().or_else(|| arg(&args, 1, "default")) {
+            match with_own(dict, |map| map.shift_remove(&key)).flatten().or_else(|| arg(&args, 1, "default"))
+            {
                 Some(taken) => Ok(taken),
                 None => Err(failed(it.repr(&wanted)?)),
             }

@@ -9,11 +9,52 @@ use super::Interp;
 use super::val::{Args, R, Val, failed};
 
 const STR: &[&str] = &[
-    "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find", "format", "format_map",
-    "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric",
-    "isprintable", "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip", "partition", "removeprefix",
-    "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines",
-    "startswith", "strip", "swapcase", "title", "upper", "zfill", "decode",
+    "capitalize",
+    "casefold",
+    "center",
+    "count",
+    "encode",
+    "endswith",
+    "expandtabs",
+    "find",
+    "format",
+    "format_map",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isprintable",
+    "isspace",
+    "istitle",
+    "isupper",
+    "join",
+    "ljust",
+    "lower",
+    "lstrip",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rfind",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "swapcase",
+    "title",
+    "upper",
+    "zfill",
+    "decode",
 ];
 const LIST: &[&str] =
     &["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
@@ -74,7 +115,10 @@ pub fn call(it: &mut Interp<'_>, of: &Val, name: &str, args: Args) -> R {
 
 /// An argument by place or name.
 pub(super) fn arg(args: &Args, at: usize, name: &str) -> Option<Val> {
-    args.pos.get(at).cloned().or_else(|| args.named.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.clone()))
+    args.pos
+        .get(at)
+        .cloned()
+        .or_else(|| args.named.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.clone()))
 }
 
 /// An argument that has to be there.

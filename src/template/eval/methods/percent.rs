@@ -55,7 +55,11 @@ pub fn format(it: &mut Interp<'_>, template: &str, values: &Val) -> R<String> {
             while let Some(d) = chars.next_if(char::is_ascii_digit) {
                 digits.push(d);
             }
-            Ok(if digits.is_empty() { None } else { Some(digits.parse().unwrap_or(MAX_WIDTH).min(MAX_WIDTH)) })
+            Ok(if digits.is_empty() {
+                None
+            } else {
+                Some(digits.parse().unwrap_or(MAX_WIDTH).min(MAX_WIDTH))
+            })
         };
         spec.width = number(&mut given)?.unwrap_or(0);
         if chars.next_if_eq(&'.').is_some() {

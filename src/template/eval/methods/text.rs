@@ -34,7 +34,9 @@ pub(super) fn call(it: &mut Interp<'_>, of: &Val, s: &str, name: &str, args: Arg
         "replace" => {
             let (old, new) = (need_str(&args, 0, name)?, need_str(&args, 1, name)?);
             match opt_int(&args, 2, "count")? {
-                Some(count) if count >= 0 => s.replacen(&old, &new, usize::try_from(count).unwrap_or(usize::MAX)),
+                Some(count) if count >= 0 => {
+                    s.replacen(&old, &new, usize::try_from(count).unwrap_or(usize::MAX))
+                }
                 _ => s.replace(&old, &new),
             }
         }
@@ -47,7 +49,8 @@ pub(super) fn call(it: &mut Interp<'_>, of: &Val, s: &str, name: &str, args: Arg
             s.strip_suffix(&suffix).unwrap_or(s).to_owned()
         }
         "expandtabs" => {
-            let size = usize::try_from(opt_int(&args, 0, "tabsize")?.unwrap_or(8).clamp(0, 1000)).unwrap_or(8);
+            let size =
+                usize::try_from(opt_int(&args, 0, "tabsize")?.unwrap_or(8).clamp(0, 1000)).unwrap_or(8);
             expand_tabs(s, size)
         }
         "encode" | "decode" => s.to_owned(),
@@ -67,7 +70,9 @@ pub(super) fn call(it: &mut Interp<'_>, of: &Val, s: &str, name: &str, args: Arg
                     other => {
                         other.check()?;
                         let found = other.type_name();
-                        return Err(failed(format!("sequence item {i}: expected str instance, {found} found")));
+                        return Err(failed(format!(
+                            "sequence item {i}: expected str instance, {found} found"
+                        )));
                     }
                 }
             }
@@ -103,13 +108,16 @@ fn other(it: &Interp<'_>, of: &Val, s: &str, name: &str, args: &Args) -> R {
         "istitle" => Val::Bool(s.chars().any(char::is_alphabetic) && title(s) == s),
         "startswith" | "endswith" => {
             let (tail, _) = window(s, args, 1)?;
-            let hit = |part: &str| if name == "startswith" { tail.starts_with(part) } else { tail.ends_with(part) };
+            let hit =
+                |part: &str| if name == "startswith" { tail.starts_with(part) } else { tail.ends_with(part) };
             match need(args, 0, name)? {
                 Val::Str(part) => Val::Bool(hit(part.as_str())),
                 Val::Tuple(parts) => Val::Bool(parts.iter().filter_map(Val::as_str).any(hit)),
                 other => {
                     let found = other.type_name();
-                    return Err(failed(format!("{name} first arg must be str or a tuple of str, not {found}")));
+                    return Err(failed(format!(
+                        "{name} first arg must be str or a tuple of str, not {found}"
+                    )));
                 }
             }
         }
@@ -173,7 +181,8 @@ fn window<'s>(s: &'s str, args: &Args, at: usize) -> R<(&'s str, usize)> {
     let len = i64::try_from(s.chars().count()).unwrap_or(i64::MAX);
     let fix = |bound: i64| if bound < 0 { (bound + len).max(0) } else { bound.min(len) };
     let (start, end) = (fix(start.unwrap_or(0)), fix(end.unwrap_or(len)));
-    let byte = |chars: i64| s.char_indices().nth(usize::try_from(chars).unwrap_or(0)).map_or(s.len(), |(i, _)| i);
+    let byte =
+        |chars: i64| s.char_indices().nth(usize::try_from(chars).unwrap_or(0)).map_or(s.len(), |(i, _)| i);
     let (from, to) = (byte(start), byte(end));
     Ok((s.get(from..to.max(from)).unwrap_or_default(), usize::try_from(start).unwrap_or(0)))
 }
@@ -282,7 +291,10 @@ pub fn split_lines(s: &str, keep: bool) -> Vec<String> {
     let mut open = false;
     while let Some(c) = chars.next() {
         open = true;
-        if matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}') {
+        if matches!(
+            c,
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        ) {
             if keep {
                 line.push(c);
             }
