@@ -1,0 +1,403 @@
+//! A running agent, and what it is asked to do.
+
+use super::bootstrap::Started;
+use super::error::AgentError;
+use super::process::{Event, Exit, Input, Process};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use windlass_protocol::frame::{self, Decoder, FrameError};
+use windlass_protocol::message::AgentIdentity;
+use windlass_protocol::{
+    Blob, FromAgent, Hello, JsonMap, Outcome, PROTOCOL_VERSION, Request, Stream, ToAgent,
+};
+
+mod contents;
+
+/// How many frames may wait to be written. A chunk of a content is one, so this bounds memory too.
+const WAITING: usize = 64;
+/// How much of what the agent says on standard error is kept for messages.
+const SAID: usize = 4 << 10;
+/// How long an agent may take from its start to its hello.
+const GREETING: Duration = Duration::from_secs(30);
+/// How long to wait for an agent to clean up when the connection is closed in order.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Bytes that ride with a call.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// These.
+    Bytes(bytes::Bytes),
+    /// Those of a file on this machine.
+    File(PathBuf),
+}
+
+/// Takes the contents that a module sends back.
+pub trait Sink: Send {
+    /// The next piece of content number `index`; `last` marks its end.
+    ///
+    /// # Errors
+    /// Anything; it ends the call with [`AgentError::Sink`].
+    fn write(&mut self, index: u32, piece: &[u8], last: bool) -> std::io::Result<()>;
+}
+
+/// Keeps contents in memory, for small ones.
+#[derive(Debug, Default)]
+pub struct MemorySink(pub Vec<Vec<u8>>);
+
+impl Sink for MemorySink {
+    fn write(&mut self, index: u32, piece: &[u8], _last: bool) -> std::io::Result<()> {
+        let index = index as usize;
+        if self.0.len() <= index {
+            self.0.resize_with(index + 1, Vec::new);
+        }
+        self.0[index].extend_from_slice(piece);
+        Ok(())
+    }
+}
+
+/// A task for an agent.
+#[derive(Default)]
+pub struct Call<'a> {
+    /// Canonical module name.
+    pub module: String,
+    /// The checked arguments.
+    pub args: JsonMap,
+    /// Plan only.
+    pub check: bool,
+    /// Give before and after.
+    pub diff: bool,
+    /// `environment:`
+    pub environment: Vec<(String, String)>,
+    /// Contents that the module needs, by name.
+    pub blobs: Vec<(String, Source)>,
+    /// Gets a command's output while it runs.
+    pub stream: Option<mpsc::UnboundedSender<(Stream, Vec<u8>)>>,
+    /// Gets the contents that the module sends back; without one they are dropped.
+    pub sink: Option<&'a mut dyn Sink>,
+    /// Give up after this time.
+    pub timeout: Option<Duration>,
+    /// Keep arguments and output out of the target's logs.
+    pub no_log: bool,
+}
+
+/// What comes for a request that waits.
+enum Answer {
+    Output(Stream, Vec<u8>),
+    Content { index: u32, data: Vec<u8>, last: bool },
+    Done(Box<Outcome>),
+}
+
+#[derive(Default)]
+struct State {
+    waiting: HashMap<u64, mpsc::UnboundedSender<Answer>>,
+    dead: Option<AgentError>,
+}
+
+struct Inner {
+    host: String,
+    identity: AgentIdentity,
+    next: AtomicU64,
+    /// `None` once the connection is being closed.
+    frames: Mutex<Option<mpsc::Sender<Vec<u8>>>>,
+    state: Arc<Mutex<State>>,
+    ended: watch::Receiver<bool>,
+}
+
+/// A running agent. Clones are the same agent; it ends when the last of them is dropped, or the connection is closed.
+#[derive(Clone)]
+pub struct AgentHandle(Arc<Inner>);
+
+impl std::fmt::Debug for AgentHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AgentHandle").field("host", &self.0.host).field("identity", &self.0.identity).finish()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing here leaves its state half-done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl AgentHandle {
+    /// Greets an agent that has just been started.
+    pub(crate) async fn greet(started: Started, host: &str) -> Result<Self, AgentError> {
+        let Started { process: Process { mut input, events }, first } = started;
+        let hello =
+            Hello { version: PROTOCOL_VERSION, program: env!("CARGO_PKG_VERSION").to_owned(), agent: None };
+        let protocol = |reason: String| AgentError::Protocol { host: host.to_owned(), reason };
+        let bytes = frame::encode(&ToAgent::Hello(hello)).map_err(|error| protocol(error.to_string()))?;
+        // If this fails the agent is gone already, and the reader finds out how.
+        let _ = input.send(&bytes).await;
+
+        let state: Arc<Mutex<State>> = Arc::default();
+        let (greeting, greeted) = oneshot::channel();
+        let (ended_tx, ended) = watch::channel(false);
+        let reader = Reader {
+            host: host.to_owned(),
+            state: Arc::clone(&state),
+            decoder: Decoder::default(),
+            greeting: Some(greeting),
+            said: Vec::new(),
+            exit: None,
+            fatal: None,
+        };
+        tokio::spawn(async move {
+            reader.run(first, events).await;
+            let _ = ended_tx.send(true);
+        });
+        let identity = match tokio::time::timeout(GREETING, greeted).await {
+            Ok(Ok(identity)) => identity,
+            Ok(Err(_)) => {
+                let dead = lock(&state).dead.clone();
+                return Err(dead.unwrap_or_else(|| protocol("it ended before it said hello".to_owned())));
+            }
+            Err(_) => return Err(protocol("it did not say hello".to_owned())),
+        };
+        let (frames, queue) = mpsc::channel(WAITING);
+        tokio::spawn(write(input, queue));
+        Ok(Self(Arc::new(Inner {
+            host: host.to_owned(),
+            identity,
+            next: AtomicU64::new(1),
+            frames: Mutex::new(Some(frames)),
+            state,
+            ended,
+        })))
+    }
+
+    /// Who it runs as.
+    #[must_use]
+    pub fn identity(&self) -> &AgentIdentity {
+        &self.0.identity
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        lock(&self.0.state).dead.is_some()
+    }
+
+    /// Has the agent do something, and waits for the outcome. Many calls may be under way; they are executed in the
+    /// order in which they were sent. Dropping the future cancels the call.
+    ///
+    /// # Errors
+    /// [`AgentError`] if there is no outcome. A module that failed is an outcome.
+    pub async fn run(&self, mut call: Call<'_>) -> Result<Outcome, AgentError> {
+        let frames = lock(&self.0.frames).clone().ok_or_else(|| self.death())?;
+        let id = self.0.next.fetch_add(1, Ordering::Relaxed);
+        let blobs = contents::send(std::mem::take(&mut call.blobs), &frames, || self.next_blob()).await;
+        let blobs = blobs.map_err(|error| error.unwrap_or_else(|| self.death()))?;
+        let frame = self.request(id, &call, blobs)?;
+
+        let (answer, mut answers) = mpsc::unbounded_channel();
+        {
+            let mut state = lock(&self.0.state);
+            if let Some(dead) = &state.dead {
+                return Err(dead.clone());
+            }
+            state.waiting.insert(id, answer);
+        }
+        let mut guard = CancelOnDrop { agent: &self.0, frames: &frames, id, sent: false };
+        frames.send(frame).await.map_err(|_| self.death())?;
+        guard.sent = true;
+        // From here on the sender must not keep the agent's input open.
+        while let Some(answer) = answers.recv().await {
+            match answer {
+                Answer::Output(stream, data) => {
+                    if let Some(to) = &call.stream {
+                        let _ = to.send((stream, data));
+                    }
+                }
+                Answer::Content { index, data, last } => {
+                    let piece = contents::unpack(&data).map_err(|reason| self.protocol(reason))?;
+                    if let Some(sink) = &mut call.sink {
+                        let failed = |error: std::io::Error| AgentError::Sink {
+                            host: self.0.host.clone(),
+                            reason: super::error::plain(&error),
+                        };
+                        sink.write(index, &piece, last).map_err(failed)?;
+                    }
+                    let credit = frame::encode(&ToAgent::Credit { id, chunks: 1 });
+                    let credit = credit.map_err(|error| self.protocol(error.to_string()))?;
+                    frames.send(credit).await.map_err(|_| self.death())?;
+                }
+                Answer::Done(outcome) => {
+                    guard.sent = false;
+                    return Ok(*outcome);
+                }
+            }
+        }
+        guard.sent = false;
+        Err(self.death())
+    }
+
+    fn next_blob(&self) -> u64 {
+        self.0.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn request(&self, id: u64, call: &Call<'_>, blobs: Vec<Blob>) -> Result<Vec<u8>, AgentError> {
+        let args = serde_json::to_vec(&call.args).map_err(|error| self.protocol(error.to_string()))?;
+        let request = Request {
+            id,
+            module: call.module.clone(),
+            args,
+            check: call.check,
+            diff: call.diff,
+            environment: call.environment.clone(),
+            blobs,
+            stream: call.stream.is_some(),
+            timeout_ms: call.timeout.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            no_log: call.no_log,
+        };
+        frame::encode(&ToAgent::Run(request)).map_err(|error| match error {
+            FrameError::TooLarge(size) => AgentError::TooLarge { size },
+            other => self.protocol(other.to_string()),
+        })
+    }
+
+    fn protocol(&self, reason: String) -> AgentError {
+        AgentError::Protocol { host: self.0.host.clone(), reason }
+    }
+
+    /// Why there is no answer.
+    fn death(&self) -> AgentError {
+        lock(&self.0.state)
+            .dead
+            .clone()
+            .unwrap_or_else(|| AgentError::ConnectionLost { host: self.0.host.clone(), said: String::new() })
+    }
+
+    /// Closes the agent's input and waits until it has cleaned up and ended.
+    pub(crate) async fn close(&self) {
+        *lock(&self.0.frames) = None;
+        let mut ended = self.0.ended.clone();
+        let _ = tokio::time::timeout(FAREWELL, ended.wait_for(|ended| *ended)).await;
+    }
+}
+
+/// Tells the agent to give a call up when nobody waits for it any more.
+struct CancelOnDrop<'a> {
+    agent: &'a Inner,
+    frames: &'a mpsc::Sender<Vec<u8>>,
+    id: u64,
+    sent: bool,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        lock(&self.agent.state).waiting.remove(&self.id);
+        if self.sent
+            && let Ok(frame) = frame::encode(&ToAgent::Cancel { id: self.id })
+        {
+            let frames = self.frames.clone();
+            if let Err(mpsc::error::TrySendError::Full(frame)) = frames.try_send(frame)
+                && let Ok(runtime) = tokio::runtime::Handle::try_current()
+            {
+                runtime.spawn(async move { frames.send(frame).await });
+            }
+        }
+    }
+}
+
+/// Writes frames. What waits is written at once: many small requests make one packet.
+async fn write(mut input: Input, mut queue: mpsc::Receiver<Vec<u8>>) {
+    while let Some(mut bytes) = queue.recv().await {
+        while bytes.len() < (64 << 10)
+            && let Ok(more) = queue.try_recv()
+        {
+            bytes.extend_from_slice(&more);
+        }
+        if input.send(&bytes).await.is_err() {
+            // The reader notices the end and tells who waits.
+            return;
+        }
+    }
+    input.close().await;
+}
+
+struct Reader {
+    host: String,
+    state: Arc<Mutex<State>>,
+    decoder: Decoder,
+    greeting: Option<oneshot::Sender<AgentIdentity>>,
+    said: Vec<u8>,
+    exit: Option<Exit>,
+    fatal: Option<String>,
+}
+
+impl Reader {
+    async fn run(mut self, first: bytes::Bytes, mut events: mpsc::Receiver<Event>) {
+        let mut broken = self.take(&first).err();
+        while broken.is_none()
+            && let Some(event) = events.recv().await
+        {
+            match event {
+                Event::Stdout(bytes) => broken = self.take(&bytes).err(),
+                Event::Stderr(bytes) => {
+                    self.said.extend_from_slice(&bytes);
+                    let over = self.said.len().saturating_sub(SAID);
+                    self.said.drain(..over);
+                }
+                Event::Exit(exit) => self.exit = Some(exit),
+            }
+        }
+        let said = String::from_utf8_lossy(&self.said).trim().to_owned();
+        let host = self.host.clone();
+        let error = match (broken.or(self.fatal), self.exit) {
+            (Some(reason), _) => AgentError::Protocol { host, reason },
+            (None, Some(exit)) => AgentError::Died { host, how: exit.to_string(), said },
+            (None, None) => AgentError::ConnectionLost { host, said },
+        };
+        let mut state = lock(&self.state);
+        state.dead = Some(error);
+        // Who waits finds the channel closed, and then the reason above.
+        state.waiting.clear();
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.decoder.push(bytes);
+        while let Some(message) = self.decoder.next::<FromAgent>().map_err(|error| error.to_string())? {
+            match message {
+                FromAgent::Hello(hello) => self.hello(hello)?,
+                FromAgent::Output { id, stream, data } => self.answer(id, Answer::Output(stream, data))?,
+                FromAgent::ContentChunk { id, index, data, last } => {
+                    self.answer(id, Answer::Content { index, data, last })?;
+                }
+                FromAgent::Done { id, outcome } => {
+                    self.answer(id, Answer::Done(outcome))?;
+                    lock(&self.state).waiting.remove(&id);
+                }
+                FromAgent::Fatal { message } => self.fatal = Some(message),
+            }
+        }
+        Ok(())
+    }
+
+    fn hello(&mut self, hello: Hello) -> Result<(), String> {
+        if hello.version != PROTOCOL_VERSION {
+            return Err(format!(
+                "it speaks version {} of the protocol, windlass version {PROTOCOL_VERSION}",
+                hello.version
+            ));
+        }
+        let identity = hello.agent.ok_or("its hello does not say who it is")?;
+        let greeting = self.greeting.take().ok_or("a second hello")?;
+        let _ = greeting.send(identity);
+        Ok(())
+    }
+
+    fn answer(&self, id: u64, answer: Answer) -> Result<(), String> {
+        if self.greeting.is_some() {
+            return Err("it did not begin with a hello".to_owned());
+        }
+        if let Some(waiting) = lock(&self.state).waiting.get(&id) {
+            // Otherwise the call was given up.
+            let _ = waiting.send(answer);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! From text to lines, with included files in place.
+
+use super::{ConfigError, Machine, tokens};
+use std::path::{Path, PathBuf};
+
+/// Includes nested deeper than this are a circle.
+const DEPTH: usize = 16;
+
+/// A line that says something.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    /// In lower case.
+    pub(super) keyword: String,
+    pub(super) arguments: Vec<String>,
+    /// Of an `Include`.
+    pub(super) included: Vec<Line>,
+    file: PathBuf,
+    number: usize,
+}
+
+impl Line {
+    pub(super) fn error(&self, reason: impl Into<String>) -> ConfigError {
+        ConfigError { place: format!("{}:{}", self.file.display(), self.number), reason: reason.into() }
+    }
+}
+
+/// Reads files.
+pub(super) struct Reader<'a> {
+    /// Relative includes are below it.
+    pub(super) folder: &'a Path,
+    pub(super) machine: &'a Machine,
+}
+
+impl Reader<'_> {
+    /// The lines of a file. One that is missing has none, unless it was named explicitly.
+    pub(super) fn read(&self, file: &Path, explicit: bool) -> Result<Vec<Line>, ConfigError> {
+        self.read_at(file, explicit, 0)
+    }
+
+    fn read_at(&self, file: &Path, explicit: bool, depth: usize) -> Result<Vec<Line>, ConfigError> {
+        let failed = |reason: String| ConfigError { place: file.display().to_string(), reason };
+        if depth > DEPTH {
+            return Err(failed("too many nested includes".to_owned()));
+        }
+        let text = match std::fs::read(file) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(_) if !explicit => return Ok(Vec::new()),
+            Err(error) => return Err(failed(format!("cannot be read: {error}"))),
+        };
+        let mut lines = Vec::new();
+        for (number, text) in text.lines().enumerate() {
+            let words = split(text).map_err(|reason| ConfigError {
+                place: format!("{}:{}", file.display(), number + 1),
+                reason,
+            })?;
+            let Some((keyword, arguments)) = words else { continue };
+            let mut line =
+                Line { keyword, arguments, included: Vec::new(), file: file.to_owned(), number: number + 1 };
+            if line.keyword == "include" {
+                for pattern in line.arguments.clone() {
+                    let path = tokens::tilde(Path::new(&pattern), self.machine);
+                    // An absolute pattern replaces the folder.
+                    let path = self.folder.join(path);
+                    for file in expand(&path) {
+                        line.included.extend(self.read_at(&file, false, depth + 1)?);
+                    }
+                }
+            }
+            lines.push(line);
+        }
+        Ok(lines)
+    }
+}
+
+/// The files that a pattern names, sorted. Wildcards may be in every part.
+fn expand(pattern: &Path) -> Vec<PathBuf> {
+    let mut found = vec![PathBuf::new()];
+    for part in pattern.components() {
+        let text = part.as_os_str().to_string_lossy();
+        if !text.contains(['*', '?', '[']) {
+            found.iter_mut().for_each(|path| path.push(part));
+            continue;
+        }
+        let Ok(glob) = globset::Glob::new(&text).map(|glob| glob.compile_matcher()) else {
+            return Vec::new();
+        };
+        let mut next = Vec::new();
+        for folder in found {
+            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            let names = entries.flatten().map(|entry| entry.file_name());
+            let shown =
+                |name: &std::ffi::OsString| text.starts_with('.') || !name.to_string_lossy().starts_with('.');
+            next.extend(
+                names.filter(|name| shown(name) && glob.is_match(name)).map(|name| folder.join(name)),
+            );
+        }
+        next.sort();
+        found = next;
+    }
+    found
+}
+
+/// Keyword and arguments of a line; `None` for an empty one or a comment.
+pub(super) fn split(line: &str) -> Result<Option<(String, Vec<String>)>, String> {
+    let line = line.trim_matches([' ', '\t', '\r', '\x0c']);
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let end = line.find([' ', '\t', '=', '"']).unwrap_or(line.len());
+    let (keyword, rest) = line.split_at(end);
+    let rest = rest.trim_start();
+    let rest = rest.strip_prefix('=').unwrap_or(rest).trim_start();
+    let keyword = keyword.to_ascii_lowercase();
+    if keyword == "proxycommand" || keyword == "localcommand" || keyword == "remotecommand" {
+        // A command is the rest of the line as it stands.
+        return Ok(Some((keyword, vec![rest.to_owned()])));
+    }
+    Ok(Some((keyword, words(rest)?)))
+}
+
+/// Splits at blanks, with quotes and backslashes; a `#` at the beginning of a word ends the line.
+pub(super) fn words(text: &str) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut chars = text.chars().peekable();
+    loop {
+        while chars.next_if(|c| c.is_whitespace()).is_some() {}
+        match chars.peek() {
+            None | Some('#') => return Ok(words),
+            Some(_) => {}
+        }
+        let mut word = String::new();
+        let mut quote = None;
+        loop {
+            let Some(c) = chars.peek().copied() else {
+                if quote.is_some() {
+                    return Err("a quote is not closed".to_owned());
+                }
+                break;
+            };
+            match quote {
+                None if c.is_whitespace() => break,
+                None if c == '"' || c == '\'' => quote = Some(c),
+                Some(open) if c == open => quote = None,
+                _ if c == '\\' => {
+                    chars.next();
+                    match chars.peek().copied() {
+                        Some(next)
+                            if matches!(next, '\\' | '"' | '\'') || (quote.is_none() && next == ' ') =>
+                        {
+                            word.push(next);
+                        }
+                        // Any other backslash stands for itself.
+                        _ => {
+                            word.push('\\');
+                            continue;
+                        }
+                    }
+                }
+                _ => word.push(c),
+            }
+            chars.next();
+        }
+        words.push(word);
+    }
+}

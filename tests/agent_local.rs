@@ -1,0 +1,113 @@
+//! The agent on this machine, started as on any other.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use windlass::transport::{AgentError, Call, Connection, Settings, Source, Target, Via};
+use windlass_protocol::JsonMap;
+
+fn target() -> Target {
+    Target { name: "here".into(), host: "localhost".into(), via: Via::Local, ..Target::default() }
+}
+
+fn args(json: serde_json::Value) -> JsonMap {
+    json.as_object().unwrap().clone()
+}
+
+fn call<'a>(module: &str, json: serde_json::Value) -> Call<'a> {
+    Call { module: module.into(), args: args(json), ..Call::default() }
+}
+
+async fn open() -> Connection {
+    Connection::open(&target(), &Arc::new(Settings::default())).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_calls_are_answered() {
+    let connection = open().await;
+    let agent = connection.agent(None).await.unwrap();
+    assert_eq!(agent.identity().uid, rustix::process::getuid().as_raw());
+    let calls = (0..200).map(|n| {
+        let agent = agent.clone();
+        async move {
+            let outcome =
+                agent.run(call("ansible.builtin.ping", serde_json::json!({"data": format!("{n}")}))).await;
+            assert_eq!(outcome.unwrap().values()["ping"], format!("{n}"));
+        }
+    });
+    futures::future::join_all(calls).await;
+    let again = connection.agent(None).await.unwrap();
+    assert_eq!(again.identity().pid, agent.identity().pid);
+    connection.close().await;
+    assert!(agent.is_dead());
+    assert!(!std::path::Path::new(&format!("/proc/{}", again.identity().pid)).exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contents_of_all_sizes_arrive() {
+    let connection = open().await;
+    let agent = connection.agent(None).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for size in [0usize, 1, 256 << 10, (256 << 10) + 1, 3 << 20] {
+        let bytes: Vec<u8> = (0..size).map(|n| (n * 7 % 253) as u8).collect();
+        let file = folder.path().join("source");
+        std::fs::write(&file, &bytes).unwrap();
+        for source in [Source::Bytes(bytes.clone().into()), Source::File(file)] {
+            let mut ping = call("ansible.builtin.ping", serde_json::json!({"data": "pong"}));
+            ping.blobs = vec![("content".into(), source)];
+            let outcome = agent.run(ping).await.unwrap();
+            assert!(!outcome.failed, "{size}: {:?}", outcome.msg);
+        }
+    }
+    let mut ping = call("ansible.builtin.ping", serde_json::json!({"data": "pong"}));
+    ping.blobs = vec![("content".into(), Source::File(folder.path().join("missing")))];
+    let error = agent.run(ping).await.unwrap_err();
+    assert!(error.to_string().ends_with("missing: No such file or directory"), "{error}");
+    connection.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_agent_is_told_and_replaced() {
+    let connection = open().await;
+    let agent = connection.agent(None).await.unwrap();
+    let pid = agent.identity().pid;
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(pid as i32).unwrap(),
+        rustix::process::Signal::KILL,
+    )
+    .unwrap();
+    let error = loop {
+        match agent.run(call("ansible.builtin.ping", serde_json::json!({"data": "pong"}))).await {
+            Ok(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&error, AgentError::Died { .. }), "{error:?}");
+    assert!(!error.is_unreachable() && error.hint().is_some());
+    let next = connection.agent(None).await.unwrap();
+    assert_ne!(next.identity().pid, pid);
+    connection.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn starting_a_cached_agent_is_quick() {
+    open().await.agent(None).await.unwrap();
+    let start = Instant::now();
+    let connection = open().await;
+    connection.agent(None).await.unwrap();
+    println!("cached start: {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(2));
+    connection.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raw_commands_need_no_agent() {
+    let connection = open().await;
+    let output = connection.raw_exec("cat; echo err >&2; exit 3", b"in", None).await.unwrap();
+    assert_eq!(
+        (output.code, output.stdout.as_slice(), output.stderr.as_slice()),
+        (3, &b"in"[..], &b"err\n"[..])
+    );
+    connection.close().await;
+}
