@@ -19,7 +19,7 @@ setup:
 
 demo: setup
 	$(CARGO) build --release
-	scripts/as-root $(CARGO) run --quiet -p windlass-test-hosts --bin demo -- target/release/windlass
+	scripts/as-root $(CARGO) run --quiet -p windlass-demo -- target/release/windlass
 
 test: setup lint
 	CARGO=$(CARGO) scripts/test

@@ -2,9 +2,20 @@
 //! internal or an external client would.
 
 use crate::Error;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
+
+/// A client: which server it asks, from which address, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Client {
+    server: SocketAddrV4,
+    from: Option<Ipv4Addr>,
+    tls: bool,
+}
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,43 +40,126 @@ impl Response {
     }
 }
 
-/// Asks a server for a path over plain HTTP, from a given address of this machine, with further headers.
-/// Redirects are not followed.
-pub fn get(
-    server: SocketAddrV4,
-    from: Option<Ipv4Addr>,
-    host: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-) -> Result<Response, Error> {
-    let url = format!("http://{server}{path}");
-    let bad = |reason: &str| Error::Http { url: url.clone(), reason: reason.to_owned() };
-    let mut stream = connect(server, from).map_err(|e| bad(&e.to_string()))?;
-    let limit = Some(Duration::from_secs(30));
-    stream
-        .set_read_timeout(limit)
-        .and_then(|()| stream.set_write_timeout(limit))
-        .map_err(|e| bad(&e.to_string()))?;
-    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAccept: */*\r\n");
-    for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
+impl Client {
+    /// A client that speaks plain HTTP.
+    pub fn http(server: Ipv4Addr, port: u16) -> Self {
+        Self { server: SocketAddrV4::new(server, port), from: None, tls: false }
     }
-    request.push_str("\r\n");
-    let mut answer = Vec::new();
-    stream
-        .write_all(request.as_bytes())
-        .and_then(|()| stream.read_to_end(&mut answer))
-        .map_err(|e| bad(&e.to_string()))?;
-    parse(&answer).ok_or_else(|| bad("the answer is not HTTP"))
+
+    /// A client that speaks HTTPS and takes any certificate: a throwaway host has no trusted one.
+    pub fn https(server: Ipv4Addr, port: u16) -> Self {
+        Self { tls: true, ..Self::http(server, port) }
+    }
+
+    /// Lets it come from a certain address of this machine.
+    pub fn coming_from(self, address: Ipv4Addr) -> Self {
+        Self { from: Some(address), ..self }
+    }
+
+    /// Asks for a path of a site, with further headers. Redirects are not followed.
+    pub fn get(&self, site: &str, path: &str, headers: &[(&str, &str)]) -> Result<Response, Error> {
+        let url = format!("{}://{}{path}", if self.tls { "https" } else { "http" }, self.server);
+        let bad = |reason: String| Error::Http { url: url.clone(), reason };
+        let mut request =
+            format!("GET {path} HTTP/1.1\r\nHost: {site}\r\nConnection: close\r\nAccept: */*\r\n");
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str("\r\n");
+        let answer = self.exchange(site, request.as_bytes()).map_err(|e| bad(e.to_string()))?;
+        parse(&answer).ok_or_else(|| bad("the answer is not HTTP".to_owned()))
+    }
+
+    fn exchange(&self, site: &str, request: &[u8]) -> std::io::Result<Vec<u8>> {
+        let mut stream = self.connect()?;
+        let limit = Some(Duration::from_secs(30));
+        stream.set_read_timeout(limit)?;
+        stream.set_write_timeout(limit)?;
+        let mut answer = Vec::new();
+        if !self.tls {
+            stream.write_all(request)?;
+            stream.read_to_end(&mut answer)?;
+            return Ok(answer);
+        }
+        let name = ServerName::try_from(site.to_owned()).map_err(std::io::Error::other)?;
+        let session = rustls::ClientConnection::new(tls_settings()?, name).map_err(std::io::Error::other)?;
+        let mut stream = rustls::StreamOwned::new(session, stream);
+        stream.write_all(request)?;
+        match stream.read_to_end(&mut answer) {
+            // Many servers end without saying goodbye.
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof && !answer.is_empty() => Ok(answer),
+            other => other.map(|_| answer),
+        }
+    }
+
+    fn connect(&self) -> std::io::Result<TcpStream> {
+        use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+        let Some(from) = self.from else { return TcpStream::connect(self.server) };
+        let fd = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        bind(&fd, &SocketAddrV4::new(from, 0))?;
+        connect(&fd, &self.server)?;
+        Ok(TcpStream::from(fd))
+    }
 }
 
-fn connect(server: SocketAddrV4, from: Option<Ipv4Addr>) -> std::io::Result<TcpStream> {
-    use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
-    let Some(from) = from else { return TcpStream::connect(server) };
-    let fd = socket(AddressFamily::INET, SocketType::STREAM, None)?;
-    bind(&fd, &SocketAddrV4::new(from, 0))?;
-    connect(&fd, &server)?;
-    Ok(TcpStream::from(fd))
+fn tls_settings() -> std::io::Result<Arc<rustls::ClientConfig>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let settings = rustls::ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(std::io::Error::other)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth();
+    Ok(Arc::new(settings))
+}
+
+/// Takes any certificate, but still checks that the server has its key.
+#[derive(Debug)]
+struct AnyCertificate(Arc<rustls::crypto::CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &rustls::DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(
+            message,
+            cert,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &rustls::DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(
+            message,
+            cert,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 fn parse(answer: &[u8]) -> Option<Response> {

@@ -30,7 +30,7 @@ pub use base::{Base, Suite};
 pub use command::Output;
 pub use error::Error;
 pub use host::{Builder, Host, Sudo};
-pub use http::{Response, get as http_get};
+pub use http::{Client, Response};
 pub use latency::LatencyProxy;
 pub use lease::{Lease, gc, leases, release};
 pub use machine::{available, clean_cache};

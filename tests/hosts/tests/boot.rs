@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use windlass_test_hosts::{
-    ExternalAddress, Host, LatencyProxy, Sudo, Suite, gc, http_get, leases, require_hosts,
+    Client, ExternalAddress, Host, LatencyProxy, Sudo, Suite, gc, leases, require_hosts,
 };
 
 fn ssh(host: &Host, user: &str, command: &str) -> String {
@@ -131,9 +131,9 @@ fn a_client_from_outside_is_seen_as_one() {
     host.sh("systemctl daemon-reload; systemctl start w; until ss -ltn | grep -q :8000; do sleep 0.1; done")
         .unwrap();
     let external = ExternalAddress::add(Ipv4Addr::new(198, 51, 100, 77)).unwrap();
-    let server = SocketAddrV4::new(host.ip(), 8000);
-    for from in [None, Some(external.address())] {
-        let answer = http_get(server, from, "w.example", "/", &[]).unwrap();
+    let inside = Client::http(host.ip(), 8000);
+    for client in [inside, inside.coming_from(external.address())] {
+        let answer = client.get("w.example", "/", &[]).unwrap();
         assert_eq!((answer.status, answer.text().as_str()), (200, "page\n"));
     }
     let log = host.sh("journalctl -u w -o cat").unwrap();
