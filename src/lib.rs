@@ -1,5 +1,7 @@
 //! The controller of windlass: everything that knows what a playbook is.
 
+pub mod cli;
+pub mod commands;
 pub mod inventory;
 pub mod secrets;
 pub mod template;

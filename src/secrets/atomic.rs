@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// Writes a file that only its owner may read (0600); a file that is there is replaced in one step.
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    install(path, content, None)
+    // Through a symbolic link the file it names is meant, not the link.
+    install(&fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), content, None)
 }
 
 /// Replaces a file in one step and keeps its owner and mode; a new one gets 0600.

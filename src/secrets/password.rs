@@ -11,6 +11,11 @@ use zeroize::Zeroizing;
 pub trait Ask: Send + Sync {
     /// One answer, without its line end.
     fn secret(&self, prompt: &str) -> Result<Zeroizing<String>, AskError>;
+
+    /// One answer that may be seen while it is typed.
+    fn visible(&self, prompt: &str) -> Result<String, AskError> {
+        self.secret(prompt).map(|answer| answer.to_string())
+    }
 }
 
 /// Why nobody could be asked.
@@ -38,6 +43,16 @@ impl Ask for Terminal {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn visible(&self, prompt: &str) -> Result<String, AskError> {
+        use std::io::{BufRead, BufReader, Write};
+        let open = || std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty");
+        let mut terminal = open().map_err(|_| AskError::NoTerminal)?;
+        terminal.write_all(prompt.as_bytes())?;
+        let mut line = String::new();
+        BufReader::new(terminal).read_line(&mut line)?;
+        Ok(line.trim_end_matches(['\r', '\n']).to_owned())
     }
 }
 

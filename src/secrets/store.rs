@@ -132,6 +132,24 @@ impl Secrets {
         ask: Arc<dyn Ask>,
         redactor: Arc<Redactor>,
     ) -> Result<Self, SecretError> {
+        Self::gather(options, ask, redactor, false)
+    }
+
+    /// The same for passwords that are to encrypt something: what is asked for is asked twice.
+    pub fn to_encrypt(
+        options: &SecretOptions,
+        ask: Arc<dyn Ask>,
+        redactor: Arc<Redactor>,
+    ) -> Result<Self, SecretError> {
+        Self::gather(options, ask, redactor, true)
+    }
+
+    fn gather(
+        options: &SecretOptions,
+        ask: Arc<dyn Ask>,
+        redactor: Arc<Redactor>,
+        new: bool,
+    ) -> Result<Self, SecretError> {
         let mut vault: Vec<VaultSecret> = Vec::new();
         let mut add = |secret: VaultSecret| {
             redactor.add(&String::from_utf8_lossy(&secret.password));
@@ -157,7 +175,7 @@ impl Secrets {
         let mut opened: Vec<VaultSecret> = Vec::new();
         for (label, source) in sources {
             let secret = match source {
-                Source::Prompt => password::from_prompt(&*ask, &label, false)?,
+                Source::Prompt => password::from_prompt(&*ask, &label, new)?,
                 Source::File(path) => password::from_file(&path, &label, &|data| try_all(&opened, data))?,
             };
             opened.push(secret.clone());
