@@ -129,20 +129,32 @@ fn execute(run: &RunSpec, sys: &dyn Mutate, sink: Option<OutputSink<'_>>) -> Res
     let output = sys.run(run, sink).map_err(|error| {
         let text =
             if run.secret { run.argv.first().cloned().unwrap_or_default() } else { run.argv.join(" ") };
-        let code = error.raw_os_error().unwrap_or(1);
-        ModuleError::new(error.to_string()).with("cmd", text).with("rc", code)
+        let program = run.argv.first().map_or("", String::as_str);
+        ModuleError::new(format!(
+            "Error executing command: {}: '{program}'",
+            crate::module::errno_text(&error)
+        ))
+        .with("cmd", text)
+        .with("rc", error.raw_os_error().unwrap_or(1))
+        .with("stdout", "")
+        .with("stderr", "")
     })?;
     if run.ok_codes.is_empty() || run.ok_codes.contains(&output.code) {
         return Ok(output);
     }
     let said = [output.err(), output.out()].into_iter().find(|t| !t.trim().is_empty());
     let said = said.unwrap_or_else(|| format!("exit code {}", output.code));
-    let program = run.argv.first().cloned().unwrap_or_default();
-    Err(ModuleError::new(format!("{program} failed: {}", said.trim()))
+    let failure = match &run.failure {
+        Some(failure) => failure.clone(),
+        None => format!("{} failed", run.argv.first().map_or("", String::as_str)),
+    };
+    let cmd: Vec<String> =
+        if run.secret { run.argv.iter().take(1).cloned().collect() } else { run.argv.clone() };
+    Err(ModuleError::new(format!("{failure}: {}", said.trim()))
         .with("rc", output.code)
         .with("stdout", output.out())
         .with("stderr", output.err())
-        .with("cmd", run.argv.clone()))
+        .with("cmd", cmd))
 }
 
 /// Ansible's name of a backup: `path.PID.YYYY-MM-DD@HH:MM:SS~`.

@@ -39,6 +39,18 @@ impl From<std::io::Error> for ModuleError {
     }
 }
 
+/// An error of the operating system as Python words it: `[Errno 2] No such file or directory`.
+#[must_use]
+pub fn errno_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match error.raw_os_error() {
+        Some(code) => {
+            format!("[Errno {code}] {}", text.strip_suffix(&format!(" (os error {code})")).unwrap_or(&text))
+        }
+        None => text,
+    }
+}
+
 /// The circumstances of a request.
 #[derive(Debug)]
 pub struct Context<'a> {

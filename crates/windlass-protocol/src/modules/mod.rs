@@ -8,5 +8,7 @@ pub mod htpasswd;
 pub mod ping;
 pub mod pip;
 pub mod setup;
+pub mod systemd;
+pub mod user;
 
 pub use common::FileCommon;

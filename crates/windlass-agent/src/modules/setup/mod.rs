@@ -6,6 +6,7 @@ mod environment;
 mod hardware;
 mod local;
 mod managers;
+pub use managers::runs_systemd;
 mod mounts;
 mod network;
 mod platform;

@@ -198,4 +198,35 @@ impl Observe for Fake {
             None => Err(io::Error::from(io::ErrorKind::ConnectionRefused)),
         }
     }
+
+    fn machine(&self) -> crate::system::Machine {
+        let state = self.state();
+        crate::system::Machine {
+            system: "Linux".into(),
+            node: state.hostname.clone(),
+            release: "6.1.0-fake".into(),
+            version: "#1 SMP".into(),
+            machine: "x86_64".into(),
+            processors: 1,
+            uid: state.uid,
+            gid: state.gid,
+            ..crate::system::Machine::default()
+        }
+    }
+
+    fn filesystem(&self, _path: &Path, _timeout_ms: u64) -> io::Result<crate::system::FsStat> {
+        let blocks = 1 << 20;
+        Ok(crate::system::FsStat {
+            bsize: 4096,
+            frsize: 4096,
+            blocks,
+            bavail: blocks / 2,
+            files: 1000,
+            favail: 500,
+        })
+    }
+
+    fn local_time(&self, seconds: i64) -> crate::system::LocalTime {
+        crate::system::machine::utc(seconds)
+    }
 }
