@@ -40,6 +40,9 @@ macro_rules! modules {
 }
 
 modules! {
+    modules::apt::Apt,
+    modules::apt::Package,
+    modules::apt::PackageFacts,
     modules::command::Command,
     modules::command::Raw,
     modules::command::Script,

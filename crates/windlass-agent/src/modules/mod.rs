@@ -1,5 +1,6 @@
 //! The modules, one file each.
 
+pub mod apt;
 pub mod command;
 pub mod django_manage;
 pub mod git;

@@ -1,5 +1,6 @@
 //! One file per module: the type of its arguments, with its description.
 
+pub mod apt;
 pub mod command;
 pub mod common;
 pub mod django_manage;
