@@ -1,14 +1,20 @@
 //! The modules, one file each.
 
 pub mod apt;
+pub mod authorized_key;
 pub mod command;
 pub mod django_manage;
 pub mod git;
 pub mod htpasswd;
+pub mod cron;
 pub mod getent;
 pub mod group;
+pub mod hostname;
 pub mod ping;
 pub mod pip;
+mod rewrite;
 pub mod setup;
 pub mod systemd;
+pub mod ufw;
 pub mod user;
+pub mod wait_for;

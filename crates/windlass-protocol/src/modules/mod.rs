@@ -1,15 +1,20 @@
 //! One file per module: the type of its arguments, with its description.
 
 pub mod apt;
+pub mod authorized_key;
 pub mod command;
 pub mod common;
 pub mod django_manage;
 pub mod git;
 pub mod htpasswd;
+pub mod cron;
+pub mod hostname;
 pub mod ping;
 pub mod pip;
 pub mod setup;
 pub mod systemd;
+pub mod ufw;
 pub mod user;
+pub mod wait_for;
 
 pub use common::FileCommon;

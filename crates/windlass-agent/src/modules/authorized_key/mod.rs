@@ -1,0 +1,163 @@
+//! `authorized_key`: the SSH keys that may log in as a user.
+
+mod line;
+
+use super::rewrite::Rewrite;
+use crate::{Context, Module, ModuleError, Plan, system::Observe};
+use line::Line;
+use std::path::Path;
+use windlass_protocol::modules::authorized_key::AuthorizedKeyArgs;
+use windlass_protocol::modules::user::AccountState;
+use windlass_protocol::{FileAttrs, Json, Op, What};
+
+/// The module.
+pub struct AuthorizedKey;
+
+impl Module for AuthorizedKey {
+    type Args = AuthorizedKeyArgs;
+
+    fn plan(args: &AuthorizedKeyArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
+        if ["http://", "https://", "file://"].iter().any(|p| args.key.starts_with(p)) {
+            return Err(ModuleError::new(format!(
+                "the key is an address ({}): give the keys themselves, for example by lookup('url', ...)",
+                args.key
+            )));
+        }
+        let wanted = wanted(args)?;
+        let user = sys.user(&args.user);
+        let path = match (&args.path, &user) {
+            (Some(path), _) => path.to_string(),
+            (None, Some(user)) => format!("{}/.ssh/authorized_keys", user.home.trim_end_matches('/')),
+            (None, None) if cx.check => {
+                return Err(ModuleError::new(
+                    "Either user must exist or you must provide full path to key file in check mode",
+                ));
+            }
+            (None, None) => return Err(ModuleError::new(format!("Failed to lookup user {}", args.user))),
+        };
+        let path = match sys.lstat(Path::new(&path))? {
+            Some(meta) if args.follow && meta.kind == windlass_protocol::FileKind::Link => {
+                sys.canonicalize(Path::new(&path))?
+            }
+            _ => path,
+        };
+        let before = match sys.stat(Path::new(&path))? {
+            Some(_) => Some(String::from_utf8_lossy(&sys.read(Path::new(&path))?).into_owned()),
+            None => None,
+        };
+        let mut lines: Vec<Line> = before.as_deref().unwrap_or("").lines().map(Line::parse).collect();
+        let mut changed = false;
+        match args.state {
+            AccountState::Present => {
+                for key in &wanted {
+                    let known = lines.iter().position(|l| l.blob() == key.blob());
+                    match known {
+                        Some(at) if lines[at] == *key => {}
+                        known => {
+                            if let Some(at) = known {
+                                lines.remove(at);
+                            }
+                            lines.push(key.clone());
+                            changed = true;
+                        }
+                    }
+                }
+                if args.exclusive {
+                    let count = lines.len();
+                    lines.retain(|l| l.blob().is_none() || wanted.iter().any(|w| w.blob() == l.blob()));
+                    changed |= lines.len() != count;
+                }
+            }
+            AccountState::Absent => {
+                let count = lines.len();
+                lines.retain(|l| l.blob().is_none() || wanted.iter().all(|w| w.blob() != l.blob()));
+                changed = lines.len() != count;
+            }
+        }
+        let mut plan = Plan::default();
+        describe(args, &path, &mut plan);
+        if !changed {
+            return Ok(plan);
+        }
+        let mut after: String = lines.iter().map(Line::render).collect::<Vec<_>>().join("\n");
+        if !after.is_empty() {
+            after.push('\n');
+        }
+        let owned = |mode: u32| FileAttrs {
+            mode: Some(mode),
+            uid: user.as_ref().map(|u| u.uid),
+            gid: user.as_ref().map(|u| u.gid),
+            ..FileAttrs::default()
+        };
+        if args.manage_dir {
+            folder(&path, &owned(0o700), sys, &mut plan)?;
+        }
+        Rewrite { path: &path, before: before.as_deref(), after: &after, attrs: owned(0o600), backup: false }
+            .plan(cx, &mut plan);
+        Ok(plan)
+    }
+}
+
+/// The keys of the task.
+fn wanted(args: &AuthorizedKeyArgs) -> Result<Vec<Line>, ModuleError> {
+    let mut out: Vec<Line> = Vec::new();
+    for text in args.key.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
+        let mut key = Line::parse(text);
+        if key.blob().is_none() {
+            return Err(ModuleError::new(format!("invalid key specified: {text}")));
+        }
+        if let Some(options) = &args.key_options {
+            key.set_options(options);
+        }
+        if let Some(comment) = &args.comment {
+            key.set_comment(comment);
+        }
+        if !out.iter().any(|k| k.blob() == key.blob()) {
+            out.push(key);
+        }
+    }
+    Ok(out)
+}
+
+/// The file's folder.
+fn folder(path: &str, attrs: &FileAttrs, sys: &dyn Observe, plan: &mut Plan) -> Result<(), ModuleError> {
+    let Some(folder) = Path::new(path).parent().map(|p| p.to_string_lossy().into_owned()) else {
+        return Ok(());
+    };
+    match sys.stat(Path::new(&folder))? {
+        None => {
+            let what = What::DirectoryMade { path: folder.clone() };
+            plan.push(what, Op::MakeDirectory { path: folder, attrs: attrs.clone() });
+        }
+        Some(meta) => {
+            let same = Some(meta.mode) == attrs.mode
+                && attrs.uid.is_none_or(|uid| uid == meta.uid)
+                && attrs.gid.is_none_or(|gid| gid == meta.gid);
+            if !same {
+                let what = What::AttributesSet {
+                    path: folder.clone(),
+                    before: format!("{:04o} {}:{}", meta.mode, meta.uid, meta.gid),
+                    after: format!("0700 {}", attrs.uid.map_or(String::new(), |u| u.to_string())),
+                };
+                plan.push(what, Op::SetAttrs { path: folder, attrs: attrs.clone(), follow: true });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Return values: the arguments, and the file.
+fn describe(args: &AuthorizedKeyArgs, path: &str, plan: &mut Plan) {
+    let text = |value: &Option<String>| value.clone().map_or(Json::Null, Json::String);
+    plan.set("user", args.user.as_str());
+    plan.set("key", args.key.as_str());
+    plan.set("state", args.state.as_str());
+    plan.set("path", args.path.as_ref().map_or(Json::Null, |p| Json::from(p.to_string())));
+    plan.set("manage_dir", args.manage_dir);
+    plan.set("key_options", text(&args.key_options));
+    plan.set("comment", text(&args.comment));
+    plan.set("exclusive", args.exclusive);
+    plan.set("follow", args.follow);
+    plan.set("validate_certs", args.validate_certs);
+    plan.set("keyfile", path);
+}
