@@ -3,13 +3,13 @@
 pub mod apt;
 pub mod authorized_key;
 pub mod command;
-pub mod django_manage;
-pub mod git;
-pub mod htpasswd;
 pub mod cron;
+pub mod django_manage;
 pub mod getent;
+pub mod git;
 pub mod group;
 pub mod hostname;
+pub mod htpasswd;
 pub mod ping;
 pub mod pip;
 mod rewrite;
