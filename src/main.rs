@@ -1,2 +1,84 @@
-//! The windlass command.
-fn main() {}
+//! The windlass command. Called as `ansible-playbook` it is that.
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+use windlass::cli::{Cli, Command};
+use windlass::commands::{self, Console};
+use windlass::config::Config;
+use windlass::secrets::{Redactor, Terminal};
+
+fn main() -> ExitCode {
+    let cli = parse();
+    ExitCode::from(match cli.command {
+        Command::Playbook(args) => commands::playbook::run(&args),
+        Command::Inventory(args) => with_console(|console| {
+            let config = Config::load();
+            match commands::setup::inventory(&args, &config, console) {
+                Ok(given) => commands::inventory::run(&args, &given, console),
+                Err(problem) => {
+                    console.report(&problem);
+                    1
+                }
+            }
+        }),
+        Command::Vault(args) => with_console(|console| commands::vault::run(&args, console)),
+        Command::Secret(args) => with_console(|console| commands::secret::run(&args, console)),
+        Command::Doc(args) => match commands::doc::run(&args) {
+            Ok(text) => show(&text),
+            Err(error) => complain(&error.to_string()),
+        },
+    })
+}
+
+/// The options; called by the name of an Ansible program, those of its counterpart.
+fn parse() -> Cli {
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    let called = args.first().map(|a| std::path::Path::new(a).file_name().unwrap_or_default().to_owned());
+    let Some(subcommand) = called.as_ref().and_then(|n| n.to_str()).and_then(counterpart) else { return Cli::parse() };
+    args.insert(1, OsString::from(subcommand));
+    let matches = Cli::command().get_matches_from(args);
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+fn counterpart(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "ansible-playbook" => "playbook",
+        "ansible-doc" => "doc",
+        "ansible-inventory" => "inventory",
+        "ansible-vault" => "vault",
+        _ => return None,
+    })
+}
+
+/// Prints the text of a command that only tells something.
+fn show(text: &str) -> u8 {
+    use std::io::Write;
+    // A reader that has seen enough closes the pipe.
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n'));
+    0
+}
+
+fn complain(text: &str) -> u8 {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "error: {text}");
+    1
+}
+
+/// Runs a command on this process's streams.
+fn with_console(work: impl FnOnce(&mut Console<'_>) -> u8) -> u8 {
+    let (mut input, mut out, mut err) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let color = err.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let interactive = out.is_terminal();
+    work(&mut Console {
+        input: &mut input,
+        out: &mut out,
+        err: &mut err,
+        color,
+        interactive,
+        ask: Arc::new(Terminal),
+        redactor: Redactor::new(),
+    })
+}

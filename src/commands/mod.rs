@@ -8,3 +8,8 @@ pub mod secret;
 pub mod vault;
 
 pub use console::Console;
+pub mod doc;
+pub mod extra_vars;
+pub mod playbook;
+pub mod prompt;
+pub mod setup;

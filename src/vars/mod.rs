@@ -2,6 +2,8 @@
 
 pub mod from_yaml;
 pub mod key;
+pub mod scope;
+pub mod store;
 pub mod value;
 
 pub use key::Key;

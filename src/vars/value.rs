@@ -343,3 +343,17 @@ impl From<Map> for Value {
         Self::map(map)
     }
 }
+
+/// A scalar as Python's `str()` prints it; `None` for a list, a mapping or null.
+#[must_use]
+pub fn scalar_text(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::Str(text) => text.as_str().to_owned(),
+        Value::Bool(true) => "True".into(),
+        Value::Bool(false) => "False".into(),
+        Value::Int(i) => i.to_string(),
+        Value::Float(f) if f.fract() == 0.0 && f.abs() < 1e16 => format!("{f:.1}"),
+        Value::Float(f) => f.to_string(),
+        _ => return None,
+    })
+}

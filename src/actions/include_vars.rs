@@ -1,0 +1,108 @@
+//! `include_vars`.
+
+use super::{Cx, text_list};
+use crate::engine::result::TaskOutcome;
+use crate::vars::{Key, Map, Value};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
+    let mut vars = Map::new();
+    let mut used = Vec::new();
+    let result = match cx.text("dir") {
+        Some(dir) => folder(cx, &dir, &mut vars, &mut used),
+        None => match cx.text("file").or_else(|| cx.text("_raw_params")) {
+            Some(file) => single(cx, &file, &mut vars, &mut used),
+            None => Err("one of 'file' and 'dir' is needed".to_owned()),
+        },
+    };
+    if let Err(message) = result {
+        let mut out = TaskOutcome::failure(message.clone());
+        out.set("message", message);
+        out.set("ansible_included_var_files", Value::list(used));
+        return out;
+    }
+    // Variables are templates still: they are rendered where they are used.
+    let vars = match cx.text("name") {
+        Some(name) => [(Key::from(name), Value::map(vars))].into_iter().collect(),
+        None => vars,
+    };
+    let vars = Arc::new(vars);
+    let mut out = TaskOutcome { included_vars: Some(Arc::clone(&vars)), ..TaskOutcome::default() };
+    out.set("ansible_facts", Value::Map(vars));
+    out.set("ansible_included_var_files", Value::list(used));
+    out
+}
+
+fn load(cx: &Cx<'_>, path: &Path, vars: &mut Map, used: &mut Vec<Value>) -> Result<(), String> {
+    let (map, _) = cx.exec.shared.loader.vars_file_result(path).map_err(|d| match &d.span {
+        Some(span) => format!("{} ({span})", d.message),
+        None => d.message.clone(),
+    })?;
+    vars.extend(map.iter().map(|(k, v)| (k.clone(), v.clone())));
+    used.push(Value::text(path.to_string_lossy()));
+    Ok(())
+}
+
+fn single(cx: &Cx<'_>, file: &str, vars: &mut Map, used: &mut Vec<Value>) -> Result<(), String> {
+    let path = cx.exec.search.find("vars", file).ok_or_else(|| {
+        let places: Vec<String> = cx.exec.search.candidates("vars", file).iter().map(|p| p.display().to_string()).collect();
+        format!("Could not find or access '{file}'; searched in: {}", places.join(", "))
+    })?;
+    let allowed = match cx.args.get("extensions") {
+        Some(value) => text_list(Some(value)),
+        None => ["json", "yaml", "yml"].map(str::to_owned).to_vec(),
+    };
+    let extension = path.extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or_default();
+    if !extension.is_empty() && !allowed.iter().any(|a| a.trim_start_matches('.') == extension) {
+        return Err(format!("{} does not have a valid extension: {}", path.display(), allowed.join(", ")));
+    }
+    load(cx, &path, vars, used)
+}
+
+fn folder(cx: &Cx<'_>, dir: &str, vars: &mut Map, used: &mut Vec<Value>) -> Result<(), String> {
+    let root = match cx.exec.search.find("vars", dir) {
+        Some(root) if root.is_dir() => root,
+        Some(root) => return Err(format!("{} is not a directory", root.display())),
+        None => return Err(format!("{dir} directory does not exist")),
+    };
+    let depth = cx.args.get("depth").and_then(Value::as_int).unwrap_or(0);
+    let matching = match cx.text("files_matching") {
+        Some(pattern) => Some(fancy_regex::Regex::new(&pattern).map_err(|e| format!("files_matching: {e}"))?),
+        None => None,
+    };
+    let ignored: Vec<fancy_regex::Regex> = text_list(cx.args.get("ignore_files"))
+        .iter()
+        .map(|p| fancy_regex::Regex::new(p).map_err(|e| format!("ignore_files: {e}")))
+        .collect::<Result<_, _>>()?;
+    let extensions = match cx.args.get("extensions") {
+        Some(value) => text_list(Some(value)),
+        None => ["json", "yaml", "yml"].map(str::to_owned).to_vec(),
+    };
+    let unknown_is_fine = cx.flag("ignore_unknown_extensions", false);
+    let mut walk = walkdir::WalkDir::new(&root).sort_by_file_name().min_depth(1);
+    if depth > 0 {
+        walk = walk.max_depth(depth as usize);
+    }
+    let mut files: Vec<PathBuf> =
+        walk.into_iter().flatten().map(walkdir::DirEntry::into_path).filter(|p| p.is_file()).collect();
+    files.sort();
+    for path in files {
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        if matching.as_ref().is_some_and(|m| !m.is_match(&name).unwrap_or(false)) {
+            continue;
+        }
+        if ignored.iter().any(|i| i.is_match(&name).unwrap_or(false)) || name.starts_with('.') {
+            continue;
+        }
+        let extension = path.extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or_default();
+        if !extensions.iter().any(|a| a.trim_start_matches('.') == extension) {
+            if unknown_is_fine || matching.is_some() {
+                continue;
+            }
+            return Err(format!("{} does not have a valid extension: {}", path.display(), extensions.join(", ")));
+        }
+        load(cx, &path, vars, used)?;
+    }
+    Ok(())
+}

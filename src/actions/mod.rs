@@ -1,0 +1,233 @@
+//! The parts of modules that run on the controller, and the names under which playbooks call modules.
+//!
+//! [`resolve`] turns a name into an [`ActionRef`]. What runs only on the target has [`Kind::Agent`]; the others are
+//! dispatched by the engine's task executor to one file here each.
+
+mod assert;
+mod copy;
+mod debug;
+mod facts;
+mod fetch;
+mod include;
+mod include_vars;
+mod inventory;
+mod pause;
+mod script;
+mod set;
+pub mod specs;
+mod template;
+mod validate;
+
+use crate::engine::delegate::Remote;
+use crate::engine::exec::{Exec, Keywords};
+use crate::engine::result::TaskOutcome;
+use crate::vars::scope::Layers;
+use crate::vars::{Map, Value};
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use windlass_protocol::ModuleSpec;
+
+/// What a task calls.
+#[derive(Debug, Clone, Copy)]
+pub struct ActionRef {
+    /// Its description.
+    pub spec: &'static ModuleSpec,
+    /// Where it runs.
+    pub kind: Kind,
+}
+
+impl ActionRef {
+    /// Whether a free-form text is a command (quotes kept, only some `k=v` taken out).
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        matches!(
+            self.spec.name,
+            "ansible.builtin.command" | "ansible.builtin.shell" | "ansible.builtin.script" | "ansible.builtin.raw"
+        )
+    }
+    /// Whether this is the action of that canonical name.
+    #[must_use]
+    pub fn is(&self, name: &str) -> bool {
+        self.spec.name == name
+    }
+}
+
+/// Where an action runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// On the target alone.
+    Agent,
+    /// On the controller, with or without requests to the target.
+    Controller,
+    /// Resolved when the playbook is read.
+    ImportTasks,
+    /// Resolved when the playbook is read.
+    ImportRole,
+    /// Resolved while the play runs.
+    IncludeTasks,
+    /// Resolved while the play runs.
+    IncludeRole,
+    /// An instruction to the engine.
+    Meta,
+}
+
+/// Names of modules that are the same thing under another name.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("ansible.builtin.systemd_service", "ansible.builtin.systemd"),
+    ("ansible.builtin.include", "ansible.builtin.include_tasks"),
+    ("community.general.django_manage", "community.general.django_manage"),
+];
+
+fn table() -> &'static HashMap<String, ActionRef> {
+    static TABLE: OnceLock<HashMap<String, ActionRef>> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let mut table = HashMap::new();
+        let agent = windlass_agent::registry::MODULES.iter().map(|e| ActionRef { spec: e.spec, kind: Kind::Agent });
+        // What the controller has goes over what the agent has: `copy` is both.
+        for action in agent.chain(specs::all()) {
+            let spec = action.spec;
+            for name in std::iter::once(&spec.name).chain(spec.aliases) {
+                table.insert((*name).to_owned(), action);
+                let short = name.rsplit('.').next().unwrap_or(name);
+                table.insert(short.to_owned(), action);
+                if name.starts_with("ansible.builtin.") {
+                    table.insert(format!("ansible.legacy.{short}"), action);
+                }
+            }
+        }
+        for (name, same) in SYNONYMS {
+            if let Some(action) = table.get(*same).copied()
+                && !table.contains_key(*name)
+            {
+                table.insert((*name).to_owned(), action);
+                table.insert(name.rsplit('.').next().unwrap_or(name).to_owned(), action);
+            }
+        }
+        table
+    })
+}
+
+/// The action of a name: short, or with its collection.
+#[must_use]
+pub fn resolve(name: &str) -> Option<ActionRef> {
+    table().get(name).copied()
+}
+
+/// Every name that [`resolve`] knows.
+#[must_use]
+pub fn all_names() -> Vec<String> {
+    table().keys().cloned().collect()
+}
+
+/// What an action gets to work with.
+pub struct Cx<'a> {
+    /// The task and what the run shares.
+    pub exec: &'a Exec,
+    /// Where it works.
+    pub remote: &'a Remote<'a>,
+    /// Variables in sight.
+    pub layers: &'a Layers,
+    /// Keywords in effect.
+    pub keywords: &'a Keywords,
+    /// Rendered arguments.
+    pub args: Map,
+}
+
+impl Cx<'_> {
+    /// An argument as text, empty counted as not given.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.args.get(name).and_then(crate::vars::value::scalar_text).filter(|t| !t.is_empty())
+    }
+    /// An argument as a boolean.
+    #[must_use]
+    pub fn flag(&self, name: &str, default: bool) -> bool {
+        self.args.get(name).and_then(crate::engine::loops::truthy).unwrap_or(default)
+    }
+    /// The template context at this task.
+    #[must_use]
+    pub fn templates(&self) -> crate::template::TemplateContext<'_> {
+        self.exec.cx(self.layers)
+    }
+}
+
+/// Arguments that an action renders itself, as conditions or expressions.
+#[must_use]
+pub fn renders_itself(action: &ActionRef) -> &'static [&'static str] {
+    match action.spec.name {
+        "ansible.builtin.assert" => &["that"],
+        "ansible.builtin.debug" => &["var"],
+        "ansible.builtin.include_tasks" | "ansible.builtin.include_role" => &["apply"],
+        "ansible.builtin.validate_argument_spec" => &["argument_spec"],
+        _ => &[],
+    }
+}
+
+/// Runs an action.
+pub async fn dispatch(
+    exec: &Exec,
+    remote: &Remote<'_>,
+    layers: &Layers,
+    keywords: &Keywords,
+    args: Map,
+) -> TaskOutcome {
+    let action = exec.task.action;
+    if action.kind == Kind::Agent {
+        return remote.module(action.spec, &args).await;
+    }
+    let cx = Cx { exec, remote, layers, keywords, args };
+    if let Err(wrong) = check_own(&cx) {
+        return *wrong;
+    }
+    match action.spec.name {
+        "ansible.builtin.debug" => debug::run(&cx),
+        "ansible.builtin.fail" => TaskOutcome::failure(cx.text("msg").unwrap_or_else(|| "Failed as requested from task".into())),
+        "ansible.builtin.assert" => assert::run(&cx),
+        "ansible.builtin.set_fact" => set::fact(&cx),
+        "ansible.builtin.set_stats" => set::stats(&cx),
+        "ansible.builtin.include_vars" => include_vars::run(&cx),
+        "ansible.builtin.add_host" => inventory::add_host(&cx),
+        "ansible.builtin.group_by" => inventory::group_by(&cx),
+        "ansible.builtin.pause" => pause::run(&cx).await,
+        "ansible.builtin.validate_argument_spec" => validate::run(&cx),
+        "ansible.builtin.template" => template::run(&cx).await,
+        "ansible.builtin.copy" => copy::run(&cx).await,
+        "ansible.builtin.fetch" => fetch::run(&cx).await,
+        "ansible.builtin.script" => script::run(&cx).await,
+        "ansible.builtin.raw" => script::raw(&cx).await,
+        "ansible.builtin.unarchive" => copy::unarchive(&cx).await,
+        "ansible.builtin.assemble" => copy::assemble(&cx).await,
+        "ansible.builtin.gather_facts" => facts::gather(&cx).await,
+        "ansible.builtin.service" => facts::service(&cx).await,
+        "ansible.builtin.package" => facts::package(&cx).await,
+        "ansible.builtin.include_tasks" => include::tasks(&cx),
+        "ansible.builtin.include_role" => include::role(&cx),
+        _ => remote.module(action.spec, &cx.args).await,
+    }
+}
+
+/// Mistakes in the arguments of an action that is not checked by the target's side.
+fn check_own(cx: &Cx<'_>) -> Result<(), Box<TaskOutcome>> {
+    let spec = cx.exec.task.action.spec;
+    let own = matches!(
+        spec.name,
+        "ansible.builtin.debug" | "ansible.builtin.fail" | "ansible.builtin.assert" | "ansible.builtin.template"
+            | "ansible.builtin.add_host" | "ansible.builtin.group_by" | "ansible.builtin.pause" | "ansible.builtin.set_stats"
+    );
+    if !own {
+        return Ok(());
+    }
+    let given: Map = cx.args.iter().filter(|(k, _)| k.as_str() != Some("_raw_params")).map(|(k, v)| (k.clone(), v.clone())).collect();
+    crate::engine::delegate::check(spec, &given).map(|_| ())
+}
+
+/// A rendered value as a list of texts: a list, or a text with commas.
+#[must_use]
+pub fn text_list(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::List(items)) => items.iter().filter_map(crate::vars::value::scalar_text).collect(),
+        Some(Value::Str(text)) => text.as_str().split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect(),
+        Some(other) => crate::vars::value::scalar_text(other).into_iter().collect(),
+        None => Vec::new(),
+    }
+}

@@ -1,0 +1,87 @@
+//! `script` and `raw`.
+
+use super::Cx;
+use crate::engine::result::TaskOutcome;
+use crate::transport::Source;
+use crate::vars::{Key, Value};
+use windlass_protocol::args;
+
+/// Sends a script of the controller along and runs it there.
+pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
+    let spec = cx.exec.task.action.spec;
+    let raw = cx.text("_raw_params").or_else(|| cx.text("cmd"));
+    let Some(raw) = raw else { return TaskOutcome::failure("one of the following is required: cmd, free_form") };
+    let words = shlex::split(&raw).unwrap_or_default();
+    let Some(name) = words.first() else { return TaskOutcome::failure("no script was named") };
+    let Some(path) = cx.exec.search.find("files", name) else {
+        return TaskOutcome::failure(format!("Could not find or access '{name}' on the controller"));
+    };
+    let content = match cx.exec.shared.loader.read_bytes(&path) {
+        Ok(content) => content,
+        Err(reason) => return TaskOutcome::failure(format!("cannot read {}: {reason}", path.display())),
+    };
+    let mut given = cx.args.clone();
+    given.shift_remove("cmd");
+    given.insert(Key::from("_raw_params"), Value::text(raw));
+    let checked = match args::normalize(spec, &crate::vars::value::map_to_json(&given)) {
+        Ok(checked) => checked,
+        Err(errors) => {
+            return TaskOutcome::failure(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+        }
+    };
+    let blobs = vec![("script".to_owned(), Source::Bytes(content.into()))];
+    match cx.remote.request(spec.name, checked, blobs, None).await {
+        Ok(outcome) => TaskOutcome::from_agent(outcome),
+        Err(error) => error.into(),
+    }
+}
+
+/// Runs a command line over the bare connection, without an agent.
+pub(super) async fn raw(cx: &Cx<'_>) -> TaskOutcome {
+    if cx.keywords.check {
+        let mut out = TaskOutcome::skip("");
+        out.values.clear();
+        out.set("msg", "remote module (raw) does not support check mode");
+        return out;
+    }
+    let Some(command) = cx.text("_raw_params") else { return TaskOutcome::failure("no command given") };
+    let way = match cx.remote.way() {
+        Ok(way) => way,
+        Err(error) => return TaskOutcome::failure(error.message),
+    };
+    let connection = match cx.exec.shared.pool.connection(&way.target).await {
+        Ok(connection) => connection,
+        Err(error) => return TaskOutcome::unreachable(error.to_string()),
+    };
+    let mut line = String::new();
+    for (name, value) in &cx.keywords.environment {
+        line.push_str(&format!("{name}={} ", quote(value)));
+    }
+    match cx.text("executable") {
+        Some(shell) => line.push_str(&format!("{shell} -c {}", quote(&command))),
+        None if line.is_empty() => line = command,
+        None => line.push_str(&format!("/bin/sh -c {}", quote(&command))),
+    }
+    match connection.raw_exec(&line, &[], way.become_.as_ref()).await {
+        Ok(output) => {
+            let mut out = TaskOutcome { changed: true, failed: output.code != 0, ..TaskOutcome::default() };
+            let texts = [("stdout", output.stdout), ("stderr", output.stderr)];
+            for (name, bytes) in texts {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                let lines = crate::engine::result::split_lines(&text).map(Value::from).collect();
+                out.set(&format!("{name}_lines"), Value::list(lines));
+                out.set(name, text);
+            }
+            out.set("rc", Value::Int(i64::from(output.code)));
+            if output.code != 0 {
+                out.set("msg", "non-zero return code");
+            }
+            out
+        }
+        Err(error) => TaskOutcome::unreachable(error.to_string()),
+    }
+}
+
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}

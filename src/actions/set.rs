@@ -1,0 +1,62 @@
+//! `set_fact` and `set_stats`.
+
+use super::Cx;
+use crate::engine::result::TaskOutcome;
+use crate::playbook::parse_task::valid_name;
+use crate::vars::{Map, Value};
+use std::sync::{Arc, PoisonError};
+
+pub(super) fn fact(cx: &Cx<'_>) -> TaskOutcome {
+    let cacheable = cx.flag("cacheable", false);
+    let mut facts = Map::new();
+    for (key, value) in &cx.args {
+        let name = key.to_string();
+        if matches!(name.as_str(), "cacheable" | "_raw_params") {
+            continue;
+        }
+        if !valid_name(&name) {
+            return TaskOutcome::failure(format!(
+                "The variable name '{name}' is not valid. Variables must start with a letter or underscore character, and contain only letters, numbers and underscores."
+            ));
+        }
+        facts.insert(key.clone(), value.clone());
+    }
+    if facts.is_empty() {
+        return TaskOutcome::failure("No key/value pairs provided, at least one is required for this action to succeed");
+    }
+    let facts = Arc::new(facts);
+    let mut out = TaskOutcome { set: Some((Arc::clone(&facts), cacheable)), ..TaskOutcome::default() };
+    out.set("ansible_facts", Value::Map(facts));
+    out
+}
+
+pub(super) fn stats(cx: &Cx<'_>) -> TaskOutcome {
+    let Some(Value::Map(data)) = cx.args.get("data") else {
+        return TaskOutcome::failure("The 'data' option needs to be a dictionary/hash");
+    };
+    let per_host = cx.flag("per_host", false);
+    let aggregate = cx.flag("aggregate", true);
+    let place = if per_host { cx.exec.host.clone() } else { "RUN".to_owned() };
+    let mut all = cx.exec.shared.custom_stats.lock().unwrap_or_else(PoisonError::into_inner);
+    let stats = all.entry(place).or_default();
+    for (key, value) in data.iter() {
+        let joined = match (aggregate, stats.get(key), value) {
+            (true, Some(Value::Int(a)), Value::Int(b)) => Value::Int(a + b),
+            (true, Some(Value::Float(a)), Value::Float(b)) => Value::Float(a + b),
+            (true, Some(Value::Str(a)), Value::Str(b)) => Value::text(format!("{}{}", a.as_str(), b.as_str())),
+            (true, Some(Value::List(a)), Value::List(b)) => Value::list(a.iter().chain(b.iter()).cloned().collect()),
+            (true, Some(Value::Map(a)), Value::Map(b)) => {
+                let mut map = (**a).clone();
+                map.extend(b.iter().map(|(k, v)| (k.clone(), v.clone())));
+                Value::map(map)
+            }
+            _ => value.clone(),
+        };
+        stats.insert(key.clone(), joined);
+    }
+    drop(all);
+    let mut out = TaskOutcome::default();
+    out.set("per_host", per_host);
+    out.set("aggregate", aggregate);
+    out
+}

@@ -1,0 +1,146 @@
+//! `template`: renders on the controller, writes on the target.
+
+use super::Cx;
+use crate::engine::result::TaskOutcome;
+use crate::template::FileOptions;
+use crate::transport::Source;
+use crate::vars::scope::Layers;
+use crate::vars::{Key, Map, Value};
+use std::path::Path;
+use windlass_protocol::{ModuleSpec, args};
+use windlass_yaml::SourceFile;
+
+pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
+    let Some(src) = cx.text("src") else { return TaskOutcome::failure("src and dest are required") };
+    let Some(dest) = cx.text("dest") else { return TaskOutcome::failure("src and dest are required") };
+    let Some(path) = cx.exec.search.find("templates", &src) else {
+        let places: Vec<String> =
+            cx.exec.search.candidates("templates", &src).iter().map(|p| format!("\n\t{}", p.display())).collect();
+        return TaskOutcome::failure(format!("Could not find or access '{src}'\nSearched in:{}", places.concat()));
+    };
+    let text = match cx.exec.shared.loader.read_text(&path) {
+        Ok(text) => text,
+        Err(reason) => return TaskOutcome::failure(format!("cannot read {}: {reason}", path.display())),
+    };
+    let layers = cx.layers.with(variables(&path, &src, &dest));
+    let options = match options(cx) {
+        Ok(options) => options,
+        Err(message) => return TaskOutcome::failure(message),
+    };
+    let rendered = match render(cx, &layers, &path, &text, &options) {
+        Ok(rendered) => rendered,
+        Err(outcome) => return *outcome,
+    };
+    let mut args = cx.args.clone();
+    for own in [
+        "src", "trim_blocks", "lstrip_blocks", "newline_sequence", "output_encoding", "block_start_string", "block_end_string",
+        "variable_start_string", "variable_end_string", "comment_start_string", "comment_end_string",
+    ] {
+        args.shift_remove(own);
+    }
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    args.insert(Key::from("_original_basename"), Value::text(name));
+    args.entry(Key::from("follow")).or_insert(Value::Bool(false));
+    if args.get("mode").and_then(Value::as_str) == Some("preserve") {
+        args.insert(Key::from("mode"), Value::text(mode_of(&path)));
+    }
+    send(cx, args, Source::Bytes(rendered.into_bytes().into()), &path).await
+}
+
+/// The mode of a file of this machine, as octal text.
+pub(super) fn mode_of(path: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).map(|m| format!("0{:o}", m.mode() & 0o7777)).unwrap_or_else(|_| "0644".to_owned())
+}
+
+/// Has the target's `copy` write a content.
+pub(super) async fn send(cx: &Cx<'_>, args: Map, content: Source, source: &Path) -> TaskOutcome {
+    let Some(spec) = copy_spec() else { return TaskOutcome::failure("the agent has no module copy") };
+    let checked = match args::normalize(spec, &crate::vars::value::map_to_json(&args)) {
+        Ok(checked) => checked,
+        Err(errors) => {
+            let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            return TaskOutcome::failure(texts.join("; "));
+        }
+    };
+    match cx.remote.request(spec.name, checked, vec![("content".to_owned(), content)], None).await {
+        Ok(outcome) => {
+            let mut outcome = outcome;
+            for diff in &mut outcome.diff {
+                if let windlass_protocol::Diff::Text { after, .. } = diff {
+                    after.header = source.display().to_string();
+                }
+            }
+            TaskOutcome::from_agent(outcome)
+        }
+        Err(error) => error.into(),
+    }
+}
+
+pub(super) fn copy_spec() -> Option<&'static ModuleSpec> {
+    windlass_agent::registry::find("ansible.builtin.copy").map(|e| e.spec)
+}
+
+fn options(cx: &Cx<'_>) -> Result<FileOptions, String> {
+    let mut options = FileOptions::default();
+    let syntax = &mut options.syntax;
+    let text = |name: &str, default: &str| cx.text(name).unwrap_or_else(|| default.to_owned());
+    syntax.trim_blocks = cx.flag("trim_blocks", true);
+    syntax.lstrip_blocks = cx.flag("lstrip_blocks", false);
+    syntax.block_start = text("block_start_string", "{%");
+    syntax.block_end = text("block_end_string", "%}");
+    syntax.variable_start = text("variable_start_string", "{{");
+    syntax.variable_end = text("variable_end_string", "}}");
+    syntax.comment_start = text("comment_start_string", "{#");
+    syntax.comment_end = text("comment_end_string", "#}");
+    syntax.newline = match text("newline_sequence", "\n").as_str() {
+        "\n" | "\\n" => "\n",
+        "\r" | "\\r" => "\r",
+        "\r\n" | "\\r\\n" => "\r\n",
+        _ => return Err("newline_sequence needs to be one of: \\n, \\r or \\r\\n".to_owned()),
+    };
+    Ok(options)
+}
+
+fn render(cx: &Cx<'_>, layers: &Layers, path: &Path, text: &str, options: &FileOptions) -> Result<String, Box<TaskOutcome>> {
+    let file = SourceFile::new(path, text);
+    let mut search = cx.exec.search.clone();
+    if let Some(dir) = path.parent() {
+        search.roots.insert(0, dir.to_owned());
+    }
+    let templates = crate::template::TemplateContext::new(layers, &search);
+    cx.exec.shared.templar.render_file(&file, options, &templates).map_err(|error| {
+        let place = error.span.as_ref().map(|s| format!("{s}: ")).unwrap_or_default();
+        let mut out = TaskOutcome::failure(format!("{place}{}", error.message));
+        if let Some(hint) = &error.hint {
+            out.set("hint", hint.as_str());
+        }
+        Box::new(out)
+    })
+}
+
+/// What a template knows of itself.
+fn variables(path: &Path, src: &str, dest: &str) -> Map {
+    use std::os::unix::fs::MetadataExt;
+    let meta = std::fs::metadata(path).ok();
+    let full = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let time = |t: std::time::SystemTime| chrono::DateTime::<chrono::Local>::from(t).format("%Y-%m-%d %H:%M:%S").to_string();
+    let mtime = meta.as_ref().and_then(|m| m.modified().ok()).map(time).unwrap_or_default();
+    let uid = meta.as_ref().map(MetadataExt::uid).unwrap_or_default();
+    let owner = windlass_agent::system::real::Real::new();
+    let owner = windlass_agent::system::Observe::user_by_id(&owner, uid).map_or_else(|| uid.to_string(), |u| u.name);
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    [
+        ("ansible_managed", Value::text("Ansible managed")),
+        ("template_host", Value::text(host)),
+        ("template_path", Value::text(src)),
+        ("template_fullpath", Value::text(full.to_string_lossy())),
+        ("template_destpath", Value::text(dest)),
+        ("template_mtime", Value::text(mtime)),
+        ("template_uid", Value::text(owner)),
+        ("template_run_date", Value::text(time(std::time::SystemTime::now()))),
+    ]
+    .into_iter()
+    .map(|(k, v)| (Key::from(k), v))
+    .collect()
+}

@@ -1,0 +1,35 @@
+//! `windlass doc`.
+
+use clap::{Args, ValueEnum};
+
+/// Shows what modules do and which arguments they take.
+#[derive(Debug, Clone, Args)]
+pub struct DocArgs {
+    /// Modules, by short or full name.
+    #[arg(value_name = "MODULE")]
+    pub names: Vec<String>,
+    /// Name all modules.
+    #[arg(short = 'l', long)]
+    pub list: bool,
+    /// Show a task to copy.
+    #[arg(short = 's', long)]
+    pub snippet: bool,
+    /// Kind of thing to show; there is documentation of modules.
+    #[arg(short = 't', long = "type", default_value = "module", value_name = "TYPE")]
+    pub kind: String,
+    /// In which form.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// JSON, as ansible-doc prints it.
+    #[arg(short = 'j', long)]
+    pub json: bool,
+}
+
+/// Forms of documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a terminal.
+    Text,
+    /// For a book.
+    Markdown,
+}

@@ -1,0 +1,311 @@
+//! What `playbook` and `adhoc` need before they run: secrets, inventory, variables, connections, printer.
+
+use super::extra_vars;
+use super::prompt::TerminalPrompt;
+use crate::cli::common::{BecomeArgs, ConnectionArgs, InventoryArgs, RunArgs};
+use crate::cli::secret_options::SecretArgs;
+use crate::config::Config;
+use crate::engine::connect::{ConnectDefaults, Pool};
+use crate::engine::run::{RunOptions, Shared};
+use crate::inventory::Inventory;
+use crate::playbook::{Loader, TagFilter};
+use crate::report::Event;
+use crate::report::event::Reporter;
+use crate::report::terminal::{Style, Terminal};
+use crate::secrets::{Redactor, Secrets};
+use crate::template::{Templar, TemplarSettings};
+use crate::transport::{HostKeyChecking, Secret, Settings};
+use crate::vars::store::Store;
+use crate::vars::{Key, Map, Value};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use windlass_yaml::diagnostic::Diagnostic;
+
+/// What the options of a run are.
+pub struct Given<'a> {
+    /// Hosts.
+    pub inventory: &'a InventoryArgs,
+    /// Run.
+    pub run: &'a RunArgs,
+    /// Connections.
+    pub connection: &'a ConnectionArgs,
+    /// Become.
+    pub become_: &'a BecomeArgs,
+    /// Secrets.
+    pub secrets: &'a SecretArgs,
+    /// Tags to run.
+    pub tags: &'a [String],
+    /// Tags to skip.
+    pub skip_tags: &'a [String],
+    /// Folder of the first playbook.
+    pub playbook_dir: PathBuf,
+}
+
+/// Secrets by options and configuration.
+///
+/// # Errors
+/// If a password cannot be had.
+pub fn secrets(args: &SecretArgs, config: &Config, redactor: &Arc<Redactor>) -> Result<Arc<Secrets>, Box<Diagnostic>> {
+    let mut options = args.options();
+    options.ask |= config.flag("DEFAULT_ASK_VAULT_PASS");
+    if options.password_files.is_empty() && options.vault_ids.is_empty() {
+        options.password_files.extend(config.path("DEFAULT_VAULT_PASSWORD_FILE"));
+    }
+    if options.vault_ids.is_empty()
+        && let Some(list) = config.given("DEFAULT_VAULT_IDENTITY_LIST")
+    {
+        options.vault_ids = list.split(',').map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
+    }
+    Secrets::new(&options, Arc::new(crate::secrets::Terminal), Arc::clone(redactor)).map(Arc::new).map_err(|error| {
+        let mut diagnostic = Diagnostic::error(error.to_string());
+        diagnostic.hint = error.hint();
+        Box::new(diagnostic)
+    })
+}
+
+/// The printer of a run.
+#[must_use]
+pub fn terminal(run: &RunArgs, config: &Config, redactor: &Arc<Redactor>) -> Arc<Terminal> {
+    let tty = std::io::stdout().is_terminal();
+    let color = (tty && !config.flag("ANSIBLE_NOCOLOR")) || config.flag("ANSIBLE_FORCE_COLOR");
+    let width = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |s| usize::from(s.ws_col));
+    let style = Style {
+        color,
+        width: if tty && width > 0 { width.saturating_sub(1) } else { 79 },
+        verbosity: run.verbose.max(config.text("DEFAULT_VERBOSITY").parse().unwrap_or(0)),
+        diff: run.diff || config.flag("DIFF_ALWAYS"),
+        progress: tty && std::io::stderr().is_terminal(),
+        show_skipped: config.flag("DISPLAY_SKIPPED_HOSTS"),
+        show_ok: config.flag("DISPLAY_OK_HOSTS"),
+        check: config.flag("CHECK_MODE_MARKERS"),
+    };
+    Arc::new(Terminal::new(style, Arc::clone(redactor), Box::new(std::io::stdout()), Box::new(std::io::stderr())))
+}
+
+fn password(asked: bool, file: Option<&Path>, question: &str, redactor: &Redactor) -> Result<Option<Secret>, Box<Diagnostic>> {
+    use crate::engine::run::Prompt;
+    let text = if asked {
+        TerminalPrompt.ask(question, true)
+    } else {
+        match file {
+            None => None,
+            Some(path) => {
+                let path = PathBuf::from(crate::engine::connect::expand_home(&path.to_string_lossy()));
+                let text = std::fs::read_to_string(&path).map_err(|error| {
+                    Box::new(Diagnostic::error(format!("cannot read the password file {}: {error}", path.display())))
+                })?;
+                Some(text.trim_end_matches(['\r', '\n']).to_owned())
+            }
+        }
+    };
+    Ok(text.map(|t| {
+        redactor.add(&t);
+        Secret::new(t)
+    }))
+}
+
+fn connections(given: &Given<'_>, config: &Config, redactor: &Redactor) -> Result<ConnectDefaults, Box<Diagnostic>> {
+    let (c, b) = (given.connection, given.become_);
+    let conn_file = c.connection_password_file.clone().or_else(|| config.path("CONNECTION_PASSWORD_FILE"));
+    let become_file = b.become_password_file.clone().or_else(|| config.path("BECOME_PASSWORD_FILE"));
+    let login = password(c.ask_pass || config.flag("DEFAULT_ASK_PASS"), conn_file.as_deref(), "SSH password: ", redactor)?;
+    let ask = b.ask_become_pass || config.flag("DEFAULT_BECOME_ASK_PASS");
+    let question = if login.is_some() { "BECOME password[defaults to SSH password]: " } else { "BECOME password: " };
+    let mut become_password = password(ask, become_file.as_deref(), question, redactor)?;
+    if ask && become_password.as_ref().is_some_and(|p| p.expose().is_empty()) {
+        become_password.clone_from(&login);
+    }
+    let checking = match config.text("HOST_KEY_CHECKING").as_str() {
+        "accept-new" => Some(HostKeyChecking::AcceptNew),
+        // Unset leaves it to ssh_config.
+        _ if config.origin("HOST_KEY_CHECKING") == "default" => None,
+        _ if config.flag("HOST_KEY_CHECKING") => None,
+        _ => Some(HostKeyChecking::Off),
+    };
+    let mut common = config.given("ANSIBLE_SSH_ARGS").unwrap_or_default();
+    if let Some(more) = c.ssh_common_args.clone().or_else(|| config.given("ANSIBLE_SSH_COMMON_ARGS")) {
+        common = format!("{common} {more}");
+    }
+    Ok(ConnectDefaults {
+        connection: c.connection.clone().or_else(|| config.given("DEFAULT_TRANSPORT")).filter(|t| t != "smart"),
+        user: c.user.clone().or_else(|| config.given("DEFAULT_REMOTE_USER")),
+        password: login,
+        key_file: c.private_key.clone().or_else(|| config.path("DEFAULT_PRIVATE_KEY_FILE")),
+        timeout: c.timeout.or_else(|| config.text("DEFAULT_TIMEOUT").parse().ok()),
+        common_args: Some(common.trim().to_owned()).filter(|t| !t.is_empty()),
+        extra_args: c.ssh_extra_args.clone().or_else(|| config.given("ANSIBLE_SSH_EXTRA_ARGS")),
+        host_key_checking: checking,
+        port: config.given("DEFAULT_REMOTE_PORT").and_then(|p| p.parse().ok()),
+        become_: b.become_ || config.flag("DEFAULT_BECOME"),
+        become_method: b.become_method.clone().or_else(|| config.given("DEFAULT_BECOME_METHOD")),
+        become_user: b.become_user.clone().or_else(|| config.given("DEFAULT_BECOME_USER")),
+        become_password,
+        become_flags: config.given("DEFAULT_BECOME_FLAGS"),
+        become_exe: config.given("DEFAULT_BECOME_EXE"),
+    })
+}
+
+/// The inventory's sources: as given, or as configured.
+#[must_use]
+pub fn sources(given: &[String], config: &Config) -> Vec<String> {
+    if !given.is_empty() {
+        return given.to_vec();
+    }
+    let Some(list) = config.given("DEFAULT_HOST_LIST") else {
+        let default = Path::new("/etc/ansible/hosts");
+        return if default.exists() { vec![default.to_string_lossy().into_owned()] } else { Vec::new() };
+    };
+    // Relative names in the file are beside it.
+    let from_file = config.origin("DEFAULT_HOST_LIST").starts_with('/');
+    let base = config.file.as_ref().and_then(|f| f.parent()).filter(|_| from_file);
+    let place = |source: &str| {
+        let path = PathBuf::from(crate::engine::connect::expand_home(source));
+        let path = match base {
+            Some(dir) if path.is_relative() => dir.join(path),
+            _ => path,
+        };
+        path.to_string_lossy().into_owned()
+    };
+    list.split(',').map(str::trim).filter(|s| !s.is_empty()).map(place).collect()
+}
+
+/// Everything that tasks of a run share.
+///
+/// # Errors
+/// What is wrong with the options, the secrets or the inventory.
+pub fn shared(
+    given: &Given<'_>,
+    config: &Config,
+    terminal: &Arc<Terminal>,
+    redactor: &Arc<Redactor>,
+) -> Result<Arc<Shared>, Vec<Diagnostic>> {
+    let one = |d: Box<Diagnostic>| vec![*d];
+    let reporter: Arc<dyn Reporter> = Arc::clone(terminal) as Arc<dyn Reporter>;
+    let secrets = secrets(given.secrets, config, redactor).map_err(one)?;
+    let extra = Arc::new(extra_vars::parse(&given.run.extra_vars, &secrets).map_err(one)?);
+    let sources = sources(&given.inventory.inventory, config);
+    let here = std::env::current_dir().unwrap_or_default();
+    let (inventory, warnings) = Inventory::load(&sources, &here, &secrets).map_err(|e| vec![e.to_diagnostic()])?;
+    warnings.into_iter().for_each(|w| reporter.event(Event::Diagnostic(Box::new(w))));
+    config.warnings.iter().for_each(|w| reporter.event(Event::Warning(w.clone())));
+    let connect = connections(given, config, redactor).map_err(one)?;
+    let tags = |given: &[String], name: &str| {
+        if given.is_empty() { config.given(name).into_iter().collect() } else { given.to_vec() }
+    };
+    let limit = (!given.inventory.limit.is_empty()).then(|| given.inventory.limit.join(","));
+    let options = RunOptions {
+        forks: given.run.forks.or_else(|| config.text("DEFAULT_FORKS").parse().ok()).unwrap_or(5),
+        check: given.run.check,
+        diff: given.run.diff || config.flag("DIFF_ALWAYS"),
+        verbosity: given.run.verbose,
+        tags: TagFilter::new(&tags(given.tags, "TAGS_RUN"), &tags(given.skip_tags, "TAGS_SKIP")),
+        limit,
+        start_at: None,
+        step: false,
+        force_handlers: config.flag("DEFAULT_FORCE_HANDLERS"),
+        flush_cache: given.inventory.flush_cache,
+        any_errors_fatal: config.flag("ANY_ERRORS_FATAL"),
+        gather_by_default: config.text("DEFAULT_GATHERING") != "explicit",
+        connect,
+    };
+    let holder: Arc<std::sync::OnceLock<Weak<Store>>> = Arc::default();
+    let for_lookup = Arc::clone(&holder);
+    let settings = TemplarSettings {
+        allow_broken_conditionals: config.flag("ALLOW_BROKEN_CONDITIONALS"),
+        vault: Some(Arc::new(VaultOf(Arc::clone(&secrets)))),
+        managed: config.text("DEFAULT_MANAGED_STR"),
+        hostnames: Some(Arc::new(move |pattern: &str| {
+            let Some(store) = for_lookup.get().and_then(Weak::upgrade) else { return Ok(Vec::new()) };
+            let inventory = store.inventory();
+            inventory.match_pattern(pattern, None).map_err(|e| e.to_string())
+        })),
+        ..TemplarSettings::default()
+    };
+    let templar = Arc::new(Templar::new(settings));
+    let magic = Arc::new(magic(&options, config, &sources));
+    let again = (sources.clone(), here, Arc::clone(&secrets));
+    let reload = Box::new(move || {
+        let (sources, here, secrets) = &again;
+        Inventory::load(sources, here, secrets).map(|(inventory, _)| inventory).map_err(|e| e.to_string())
+    });
+    let store = Store::new(inventory, Arc::clone(&extra), magic, Arc::clone(&templar), given.playbook_dir.clone(), Some(reload));
+    let _ = holder.set(Arc::downgrade(&store));
+    let mut loader = Loader::new(Arc::clone(&secrets), Arc::clone(&templar), extra);
+    loader.roles_path = config.paths("DEFAULT_ROLES_PATH");
+    loader.collections_path = config.paths("COLLECTIONS_PATHS");
+    let warn = Arc::clone(&reporter);
+    let settings = Settings {
+        warn: Some(crate::transport::Warn(Arc::new(move |text| warn.event(Event::Warning(text))))),
+        ..Settings::default()
+    };
+    Ok(Arc::new(Shared {
+        store,
+        loader: Arc::new(loader),
+        templar,
+        pool: Arc::new(Pool::new(Arc::new(settings))),
+        reporter,
+        options,
+        prompt: Arc::new(TerminalPrompt),
+        redactor: Arc::clone(redactor),
+        custom_stats: std::sync::Mutex::default(),
+        playbook_dir: given.playbook_dir.clone(),
+    }))
+}
+
+/// Opens vaulted texts for templates.
+struct VaultOf(Arc<Secrets>);
+
+impl crate::template::Vault for VaultOf {
+    fn open(&self, envelope: &str) -> Result<Vec<u8>, String> {
+        self.0.open_bytes(envelope.as_bytes().to_vec()).map(|o| o.plain.to_vec()).map_err(|e| e.to_string())
+    }
+}
+
+/// Magic variables that hold for a whole run.
+fn magic(options: &RunOptions, config: &Config, sources: &[String]) -> Map {
+    let texts = |names: &mut dyn Iterator<Item = String>| Value::list(names.map(Value::from).collect());
+    let mut version = Map::new();
+    version.insert(Key::from("full"), Value::text("2.19.14"));
+    version.insert(Key::from("string"), Value::text("2.19.14"));
+    version.insert(Key::from("major"), Value::Int(2));
+    version.insert(Key::from("minor"), Value::Int(19));
+    version.insert(Key::from("revision"), Value::Int(14));
+    let absolute = |s: &String| match std::fs::canonicalize(s) {
+        Ok(path) if !s.contains(',') => path.to_string_lossy().into_owned(),
+        _ => s.clone(),
+    };
+    [
+        ("ansible_check_mode", Value::Bool(options.check)),
+        ("ansible_diff_mode", Value::Bool(options.diff)),
+        ("ansible_forks", Value::Int(options.forks as i64)),
+        ("ansible_verbosity", Value::Int(i64::from(options.verbosity))),
+        ("ansible_version", Value::map(version)),
+        ("windlass_version", Value::text(env!("CARGO_PKG_VERSION"))),
+        ("ansible_run_tags", texts(&mut options.tags.only.iter().cloned())),
+        ("ansible_skip_tags", texts(&mut options.tags.skip.iter().cloned())),
+        ("ansible_inventory_sources", texts(&mut sources.iter().map(absolute))),
+        ("ansible_limit", options.limit.as_deref().map_or(Value::Null, Value::text)),
+        ("ansible_config_file", config.file.as_ref().map_or(Value::Null, |f| Value::text(f.to_string_lossy()))),
+        ("ansible_playbook_python", Value::text("/usr/bin/python3")),
+        ("environment", Value::list(Vec::new())),
+    ]
+    .into_iter()
+    .filter(|(k, v)| *k != "ansible_limit" || !matches!(v, Value::Null))
+    .map(|(k, v)| (Key::from(k), v))
+    .collect()
+}
+
+/// What `windlass inventory` needs.
+///
+/// # Errors
+/// What is wrong with the secrets or the extra variables.
+pub fn inventory(
+    args: &crate::cli::inventory::InventoryArgs,
+    config: &Config,
+    console: &super::Console<'_>,
+) -> Result<super::inventory::Given, Box<Diagnostic>> {
+    let secrets = secrets(&args.secrets, config, &console.redactor)?;
+    let extra_vars = extra_vars::parse(&args.extra_vars, &secrets)?;
+    Ok(super::inventory::Given { secrets, sources: sources(&args.inventory, config), extra_vars })
+}

@@ -1,0 +1,204 @@
+//! `ansible.cfg` and `ANSIBLE_*`: the settings that mean something here.
+//!
+//! The file is looked for as Ansible does: `ANSIBLE_CONFIG`, `ansible.cfg` in the current folder (unless others may write
+//! to that folder), `~/.ansible.cfg`, `/etc/ansible/ansible.cfg`. The environment goes over the file.
+
+mod ini;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A setting: where it stands in the file, and which environment variables set it.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Name as `windlass config list` shows it.
+    pub name: &'static str,
+    /// Section and key in the file.
+    pub ini: &'static [(&'static str, &'static str)],
+    /// Environment variables, the first one wins.
+    pub env: &'static [&'static str],
+    /// Value when it is not set.
+    pub default: &'static str,
+    /// One sentence.
+    pub doc: &'static str,
+}
+
+macro_rules! settings {
+    ($($name:literal, $ini:expr, $env:expr, $default:literal, $doc:literal;)*) => {
+        /// The settings that are honoured.
+        pub const SETTINGS: &[Setting] = &[ $( Setting { name: $name, ini: &$ini, env: &$env, default: $default, doc: $doc } ),* ];
+    };
+}
+
+settings! {
+    "DEFAULT_HOST_LIST", [("defaults", "inventory")], ["ANSIBLE_INVENTORY"], "/etc/ansible/hosts", "Inventory sources, with commas.";
+    "DEFAULT_ROLES_PATH", [("defaults", "roles_path")], ["ANSIBLE_ROLES_PATH"], "~/.ansible/roles:/usr/share/ansible/roles:/etc/ansible/roles", "Folders of roles.";
+    "COLLECTIONS_PATHS", [("defaults", "collections_path"), ("defaults", "collections_paths")], ["ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_COLLECTIONS_PATHS"], "~/.ansible/collections:/usr/share/ansible/collections", "Folders of collections.";
+    "DEFAULT_FORKS", [("defaults", "forks")], ["ANSIBLE_FORKS"], "5", "How many hosts work at once.";
+    "DEFAULT_REMOTE_USER", [("defaults", "remote_user")], ["ANSIBLE_REMOTE_USER"], "", "Login name.";
+    "DEFAULT_REMOTE_PORT", [("defaults", "remote_port")], ["ANSIBLE_REMOTE_PORT"], "", "SSH port.";
+    "DEFAULT_PRIVATE_KEY_FILE", [("defaults", "private_key_file")], ["ANSIBLE_PRIVATE_KEY_FILE"], "", "Private key.";
+    "DEFAULT_TIMEOUT", [("defaults", "timeout")], ["ANSIBLE_TIMEOUT"], "10", "Seconds for a connection to be made.";
+    "HOST_KEY_CHECKING", [("defaults", "host_key_checking")], ["ANSIBLE_HOST_KEY_CHECKING", "ANSIBLE_SSH_HOST_KEY_CHECKING"], "true", "Whether host keys are checked; `accept-new` writes unknown ones down.";
+    "DEFAULT_TRANSPORT", [("defaults", "transport")], ["ANSIBLE_TRANSPORT"], "ssh", "Kind of connection.";
+    "ANSIBLE_SSH_ARGS", [("ssh_connection", "ssh_args")], ["ANSIBLE_SSH_ARGS"], "", "Options for ssh.";
+    "ANSIBLE_SSH_COMMON_ARGS", [("ssh_connection", "ssh_common_args")], ["ANSIBLE_SSH_COMMON_ARGS"], "", "Further options for ssh.";
+    "ANSIBLE_SSH_EXTRA_ARGS", [("ssh_connection", "ssh_extra_args")], ["ANSIBLE_SSH_EXTRA_ARGS"], "", "Further options for ssh.";
+    "DEFAULT_BECOME", [("privilege_escalation", "become")], ["ANSIBLE_BECOME"], "false", "Become another user.";
+    "DEFAULT_BECOME_METHOD", [("privilege_escalation", "become_method")], ["ANSIBLE_BECOME_METHOD"], "sudo", "How.";
+    "DEFAULT_BECOME_USER", [("privilege_escalation", "become_user")], ["ANSIBLE_BECOME_USER"], "root", "Which.";
+    "DEFAULT_BECOME_FLAGS", [("privilege_escalation", "become_flags")], ["ANSIBLE_BECOME_FLAGS"], "", "Flags for the become program.";
+    "DEFAULT_BECOME_EXE", [("privilege_escalation", "become_exe")], ["ANSIBLE_BECOME_EXE"], "", "The become program.";
+    "DEFAULT_BECOME_ASK_PASS", [("privilege_escalation", "become_ask_pass")], ["ANSIBLE_BECOME_ASK_PASS"], "false", "Ask for its password.";
+    "BECOME_PASSWORD_FILE", [("defaults", "become_password_file")], ["ANSIBLE_BECOME_PASSWORD_FILE"], "", "File with its password.";
+    "CONNECTION_PASSWORD_FILE", [("defaults", "connection_password_file")], ["ANSIBLE_CONNECTION_PASSWORD_FILE"], "", "File with the login password.";
+    "DEFAULT_ASK_PASS", [("defaults", "ask_pass")], ["ANSIBLE_ASK_PASS"], "false", "Ask for the login password.";
+    "DEFAULT_VAULT_PASSWORD_FILE", [("defaults", "vault_password_file")], ["ANSIBLE_VAULT_PASSWORD_FILE"], "", "File or program with the vault password.";
+    "DEFAULT_VAULT_IDENTITY_LIST", [("defaults", "vault_identity_list")], ["ANSIBLE_VAULT_IDENTITY_LIST"], "", "Vault ids.";
+    "DEFAULT_ASK_VAULT_PASS", [("defaults", "ask_vault_pass")], ["ANSIBLE_ASK_VAULT_PASS"], "false", "Ask for the vault password.";
+    "DEFAULT_GATHERING", [("defaults", "gathering")], ["ANSIBLE_GATHERING"], "implicit", "Whether plays gather facts unless they say so.";
+    "DIFF_ALWAYS", [("diff", "always")], ["ANSIBLE_DIFF_ALWAYS"], "false", "Show diffs.";
+    "ANY_ERRORS_FATAL", [("defaults", "any_errors_fatal")], ["ANSIBLE_ANY_ERRORS_FATAL"], "false", "An error on one host ends the play for all.";
+    "DEFAULT_FORCE_HANDLERS", [("defaults", "force_handlers")], ["ANSIBLE_FORCE_HANDLERS"], "false", "Run notified handlers on hosts that failed.";
+    "DISPLAY_SKIPPED_HOSTS", [("defaults", "display_skipped_hosts")], ["ANSIBLE_DISPLAY_SKIPPED_HOSTS"], "true", "Lines for skipped hosts.";
+    "DISPLAY_OK_HOSTS", [("defaults", "display_ok_hosts")], ["ANSIBLE_DISPLAY_OK_HOSTS"], "true", "Lines for hosts where nothing changed.";
+    "ANSIBLE_NOCOLOR", [("defaults", "nocolor")], ["ANSIBLE_NOCOLOR", "NO_COLOR"], "false", "No colours.";
+    "ANSIBLE_FORCE_COLOR", [("defaults", "force_color")], ["ANSIBLE_FORCE_COLOR"], "false", "Colours even without a terminal.";
+    "CHECK_MODE_MARKERS", [("defaults", "check_mode_markers")], ["ANSIBLE_CHECK_MODE_MARKERS"], "false", "Name check mode in banners.";
+    "DEFAULT_VERBOSITY", [("defaults", "verbosity")], ["ANSIBLE_VERBOSITY"], "0", "Verbosity.";
+    "TAGS_RUN", [("tags", "run")], ["ANSIBLE_RUN_TAGS"], "", "Tags to run.";
+    "TAGS_SKIP", [("tags", "skip")], ["ANSIBLE_SKIP_TAGS"], "", "Tags to skip.";
+    "ALLOW_BROKEN_CONDITIONALS", [("defaults", "allow_broken_conditionals")], ["ANSIBLE_ALLOW_BROKEN_CONDITIONALS"], "false", "Conditions may give something else than a boolean.";
+    "DEFAULT_MANAGED_STR", [("defaults", "ansible_managed")], ["ANSIBLE_MANAGED"], "Ansible managed", "The text of `ansible_managed`.";
+}
+
+/// Settings in force.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+    values: BTreeMap<&'static str, (String, String)>,
+    /// What was wrong with the file, and settings in it that are not honoured.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Reads file and environment.
+    #[must_use]
+    pub fn load() -> Self {
+        let mut config = Self::default();
+        let file = find_file(&mut config.warnings);
+        let mut from_file = BTreeMap::new();
+        if let Some(file) = &file {
+            match std::fs::read_to_string(file) {
+                Ok(text) => from_file = ini::parse(&text),
+                Err(error) => config.warnings.push(format!("cannot read {}: {error}", file.display())),
+            }
+        }
+        for setting in SETTINGS {
+            let env = setting.env.iter().find_map(|e| std::env::var(e).ok().map(|v| (v, format!("env: {e}"))));
+            let from = setting.ini.iter().find_map(|(section, key)| {
+                from_file.get(&((*section).to_owned(), (*key).to_owned())).cloned()
+            });
+            let place = file.as_ref().map(|f| f.display().to_string()).unwrap_or_default();
+            if let Some(value) = env.or_else(|| from.map(|v| (v, place))) {
+                config.values.insert(setting.name, value);
+            }
+        }
+        for (section, key) in from_file.keys() {
+            let known = SETTINGS.iter().any(|s| s.ini.contains(&(section.as_str(), key.as_str())));
+            if !known && !WITHOUT_MEANING.contains(&(section.as_str(), key.as_str())) {
+                config.warnings.push(format!("the setting {key} in [{section}] is not honoured by windlass"));
+            }
+        }
+        config.file = file;
+        config
+    }
+
+    /// The value of a setting, or its default.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        match self.values.get(name) {
+            Some((value, _)) => value.clone(),
+            None => SETTINGS.iter().find(|s| s.name == name).map(|s| s.default.to_owned()).unwrap_or_default(),
+        }
+    }
+    /// The value of a setting if it was set and is not empty.
+    #[must_use]
+    pub fn given(&self, name: &str) -> Option<String> {
+        self.values.get(name).map(|(v, _)| v.clone()).filter(|v| !v.is_empty())
+    }
+    /// Where the value comes from: `default`, the file, or the environment variable.
+    #[must_use]
+    pub fn origin(&self, name: &str) -> &str {
+        self.values.get(name).map_or("default", |(_, origin)| origin)
+    }
+    /// A boolean setting.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> bool {
+        windlass_protocol::args::parse_bool(&self.text(name)).unwrap_or(!self.text(name).is_empty())
+    }
+    /// A path setting: relative ones are beside the file, `~` is the home folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.given(name).map(|p| self.absolute(name, &p))
+    }
+    /// A list of folders with colons.
+    #[must_use]
+    pub fn paths(&self, name: &str) -> Vec<PathBuf> {
+        self.text(name).split(':').filter(|p| !p.is_empty()).map(|p| self.absolute(name, p)).collect()
+    }
+
+    fn absolute(&self, name: &str, path: &str) -> PathBuf {
+        let path = PathBuf::from(crate::engine::connect::expand_home(path));
+        let from_file = self.file.as_ref().filter(|f| self.origin(name) == f.display().to_string());
+        match from_file.and_then(|f| f.parent()) {
+            Some(dir) if path.is_relative() => dir.join(path),
+            _ => path,
+        }
+    }
+}
+
+/// Settings that speed up or decorate the original and have no meaning here; no warning for them.
+const WITHOUT_MEANING: &[(&str, &str)] = &[
+    ("ssh_connection", "pipelining"),
+    ("defaults", "pipelining"),
+    ("defaults", "strategy_plugins"),
+    ("defaults", "interpreter_python"),
+    ("defaults", "nocows"),
+    ("defaults", "cow_selection"),
+    ("ssh_connection", "control_path"),
+    ("ssh_connection", "control_path_dir"),
+    ("ssh_connection", "transfer_method"),
+    ("ssh_connection", "scp_if_ssh"),
+    ("defaults", "deprecation_warnings"),
+    ("defaults", "stdout_callback"),
+    ("defaults", "retry_files_enabled"),
+    ("defaults", "local_tmp"),
+    ("defaults", "remote_tmp"),
+    ("defaults", "poll_interval"),
+    ("defaults", "internal_poll_interval"),
+    ("defaults", "command_warnings"),
+    ("defaults", "system_warnings"),
+];
+
+fn find_file(warnings: &mut Vec<String>) -> Option<PathBuf> {
+    if let Ok(given) = std::env::var("ANSIBLE_CONFIG") {
+        let path = PathBuf::from(crate::engine::connect::expand_home(&given));
+        return Some(if path.is_dir() { path.join("ansible.cfg") } else { path }).filter(|p| p.is_file());
+    }
+    let here = Path::new("ansible.cfg");
+    if here.is_file() {
+        use std::os::unix::fs::MetadataExt;
+        let open = std::fs::metadata(".").is_ok_and(|m| m.mode() & 0o002 != 0);
+        if open {
+            warnings.push(
+                "the current folder can be written to by others, so its ansible.cfg is not read; chmod o-w it".to_owned(),
+            );
+        } else {
+            return Some(std::env::current_dir().unwrap_or_default().join(here));
+        }
+    }
+    let home = PathBuf::from(crate::engine::connect::expand_home("~/.ansible.cfg"));
+    [home, PathBuf::from("/etc/ansible/ansible.cfg")].into_iter().find(|p| p.is_file())
+}

@@ -1,0 +1,298 @@
+//! Connections of a run: one for each host and way to it, kept until the end.
+
+use crate::template::{TemplateContext, TemplateError, Templar};
+use crate::transport::{
+    AgentHandle, Become, BecomeMethod, ConnectError, Connection, HostKeyChecking, Secret, Settings, Target, Via,
+};
+use crate::vars::Value;
+use crate::vars::scope::Layers;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// What the command line and the configuration say about connections; host variables go over it.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectDefaults {
+    /// `-c`
+    pub connection: Option<String>,
+    /// `-u`
+    pub user: Option<String>,
+    /// `-k`
+    pub password: Option<Secret>,
+    /// `--private-key`
+    pub key_file: Option<PathBuf>,
+    /// `-T`
+    pub timeout: Option<u64>,
+    /// `--ssh-common-args`
+    pub common_args: Option<String>,
+    /// `--ssh-extra-args`
+    pub extra_args: Option<String>,
+    /// `host_key_checking` of the configuration.
+    pub host_key_checking: Option<HostKeyChecking>,
+    /// `remote_port` of the configuration.
+    pub port: Option<u16>,
+    /// `-b`
+    pub become_: bool,
+    /// `--become-method`
+    pub become_method: Option<String>,
+    /// `--become-user`
+    pub become_user: Option<String>,
+    /// `-K`
+    pub become_password: Option<Secret>,
+    /// `become_flags` of the configuration.
+    pub become_flags: Option<String>,
+    /// `become_exe` of the configuration.
+    pub become_exe: Option<String>,
+}
+
+/// How a task reaches its host.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// Host and login.
+    pub target: Target,
+    /// The user that is become.
+    pub become_: Option<Become>,
+}
+
+/// Why there is no agent.
+#[derive(Debug, Clone)]
+pub enum NoAgent {
+    /// The host cannot be reached.
+    Unreachable(String),
+    /// It can, but the task cannot run there (the other user's password is wrong, ...).
+    Failed(String),
+}
+
+type Opened = Arc<OnceCell<Result<Arc<Connection>, ConnectError>>>;
+
+/// The connections of a run.
+pub struct Pool {
+    settings: Arc<Settings>,
+    open: Mutex<HashMap<String, Opened>>,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// A pool without connections.
+    #[must_use]
+    pub fn new(settings: Arc<Settings>) -> Self {
+        Self { settings, open: Mutex::default() }
+    }
+
+    fn key(target: &Target) -> String {
+        // This machine is one host, by whatever name it is called.
+        if target.via == Via::Local { "local".to_owned() } else { format!("{target:?}") }
+    }
+
+    /// The connection to a host, made on first use.
+    ///
+    /// # Errors
+    /// Why it cannot be made; a failure is remembered until [`Self::forget`].
+    pub async fn connection(&self, target: &Target) -> Result<Arc<Connection>, ConnectError> {
+        let key = Self::key(target);
+        let cell = {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let stale = open.get(&key).and_then(|c| c.get()).is_some_and(|c| match c {
+                Ok(connection) => connection.is_closed(),
+                Err(_) => true,
+            });
+            if stale {
+                open.remove(&key);
+            }
+            Arc::clone(open.entry(key).or_default())
+        };
+        cell.get_or_init(|| async { Connection::open(target, &self.settings).await.map(Arc::new) }).await.clone()
+    }
+
+    /// The agent at the end of a way.
+    ///
+    /// # Errors
+    /// Why there is none, with a hint.
+    pub async fn agent(&self, way: &Way) -> Result<AgentHandle, NoAgent> {
+        let describe = |error: &ConnectError| match error.hint() {
+            Some(hint) => format!("{error}\nhint: {hint}"),
+            None => error.to_string(),
+        };
+        let connection =
+            self.connection(&way.target).await.map_err(|e| NoAgent::Unreachable(describe(&e)))?;
+        match connection.agent(way.become_.as_ref()).await {
+            Ok(agent) => Ok(agent),
+            Err(error @ ConnectError::Become(_)) => Err(NoAgent::Failed(describe(&error))),
+            Err(error) => Err(NoAgent::Unreachable(describe(&error))),
+        }
+    }
+
+    /// Closes a connection, so that the next task makes a new one (`meta: reset_connection`).
+    pub async fn forget(&self, target: &Target) {
+        let cell = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&Self::key(target));
+        if let Some(Ok(connection)) = cell.and_then(|c| c.get().cloned())
+            && let Ok(connection) = Arc::try_unwrap(connection)
+        {
+            connection.close().await;
+        }
+    }
+
+    /// Closes all connections; the agents remove what they left.
+    pub async fn close(&self) {
+        let all: Vec<Opened> =
+            self.open.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, cell)| cell).collect();
+        let closing = all.into_iter().filter_map(|cell| cell.get().cloned()).flatten().map(|connection| async move {
+            if let Ok(connection) = Arc::try_unwrap(connection) {
+                connection.close().await;
+            }
+        });
+        futures::future::join_all(closing.collect::<Vec<_>>()).await;
+    }
+}
+
+/// Finds out how a host is reached: variables over keywords over defaults.
+///
+/// # Errors
+/// If a template in one of the variables fails.
+pub fn way(
+    host: &str,
+    layers: &Layers,
+    task: &crate::playbook::Attrs,
+    defaults: &ConnectDefaults,
+    templar: &Templar,
+    task_layers: &Layers,
+) -> Result<Way, TemplateError> {
+    let var = |names: &[&str]| -> Result<Option<Value>, TemplateError> {
+        for name in names {
+            if let Some(value) = layers.find(name) {
+                let value = templar.render(value, &TemplateContext::new(layers, crate::vars::scope::nowhere())).map_err(|e| e.at(value.span()))?;
+                if !matches!(value, Value::Null | Value::Omit) {
+                    return Ok(Some(value));
+                }
+            }
+        }
+        Ok(None)
+    };
+    let keyword = |name: &str| -> Result<Option<Value>, TemplateError> {
+        match task.get(name) {
+            None => Ok(None),
+            Some(value) => {
+                let value = templar.render(value, &TemplateContext::new(task_layers, crate::vars::scope::nowhere())).map_err(|e| e.at(value.span()))?;
+                Ok(Some(value).filter(|v| !matches!(v, Value::Null | Value::Omit)))
+            }
+        }
+    };
+    let text = |value: Option<Value>| value.as_ref().and_then(crate::vars::value::scalar_text).filter(|t| !t.is_empty());
+    let number = |value: Option<Value>| text(value).and_then(|t| t.trim().parse::<u64>().ok());
+
+    let connection = match text(var(&["ansible_connection"])?) {
+        Some(name) => Some(name),
+        None => text(keyword("connection")?).or_else(|| defaults.connection.clone()),
+    };
+    let via = match connection.as_deref().map(|n| n.rsplit('.').next().unwrap_or(n)) {
+        Some("local") => Via::Local,
+        Some("system_ssh") => Via::SystemSsh,
+        _ => Via::Ssh,
+    };
+    let mut target = Target { name: host.to_owned(), via, ..Target::default() };
+    target.host = text(var(&["ansible_ssh_host", "ansible_host"])?).unwrap_or_else(|| host.to_owned());
+    if via != Via::Local {
+        target.port = match number(var(&["ansible_ssh_port", "ansible_port"])?) {
+            Some(port) => u16::try_from(port).ok(),
+            None => number(keyword("port")?).and_then(|p| u16::try_from(p).ok()).or(defaults.port),
+        };
+        target.user = match text(var(&["ansible_ssh_user", "ansible_user"])?) {
+            Some(user) => Some(user),
+            None => text(keyword("remote_user")?).or_else(|| defaults.user.clone()),
+        };
+        target.password = text(var(&["ansible_ssh_password", "ansible_ssh_pass", "ansible_password"])?)
+            .map(Secret::new)
+            .or_else(|| defaults.password.clone());
+        let key = text(var(&["ansible_ssh_private_key_file", "ansible_private_key_file"])?)
+            .map(|k| PathBuf::from(expand_home(&k)))
+            .or_else(|| defaults.key_file.clone());
+        target.key_files = key.into_iter().collect();
+        target.key_text = text(var(&["ansible_ssh_private_key", "ansible_private_key"])?).map(Secret::new);
+        target.key_passphrase =
+            text(var(&["ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase"])?).map(Secret::new);
+        target.ssh_args = [
+            text(var(&["ansible_ssh_args"])?),
+            text(var(&["ansible_ssh_common_args"])?).or_else(|| defaults.common_args.clone()),
+            text(var(&["ansible_ssh_extra_args"])?).or_else(|| defaults.extra_args.clone()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        target.host_key_checking = match var(&["ansible_ssh_host_key_checking", "ansible_host_key_checking"])? {
+            Some(value) => match super::loops::truthy(&value) {
+                Some(true) => Some(HostKeyChecking::Strict),
+                Some(false) => Some(HostKeyChecking::Off),
+                None => Some(HostKeyChecking::AcceptNew).filter(|_| value.as_str() == Some("accept-new")),
+            },
+            None => defaults.host_key_checking,
+        };
+        target.connect_timeout =
+            number(var(&["ansible_ssh_timeout", "ansible_timeout"])?).or(defaults.timeout).map(Duration::from_secs);
+        target.ssh_executable = text(var(&["ansible_ssh_executable"])?).map(PathBuf::from);
+    }
+    let wanted = match var(&["ansible_become"])? {
+        Some(value) => super::loops::truthy(&value).unwrap_or(false),
+        None => match keyword("become")? {
+            Some(value) => super::loops::truthy(&value).unwrap_or(false),
+            None => defaults.become_,
+        },
+    };
+    let become_ = if wanted {
+        let method = match text(var(&["ansible_become_method"])?) {
+            Some(method) => method,
+            None => text(keyword("become_method")?)
+                .or_else(|| defaults.become_method.clone())
+                .unwrap_or_else(|| "sudo".to_owned()),
+        };
+        let user = match text(var(&["ansible_become_user"])?) {
+            Some(user) => user,
+            None => {
+                text(keyword("become_user")?).or_else(|| defaults.become_user.clone()).unwrap_or_else(|| "root".to_owned())
+            }
+        };
+        let Some(parsed) = BecomeMethod::parse(&method) else {
+            return Err(TemplateError::new(
+                crate::template::TemplateErrorKind::Failed,
+                format!("the become method '{method}' is not supported; sudo, su and doas are"),
+            ));
+        };
+        let own = |suffix: &str| format!("ansible_{}_{suffix}", parsed.name());
+        Some(Become {
+            method: parsed,
+            user,
+            password: text(var(&["ansible_become_password", "ansible_become_pass", &own("password"), &own("pass")])?)
+                .map(Secret::new)
+                .or_else(|| defaults.become_password.clone()),
+            flags: match text(var(&["ansible_become_flags", &own("flags")])?) {
+                Some(flags) => Some(flags),
+                None => text(keyword("become_flags")?).or_else(|| defaults.become_flags.clone()),
+            },
+            exe: match text(var(&["ansible_become_exe", &own("exe")])?) {
+                Some(exe) => Some(exe),
+                None => text(keyword("become_exe")?).or_else(|| defaults.become_exe.clone()),
+            },
+        })
+    } else {
+        None
+    };
+    Ok(Way { target, become_ })
+}
+
+/// `~` at the beginning of a path of this machine.
+#[must_use]
+pub fn expand_home(path: &str) -> String {
+    match path.strip_prefix("~/") {
+        Some(rest) => match std::env::var("HOME") {
+            Ok(home) => format!("{home}/{rest}"),
+            Err(_) => path.to_owned(),
+        },
+        None => path.to_owned(),
+    }
+}

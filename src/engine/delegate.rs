@@ -1,0 +1,190 @@
+//! The host that a task works on: its own, or the one that it is delegated to.
+
+use super::connect::{NoAgent, Way, way};
+use super::exec::{Exec, Keywords};
+use super::result::TaskOutcome;
+use crate::report::Event;
+use crate::template::TemplateError;
+use crate::transport::{AgentError, AgentHandle, Call, Sink, Source};
+use crate::vars::scope::Layers;
+use crate::vars::Map;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+use windlass_protocol::{JsonMap, ModuleSpec, Outcome, args};
+
+/// A way to run modules where the task works.
+pub struct Remote<'a> {
+    exec: &'a Exec,
+    layers: &'a Layers,
+    keywords: &'a Keywords,
+    agent: Mutex<Option<AgentHandle>>,
+}
+
+/// Why a module has no outcome.
+#[derive(Debug, Clone)]
+pub enum RemoteError {
+    /// The host cannot be reached.
+    Unreachable(String),
+    /// The task fails.
+    Failed(String),
+}
+
+impl From<RemoteError> for TaskOutcome {
+    fn from(error: RemoteError) -> Self {
+        match error {
+            RemoteError::Unreachable(msg) => Self::unreachable(msg),
+            RemoteError::Failed(msg) => Self::failure(msg),
+        }
+    }
+}
+
+impl From<TemplateError> for RemoteError {
+    fn from(error: TemplateError) -> Self {
+        Self::Failed(error.message)
+    }
+}
+
+impl<'a> Remote<'a> {
+    /// The place where a task works. Connects when it is first used.
+    #[must_use]
+    pub fn new(exec: &'a Exec, layers: &'a Layers, keywords: &'a Keywords) -> Self {
+        Self { exec, layers, keywords, agent: Mutex::new(None) }
+    }
+
+    /// How the host is reached.
+    ///
+    /// # Errors
+    /// If a template in its variables fails.
+    pub fn way(&self) -> Result<Way, TemplateError> {
+        let shared = &self.exec.shared;
+        let attrs = &self.exec.task.attrs;
+        let Some(delegate) = &self.keywords.delegate else {
+            return way(&self.exec.host, self.layers, attrs, &shared.options.connect, &shared.templar, self.layers);
+        };
+        // The connection is the other host's: its variables count, not those of the task's own host.
+        let theirs = shared.store.play_layers(delegate, &self.exec.play);
+        way(delegate, &theirs, attrs, &shared.options.connect, &shared.templar, self.layers)
+    }
+
+    /// The agent there.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn agent(&self) -> Result<AgentHandle, RemoteError> {
+        let mut agent = self.agent.lock().await;
+        if let Some(agent) = &*agent
+            && !agent.is_dead()
+        {
+            return Ok(agent.clone());
+        }
+        let way = self.way()?;
+        let found = self.exec.shared.pool.agent(&way).await.map_err(|error| match error {
+            NoAgent::Unreachable(msg) => RemoteError::Unreachable(msg),
+            NoAgent::Failed(msg) => RemoteError::Failed(msg),
+        })?;
+        *agent = Some(found.clone());
+        Ok(found)
+    }
+
+    /// Runs a module with checked arguments.
+    ///
+    /// # Errors
+    /// As [`Self::agent`], and if the connection or the agent is lost on the way.
+    pub async fn request(
+        &self,
+        module: &str,
+        args: JsonMap,
+        blobs: Vec<(String, Source)>,
+        sink: Option<&mut dyn Sink>,
+    ) -> Result<Outcome, RemoteError> {
+        let agent = self.agent().await?;
+        let shared = &self.exec.shared;
+        let stream = (shared.options.verbosity > 0 && !self.keywords.no_log && streams(module)).then(|| {
+            let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+            let (reporter, host) = (Arc::clone(&shared.reporter), self.exec.host.clone());
+            tokio::spawn(async move {
+                while let Some((stream, data)) = receiver.recv().await {
+                    reporter.event(Event::Output { host: host.clone(), stream, data });
+                }
+            });
+            sender
+        });
+        let call = Call {
+            module: module.to_owned(),
+            args,
+            check: self.keywords.check,
+            diff: self.keywords.diff,
+            environment: self.keywords.environment.clone(),
+            blobs,
+            stream,
+            sink,
+            timeout: None,
+            no_log: self.keywords.no_log,
+        };
+        agent.run(call).await.map_err(|error| match error {
+            AgentError::ConnectionLost { .. } => RemoteError::Unreachable(error.to_string()),
+            error => RemoteError::Failed(error.to_string()),
+        })
+    }
+
+    /// Checks arguments by a module's description and runs it.
+    pub async fn module(&self, spec: &'static ModuleSpec, args: &Map) -> TaskOutcome {
+        let checked = match check(spec, args) {
+            Ok(checked) => checked,
+            Err(outcome) => return *outcome,
+        };
+        if self.keywords.check && spec.check == windlass_protocol::spec::Support::None {
+            let mut out = TaskOutcome::skip("");
+            out.values.clear();
+            out.set("msg", format!("remote module ({}) does not support check mode", spec.short_name()));
+            return out;
+        }
+        match self.request(spec.name, checked, Vec::new(), None).await {
+            Ok(outcome) => TaskOutcome::from_agent(outcome),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Gives up what is running there.
+    pub async fn give_up(&self) {
+        *self.agent.lock().await = None;
+    }
+
+    /// The task's keywords.
+    #[must_use]
+    pub fn keywords(&self) -> &Keywords {
+        self.keywords
+    }
+}
+
+/// Modules whose output is worth watching while they run.
+fn streams(module: &str) -> bool {
+    matches!(
+        module,
+        "ansible.builtin.command" | "ansible.builtin.shell" | "ansible.builtin.script" | "ansible.builtin.raw"
+    )
+}
+
+/// Arguments as the module wants them, or the failure.
+///
+/// # Errors
+/// The failed result, all mistakes in its message.
+pub fn check(spec: &ModuleSpec, given: &Map) -> Result<JsonMap, Box<TaskOutcome>> {
+    args::normalize(spec, &crate::vars::value::map_to_json(given)).map_err(|errors| {
+        let mut text: Vec<String> = Vec::new();
+        for error in &errors {
+            text.push(match error {
+                args::ArgError::Unknown { name, nearest, supported, .. } => {
+                    let meant = nearest.as_ref().map(|n| format!(" (did you mean '{n}'?)")).unwrap_or_default();
+                    format!(
+                        "Unsupported parameters for ({}) module: {name}{meant}. Supported parameters include: {}.",
+                        spec.name,
+                        supported.join(", ")
+                    )
+                }
+                other => other.to_string(),
+            });
+        }
+        Box::new(TaskOutcome::failure(text.join("; ")))
+    })
+}

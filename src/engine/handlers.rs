@@ -1,0 +1,166 @@
+//! Handlers: notified by changes, run in the order in which they are defined when handlers are flushed.
+
+use super::linear::Batch;
+use crate::actions::Kind;
+use crate::playbook::{Node, Task};
+use crate::report::{Event, Status};
+use crate::template::TemplateContext;
+use crate::vars::Value;
+use std::sync::Arc;
+use windlass_yaml::diagnostic::Diagnostic;
+
+impl Batch<'_> {
+    /// Remembers that hosts notified a handler or a topic.
+    pub(super) fn notify(&mut self, name: &str, hosts: &[String], task: &Task) {
+        let mut found = false;
+        // Of handlers with the same name the last one counts; all that listen to the topic do.
+        let mut named = None;
+        for index in (0..self.handlers.len()).rev() {
+            let handler = Arc::clone(&self.handlers[index]);
+            if named.is_none() && self.is_called(&handler, name, hosts.first()) {
+                named = Some(index);
+            }
+            if self.listens(&handler, name) {
+                self.notified[index].extend(hosts.iter().cloned());
+                found = true;
+            }
+        }
+        if let Some(index) = named {
+            self.notified[index].extend(hosts.iter().cloned());
+            found = true;
+        }
+        if !found {
+            let mut names: Vec<&str> = Vec::new();
+            for handler in &self.handlers {
+                names.extend(handler.name.as_ref().and_then(Value::as_str));
+                names.extend(handler.listen.iter().filter_map(Value::as_str));
+            }
+            let mut diagnostic = Diagnostic::error(format!(
+                "The requested handler '{name}' was not found in either the main handlers list nor in the listening handlers list"
+            ))
+            .at(&task.span);
+            if let Some(near) = crate::playbook::problems::nearest(name, names) {
+                diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
+            }
+            self.run.with_progress(|p| p.broken = true);
+            self.run.shared.reporter.event(Event::Diagnostic(Box::new(diagnostic)));
+            self.ended = true;
+            self.stop_run = true;
+        }
+    }
+
+    /// Whether a handler has that name, alone or with its role's in front.
+    fn is_called(&self, handler: &Task, name: &str, host: Option<&String>) -> bool {
+        let Some(own) = &handler.name else { return false };
+        let own = if own.is_final() {
+            own.as_str().unwrap_or_default().to_owned()
+        } else {
+            let Some(host) = host else { return false };
+            let layers = self.run.shared.store.task_layers(host, &self.vars, handler);
+            match self.run.shared.templar.render(own, &TemplateContext::new(&layers, crate::vars::scope::nowhere())) {
+                Ok(value) => value.as_str().unwrap_or_default().to_owned(),
+                Err(_) => return false,
+            }
+        };
+        if own == name {
+            return true;
+        }
+        let Some(role) = &handler.role else { return false };
+        let full = format!("{} : {own}", role.name);
+        full == name || name.rsplit_once('.').is_some_and(|(_, short)| full == short)
+    }
+
+    fn listens(&self, handler: &Task, name: &str) -> bool {
+        handler.listen.iter().any(|topic| topic.as_str() == Some(name))
+    }
+
+    /// Adds handlers that came with a role or include; ones that are there already are not added again.
+    pub(super) fn add_handlers(&mut self, nodes: &[Node]) {
+        for handler in super::include::flatten(nodes) {
+            let known = self.handlers.iter().any(|h| h.span == handler.span && same_role(h, &handler));
+            if !known {
+                self.handlers.push(handler);
+                self.notified.push(indexmap::IndexSet::new());
+            }
+        }
+    }
+
+    /// Runs the handlers that were notified. With `lost`, those of hosts that failed too (`force_handlers`).
+    pub(super) async fn flush(&mut self, lost: bool) {
+        let mut index = 0;
+        while index < self.handlers.len() {
+            if self.ended && !lost {
+                return;
+            }
+            let waiting = std::mem::take(&mut self.notified[index]);
+            let (hosts, later): (Vec<String>, Vec<String>) = waiting.into_iter().partition(|host| {
+                if lost { !self.is_unreachable(host) } else { !self.is_lost(host) && self.hosts.get(host).is_some_and(|s| !s.gone) }
+            });
+            self.notified[index].extend(later);
+            // In the order of the inventory, as a task runs.
+            let hosts: Vec<String> = self.hosts.keys().filter(|h| hosts.contains(h)).cloned().collect();
+            if !hosts.is_empty() {
+                let handler = Arc::clone(&self.handlers[index]);
+                self.run_handler(&handler, &hosts).await;
+            }
+            index += 1;
+        }
+    }
+
+    async fn run_handler(&mut self, handler: &Arc<Task>, hosts: &[String]) {
+        let once = handler.attrs.get("run_once").and_then(Value::as_bool).unwrap_or(false);
+        let chosen = if once { &hosts[..1] } else { hosts };
+        self.announce(handler, chosen, true);
+        let results = self.execute(handler, chosen).await;
+        let mut included = Vec::new();
+        for (host, done) in results {
+            self.count_handler(&host, &done);
+            for name in &done.notify {
+                self.notify(name, std::slice::from_ref(&host), handler);
+            }
+            match done.status {
+                Status::Failed if !done.ignored => self.fail_handler(&host, handler, &done),
+                Status::Unreachable if !done.ignored => self.lose(&host, true),
+                _ => {
+                    if let Some(request) = done.outcome.include {
+                        included.push((host, request));
+                    }
+                }
+            }
+        }
+        for (host, request) in included {
+            for entry in &request.entries {
+                let loaded = super::include::load(&self.run.shared.loader, handler, entry, &self.run.shared.playbook_dir);
+                match loaded {
+                    Ok(found) => {
+                        self.run.shared.reporter.event(Event::Included {
+                            what: entry.display(),
+                            hosts: vec![host.clone()],
+                            item: entry.label.clone(),
+                        });
+                        for task in super::include::flatten(&found.block.main) {
+                            if self.is_lost(&host) || task.action.kind == Kind::Meta {
+                                continue;
+                            }
+                            Box::pin(self.run_handler(&task, std::slice::from_ref(&host))).await;
+                        }
+                    }
+                    Err(problems) => {
+                        for problem in problems {
+                            self.run.shared.reporter.event(Event::Diagnostic(Box::new(problem)));
+                        }
+                        self.lose(&host, false);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn same_role(a: &Task, b: &Task) -> bool {
+    match (&a.role, &b.role) {
+        (Some(a), Some(b)) => a.path == b.path,
+        (None, None) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,136 @@
+//! `loop` and `with_*`.
+
+use crate::playbook::{Loop, LoopControl};
+use crate::template::{TemplateContext, TemplateError, TemplateErrorKind, Templar};
+use crate::vars::{Key, Map, Value};
+
+/// The items of a loop.
+///
+/// # Errors
+/// If the expression fails or is no list.
+pub fn items(loop_: &Loop, templar: &Templar, cx: &TemplateContext<'_>) -> Result<Vec<Value>, TemplateError> {
+    let at = |error: TemplateError| error.at(Some(&loop_.span));
+    match loop_.lookup.as_deref() {
+        None => {
+            let value = templar.render(&loop_.value, cx).map_err(at)?;
+            match value {
+                Value::List(items) => Ok(items.to_vec()),
+                Value::Omit => Ok(Vec::new()),
+                other => Err(TemplateError::new(
+                    TemplateErrorKind::Failed,
+                    format!(
+                        "Invalid data passed to 'loop', it requires a list, got this instead: {}. Hint: If you passed a list/dict of just one element, try adding wantlist=True to your lookup invocation or use q/query instead of lookup.",
+                        windlass_protocol::args::python_text(&other.to_json())
+                    ),
+                ))
+                .map_err(at),
+            }
+        }
+        Some(lookup) => {
+            let value = templar.render(&loop_.value, cx).map_err(at)?;
+            let terms = match value {
+                Value::List(items) => items.to_vec(),
+                other => vec![other],
+            };
+            let found = templar.lookup(lookup, terms, Map::new(), cx).map_err(at)?;
+            Ok(found)
+        }
+    }
+}
+
+/// What one item adds to the variables.
+pub fn item_vars(items: &[Value], index: usize, names: &Names) -> Map {
+    let mut map = Map::new();
+    let item = items.get(index).cloned().unwrap_or_default();
+    map.insert(Key::from(names.item.as_str()), item);
+    map.insert(Key::from("ansible_loop_var"), Value::text(names.item.as_str()));
+    if let Some(name) = &names.index {
+        map.insert(Key::from(name.as_str()), Value::Int(index as i64));
+        map.insert(Key::from("ansible_index_var"), Value::text(name.as_str()));
+    }
+    if names.extended {
+        let length = items.len();
+        let mut info = Map::new();
+        let mut set = |key: &str, value: Value| {
+            info.insert(Key::from(key), value);
+        };
+        if names.all_items {
+            set("allitems", Value::list(items.to_vec()));
+        }
+        set("index", Value::Int(index as i64 + 1));
+        set("index0", Value::Int(index as i64));
+        set("first", Value::Bool(index == 0));
+        set("last", Value::Bool(index + 1 == length));
+        set("length", Value::Int(length as i64));
+        set("revindex", Value::Int((length - index) as i64));
+        set("revindex0", Value::Int((length - index) as i64 - 1));
+        if let Some(next) = items.get(index + 1) {
+            set("nextitem", next.clone());
+        }
+        if let Some(previous) = index.checked_sub(1).and_then(|i| items.get(i)) {
+            set("previtem", previous.clone());
+        }
+        map.insert(Key::from("ansible_loop"), Value::map(info));
+    }
+    map
+}
+
+/// The rendered names of a loop control.
+#[derive(Debug, Clone)]
+pub struct Names {
+    /// Name of the item.
+    pub item: String,
+    /// Name of the index.
+    pub index: Option<String>,
+    /// Whether `ansible_loop` is made.
+    pub extended: bool,
+    /// Whether it has `allitems`.
+    pub all_items: bool,
+}
+
+impl Names {
+    /// Renders a loop control.
+    ///
+    /// # Errors
+    /// If one of its templates fails.
+    pub fn of(control: &LoopControl, templar: &Templar, cx: &TemplateContext<'_>) -> Result<Self, TemplateError> {
+        let text = |value: &Option<Value>| -> Result<Option<String>, TemplateError> {
+            match value {
+                None => Ok(None),
+                Some(value) => Ok(templar.render(value, cx)?.as_str().map(str::to_owned)),
+            }
+        };
+        let flag = |value: &Option<Value>, default: bool| -> Result<bool, TemplateError> {
+            match value {
+                None => Ok(default),
+                Some(value) => Ok(truthy(&templar.render(value, cx)?).unwrap_or(default)),
+            }
+        };
+        Ok(Self {
+            item: text(&control.loop_var)?.unwrap_or_else(|| "item".to_owned()),
+            index: text(&control.index_var)?,
+            extended: flag(&control.extended, false)?,
+            all_items: flag(&control.extended_allitems, true)?,
+        })
+    }
+}
+
+/// A keyword's value as a boolean.
+#[must_use]
+pub fn truthy(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(b) => Some(*b),
+        Value::Int(i) => Some(*i != 0),
+        Value::Str(text) => windlass_protocol::args::parse_bool(text.as_str()),
+        _ => None,
+    }
+}
+
+/// How an item is printed if there is no label.
+#[must_use]
+pub fn label_of(item: &Value) -> String {
+    match item {
+        Value::Str(text) => text.as_str().to_owned(),
+        other => windlass_protocol::args::python_text(&other.to_json()),
+    }
+}

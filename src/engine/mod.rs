@@ -1,0 +1,18 @@
+//! Runs plays: strategies, the state of each host, the executor of a task, handlers, results.
+//!
+//! The engine takes plays and a store of variables, and emits events; it prints nothing.
+
+pub mod connect;
+pub mod delegate;
+pub mod exec;
+pub mod handlers;
+pub mod host;
+pub mod include;
+pub mod linear;
+pub mod loops;
+pub mod meta;
+pub mod play;
+pub mod result;
+pub mod run;
+
+pub use run::{Run, RunOptions, Summary};

@@ -1,0 +1,500 @@
+//! One play: its hosts, variables, batches and the tasks in their order.
+
+use super::linear::Batch;
+use super::run::Run;
+use crate::actions;
+use crate::playbook::load::Under;
+use crate::playbook::{Attrs, Block, Node, Play, TagFilter, Task};
+use crate::report::Event;
+use crate::template::{TemplateContext, TemplateError};
+use crate::vars::scope::Layers;
+use crate::vars::store::PlayVars;
+use crate::vars::{Key, Map, Value};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use windlass_yaml::diagnostic::Diagnostic;
+
+/// A play with its own keywords rendered.
+#[derive(Debug)]
+pub struct Rendered {
+    /// Name as printed.
+    pub name: String,
+    /// Hosts in order.
+    pub hosts: Vec<String>,
+    /// How many hosts each batch has.
+    pub batches: Vec<usize>,
+    /// `max_fail_percentage`
+    pub max_fail: Option<f64>,
+    /// `force_handlers`
+    pub force_handlers: bool,
+    /// `strategy`
+    pub strategy: String,
+}
+
+impl Run {
+    /// The variables that a play's own keywords may use.
+    fn play_scope(&self, play: &Play) -> Layers {
+        let shared = &self.shared;
+        let mut layers = Layers::default();
+        layers.push(&play.vars);
+        layers.push(&shared.store.extra);
+        layers.push(&shared.store.options);
+        layers.push_owned(shared.store.global_magic());
+        layers
+    }
+
+    fn render_play(&self, play: &Play) -> Result<Rendered, TemplateError> {
+        let scope = self.play_scope(play);
+        let cx = TemplateContext::new(&scope, crate::vars::scope::nowhere());
+        let templar = &self.shared.templar;
+        let own = |name: &str| -> Result<Option<Value>, TemplateError> {
+            match play.own.get(name) {
+                None | Some(Value::Null) => Ok(None),
+                Some(value) => templar.render(value, &cx).map(Some).map_err(|e| e.at(value.span())),
+            }
+        };
+        let pattern = templar.render(&play.hosts, &cx).map_err(|e| e.at(play.hosts.span()))?;
+        let pattern = match &pattern {
+            Value::List(items) => {
+                items.iter().filter_map(crate::vars::value::scalar_text).collect::<Vec<_>>().join(",")
+            }
+            other => crate::vars::value::scalar_text(other).unwrap_or_default(),
+        };
+        let name = match &play.name {
+            Some(name) => templar.render(name, &cx).ok().as_ref().and_then(crate::vars::value::scalar_text),
+            None => None,
+        };
+        let mut hosts = self.hosts_of(&pattern, play)?;
+        let order = own("order")?;
+        match order.as_ref().and_then(Value::as_str) {
+            Some("sorted") => hosts.sort(),
+            Some("reverse_sorted") => hosts.sort_by(|a, b| b.cmp(a)),
+            Some("reverse_inventory") => hosts.reverse(),
+            Some("shuffle") => {
+                use rand::seq::SliceRandom;
+                hosts.shuffle(&mut rand::rng());
+            }
+            _ => {}
+        }
+        let max_fail = own("max_fail_percentage")?.and_then(|v| match v {
+            Value::Str(text) => text.as_str().trim_end_matches('%').trim().parse().ok(),
+            other => other.as_number(),
+        });
+        let batches = batches(own("serial")?.as_ref(), hosts.len());
+        Ok(Rendered {
+            name: name.unwrap_or(pattern),
+            hosts,
+            batches,
+            max_fail,
+            force_handlers: self.shared.options.force_handlers
+                || own("force_handlers")?.as_ref().and_then(super::loops::truthy).unwrap_or(false),
+            strategy: own("strategy")?.as_ref().and_then(Value::as_str).unwrap_or("linear").to_owned(),
+        })
+    }
+
+    fn hosts_of(&self, pattern: &str, play: &Play) -> Result<Vec<String>, TemplateError> {
+        let inventory = self.shared.store.inventory();
+        let limit = self.shared.options.limit.as_deref();
+        inventory.match_pattern(pattern, limit).map_err(|error| {
+            TemplateError::new(crate::template::TemplateErrorKind::Failed, error.to_string()).at(play.hosts.span())
+        })
+    }
+
+    /// The hosts of a play, for `--list-hosts`.
+    ///
+    /// # Errors
+    /// If a template in its head fails, or the pattern is wrong.
+    pub fn list_hosts(&self, play: &Play) -> Result<(String, Vec<String>), TemplateError> {
+        self.render_play(play).map(|r| (r.name, r.hosts))
+    }
+
+    /// Says what is wrong with a play, and stops the run.
+    fn broken(&self, diagnostic: Diagnostic) {
+        self.with_progress(|p| p.broken = true);
+        self.shared.reporter.event(Event::Diagnostic(Box::new(diagnostic)));
+    }
+
+    fn broken_template(&self, error: &TemplateError, play: &Play) {
+        let mut diagnostic =
+            Diagnostic::error(error.message.clone()).at(error.span.as_ref().unwrap_or(&play.span));
+        diagnostic.hint.clone_from(&error.hint);
+        self.broken(diagnostic);
+    }
+
+    /// Runs a play; false if the run is to stop.
+    pub(super) async fn play(&self, play: &Arc<Play>) -> bool {
+        let rendered = match self.render_play(play) {
+            Ok(rendered) => rendered,
+            Err(error) => {
+                self.broken_template(&error, play);
+                return false;
+            }
+        };
+        self.shared.reporter.event(Event::Play { name: rendered.name.clone(), check: self.shared.options.check });
+        let hosts: Vec<String> = self.with_progress(|p| {
+            rendered.hosts.iter().filter(|h| !p.out.contains(*h)).cloned().collect()
+        });
+        if rendered.hosts.is_empty() {
+            self.shared.reporter.event(Event::NoHosts);
+            return true;
+        }
+        if hosts.is_empty() {
+            self.shared.reporter.event(Event::NoMoreHosts);
+            return false;
+        }
+        if let Err(problems) = self.shared.store.read_host_files(&hosts) {
+            problems.into_iter().for_each(|p| self.broken(p));
+            return false;
+        }
+        let mut vars = (*play.vars).clone();
+        if let Err(message) = self.prompts(play, &mut vars) {
+            self.broken(Diagnostic::error(message).at(&play.span));
+            return false;
+        }
+        let base = PlayVars {
+            vars: Arc::new(vars),
+            roles: play.roles.clone(),
+            magic: Arc::default(),
+            files: HashMap::new(),
+        };
+        let mut start = 0;
+        for size in &rendered.batches {
+            let end = (start + size).min(rendered.hosts.len());
+            let batch: Vec<String> = rendered.hosts[start..end].iter().filter(|h| hosts.contains(h)).cloned().collect();
+            start = end;
+            if batch.is_empty() {
+                continue;
+            }
+            let mut vars = base.clone();
+            vars.magic = Arc::new(self.play_magic(&rendered, play, &hosts, &batch));
+            match self.vars_files(play, &vars, &batch) {
+                Ok(files) => vars.files = files,
+                Err(diagnostic) => {
+                    self.broken(*diagnostic);
+                    return false;
+                }
+            }
+            let root = Arc::new(Block { main: self.nodes(play, &vars), ..Block::default() });
+            let mut running = Batch::new(self, play, &rendered, vars, batch, root);
+            running.run().await;
+            if running.all_failed() || running.stop_run {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Magic variables of a play and its batch.
+    fn play_magic(&self, rendered: &Rendered, play: &Play, hosts: &[String], batch: &[String]) -> Map {
+        let list = |names: &[String]| Value::list(names.iter().map(|n| Value::text(n.as_str())).collect());
+        let roles = || Value::list(play.roles.iter().map(|r| Value::text(r.name.as_str())).collect());
+        [
+            ("ansible_play_name", Value::text(rendered.name.as_str())),
+            ("ansible_play_hosts_all", list(&rendered.hosts)),
+            ("ansible_play_hosts", list(hosts)),
+            ("ansible_play_batch", list(batch)),
+            ("play_hosts", list(hosts)),
+            ("role_names", roles()),
+            ("ansible_role_names", roles()),
+            ("ansible_play_role_names", roles()),
+        ]
+        .into_iter()
+        .map(|(k, v)| (Key::from(k), v))
+        .collect()
+    }
+
+    fn prompts(&self, play: &Play, vars: &mut Map) -> Result<(), String> {
+        for prompt in &play.vars_prompt {
+            let Value::Map(prompt) = prompt else { return Err("an entry of vars_prompt is a mapping".into()) };
+            let text = |key: &str| prompt.get(key).and_then(crate::vars::value::scalar_text);
+            let flag = |key: &str, default: bool| prompt.get(key).and_then(super::loops::truthy).unwrap_or(default);
+            let Some(name) = text("name") else { return Err("an entry of vars_prompt has no name".into()) };
+            if self.shared.store.extra.contains_key(name.as_str()) {
+                continue;
+            }
+            let default = text("default");
+            let mut question = text("prompt").unwrap_or_else(|| name.clone());
+            if let Some(default) = &default {
+                question = format!("{question} [{default}]");
+            }
+            let secret = flag("private", true);
+            let mut answer = self.shared.prompt.ask(&format!("{question}: "), secret);
+            if flag("confirm", false) && answer.is_some() {
+                let again = self.shared.prompt.ask(&format!("confirm {question}: "), secret);
+                if again != answer {
+                    return Err(format!("the two answers for {name} differ"));
+                }
+            }
+            if answer.as_deref() == Some("") {
+                answer = None;
+            }
+            let value = match answer.or(default) {
+                Some(text) => text,
+                None if !flag("unsafe", false) => String::new(),
+                None => String::new(),
+            };
+            let value = match text("encrypt") {
+                Some(scheme) => {
+                    let cx_layers = Layers::default();
+                    let filter = format!("value | password_hash('{scheme}')");
+                    let scope = cx_layers.with([(Key::from("value"), Value::text(value.as_str()))].into_iter().collect());
+                    self.shared
+                        .templar
+                        .expression(&filter, None, &TemplateContext::new(&scope, crate::vars::scope::nowhere()))
+                        .map_err(|e| e.to_string())?
+                }
+                None => Value::text(value.as_str()),
+            };
+            if secret && let Some(text) = value.as_str() {
+                self.shared.redactor.add(text);
+            }
+            vars.insert(Key::from(name), value);
+        }
+        Ok(())
+    }
+
+    /// `vars_files`, for each host, as names may depend on its variables.
+    fn vars_files(
+        &self,
+        play: &Play,
+        vars: &PlayVars,
+        batch: &[String],
+    ) -> Result<HashMap<String, Arc<Map>>, Box<Diagnostic>> {
+        let mut out = HashMap::new();
+        if play.vars_files.is_empty() {
+            return Ok(out);
+        }
+        let fixed = play.vars_files.iter().all(Value::is_final);
+        let mut cache: HashMap<PathBuf, Arc<Map>> = HashMap::new();
+        for host in batch {
+            let layers = self.shared.store.play_layers(host, vars);
+            let mut all = Map::new();
+            for entry in &play.vars_files {
+                let span = entry.span().unwrap_or(&play.span);
+                let candidates = match entry {
+                    Value::List(items) => items.to_vec(),
+                    other => vec![other.clone()],
+                };
+                let mut found = None;
+                let mut tried = Vec::new();
+                for candidate in &candidates {
+                    let scope = layers.with(all.clone());
+                    let name = match self.shared.templar.render(candidate, &TemplateContext::new(&scope, crate::vars::scope::nowhere())) {
+                        Ok(value) => value.as_str().unwrap_or_default().to_owned(),
+                        // A name that needs facts is passed over before there are any.
+                        Err(_) if !candidate.is_final() => continue,
+                        Err(error) => return Err(Box::new(Diagnostic::error(error.message).at(span))),
+                    };
+                    let path = [play.dir.join(&name), play.dir.join("vars").join(&name)].into_iter().find(|p| p.is_file());
+                    match path {
+                        Some(path) => {
+                            found = Some(path);
+                            break;
+                        }
+                        None => tried.push(name),
+                    }
+                }
+                let Some(path) = found else {
+                    if tried.is_empty() {
+                        continue;
+                    }
+                    return Err(Box::new(
+                        Diagnostic::error(format!("vars file {} was not found", tried.join(", ")))
+                            .at(span)
+                            .hint(format!("looked in {} and its folder vars/", play.dir.display())),
+                    ));
+                };
+                let map = match cache.get(&path) {
+                    Some(map) => Arc::clone(map),
+                    None => {
+                        let (map, warnings) = self.shared.loader.vars_file_result(&path)?;
+                        for warning in warnings {
+                            self.shared.reporter.event(Event::Diagnostic(Box::new(warning)));
+                        }
+                        cache.insert(path, Arc::clone(&map));
+                        map
+                    }
+                };
+                all.extend(map.iter().map(|(k, v)| (k.clone(), v.clone())));
+            }
+            if fixed {
+                out.insert(String::new(), Arc::new(all));
+                break;
+            }
+            out.insert(host.clone(), Arc::new(all));
+        }
+        Ok(out)
+    }
+
+    /// All tasks of a play in order, by tags.
+    fn nodes(&self, play: &Play, vars: &PlayVars) -> Vec<Node> {
+        let mut nodes = Vec::new();
+        let under = Under { attrs: Arc::clone(&play.attrs), dir: play.dir.clone(), ..Under::default() };
+        let implicit = |name: &str, args: Map, title: Option<&str>| -> Option<Node> {
+            let action = actions::resolve(name)?;
+            let mut own = Attrs::default();
+            own.set("tags", Value::list(vec![Value::text("always")]));
+            let attrs = own.child_of(&play.attrs);
+            let task = Task { args: Arc::new(args), name: title.map(Value::text), ..Task::implicit(action, attrs, &under, &play.span) };
+            Some(Node::Task(Arc::new(task)))
+        };
+        let scope = self.play_scope(play);
+        let gather = match play.own.get("gather_facts") {
+            None | Some(Value::Null) => self.shared.options.gather_by_default,
+            Some(value) => self
+                .shared
+                .templar
+                .render(value, &TemplateContext::new(&scope, crate::vars::scope::nowhere()))
+                .ok()
+                .as_ref()
+                .and_then(super::loops::truthy)
+                .unwrap_or(true),
+        };
+        if gather {
+            let mut args = Map::new();
+            for (keyword, arg) in
+                [("gather_subset", "gather_subset"), ("gather_timeout", "gather_timeout"), ("fact_path", "fact_path")]
+            {
+                if let Some(value) = play.own.get(keyword) {
+                    args.insert(Key::from(arg), value.clone());
+                }
+            }
+            nodes.extend(implicit("ansible.builtin.gather_facts", args, Some("Gathering Facts")));
+        }
+        let flush = || {
+            let args = [(Key::from("_raw_params"), Value::text("flush_handlers"))].into_iter().collect();
+            implicit("ansible.builtin.meta", args, None)
+        };
+        nodes.extend(play.pre_tasks.iter().cloned());
+        nodes.extend(flush());
+        nodes.extend(play.role_tasks.iter().cloned());
+        nodes.extend(play.tasks.iter().cloned());
+        nodes.extend(flush());
+        nodes.extend(play.post_tasks.iter().cloned());
+        nodes.extend(flush());
+        let layers = {
+            let mut layers = scope;
+            layers.push(&vars.vars);
+            layers
+        };
+        self.filter(&nodes, &layers)
+    }
+
+    /// The tasks that the tags choose.
+    pub(super) fn filter(&self, nodes: &[Node], scope: &Layers) -> Vec<Node> {
+        let tags = &self.shared.options.tags;
+        let render = |task: &Task| tags_of(task, &self.shared.templar, scope);
+        filter_nodes(nodes, tags, &render)
+    }
+}
+
+/// The tags of a task, rendered.
+pub fn tags_of(task: &Task, templar: &crate::template::Templar, scope: &Layers) -> Vec<String> {
+    let mut out = Vec::new();
+    for tag in task.tags() {
+        let value = if tag.is_final() {
+            tag.clone()
+        } else {
+            let mut scope = scope.clone();
+            if let Some(role) = &task.role {
+                scope.push(&role.defaults);
+                scope.push(&role.vars);
+            }
+            task.vars.iter().for_each(|l| scope.push(l));
+            match templar.render(tag, &TemplateContext::new(&scope, crate::vars::scope::nowhere())) {
+                Ok(value) => value,
+                Err(_) => continue,
+            }
+        };
+        let mut add = |value: &Value| {
+            let text = crate::vars::value::scalar_text(value).unwrap_or_default();
+            for tag in text.split(',').map(str::trim).filter(|t| !t.is_empty()) {
+                if !out.iter().any(|t| t == tag) {
+                    out.push(tag.to_owned());
+                }
+            }
+        };
+        match &value {
+            Value::List(items) => items.iter().for_each(&mut add),
+            other => add(other),
+        }
+    }
+    out
+}
+
+/// The nodes that a filter lets through.
+pub fn filter_nodes(nodes: &[Node], filter: &TagFilter, tags: &dyn Fn(&Task) -> Vec<String>) -> Vec<Node> {
+    let all = filter.skip.is_empty() && filter.only.len() == 1 && filter.only.contains("all");
+    let mut out = Vec::new();
+    for node in nodes {
+        match node {
+            Node::Task(task) => {
+                if (all && task.attrs.list("tags").is_empty()) || filter.runs(&tags(task)) {
+                    out.push(node.clone());
+                }
+            }
+            Node::Block(block) => {
+                let part = |nodes: &[Node]| filter_nodes(nodes, filter, tags);
+                let (main, rescue, always) = (part(&block.main), part(&block.rescue), part(&block.always));
+                if !(main.is_empty() && rescue.is_empty() && always.is_empty()) {
+                    out.push(Node::Block(Arc::new(Block {
+                        name: block.name.clone(),
+                        main,
+                        rescue,
+                        always,
+                        role_root: block.role_root.clone(),
+                    })));
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Sizes of the batches: `serial` is a number, a percentage, or a list of both whose last one repeats.
+fn batches(serial: Option<&Value>, hosts: usize) -> Vec<usize> {
+    let size = |value: &Value| -> usize {
+        let text = crate::vars::value::scalar_text(value).unwrap_or_default();
+        match text.trim().strip_suffix('%') {
+            Some(percent) => {
+                let percent: f64 = percent.trim().parse().unwrap_or(100.0);
+                ((percent / 100.0 * hosts as f64) as usize).max(1)
+            }
+            None => text.trim().parse().unwrap_or(0),
+        }
+    };
+    let sizes: Vec<usize> = match serial {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::List(items)) => items.iter().map(size).collect(),
+        Some(value) => vec![size(value)],
+    };
+    let Some(last) = sizes.last().copied() else { return vec![hosts] };
+    let mut out = Vec::new();
+    let mut left = hosts;
+    for size in sizes.into_iter().chain(std::iter::repeat(last)) {
+        if left == 0 {
+            break;
+        }
+        let take = if size == 0 { left } else { size.min(left) };
+        out.push(take);
+        left -= take;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_as_ansible_makes_them() {
+        let list = |items: &[&str]| Value::list(items.iter().map(|i| Value::text(*i)).collect());
+        assert_eq!(batches(None, 5), [5]);
+        assert_eq!(batches(Some(&Value::Int(2)), 5), [2, 2, 1]);
+        assert_eq!(batches(Some(&Value::text("30%")), 10), [3, 3, 3, 1]);
+        assert_eq!(batches(Some(&Value::text("1%")), 5), [1, 1, 1, 1, 1]);
+        assert_eq!(batches(Some(&list(&["1", "50%"])), 10), [1, 5, 4]);
+        assert_eq!(batches(Some(&Value::Int(0)), 3), [3]);
+    }
+}

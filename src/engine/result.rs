@@ -1,0 +1,178 @@
+//! Results of tasks: mappings with Ansible's keys.
+
+use crate::vars::{Key, Map, Value};
+use std::sync::Arc;
+use windlass_protocol::{Diff, Outcome};
+
+/// A result on its way from a module to the register.
+#[derive(Debug, Clone, Default)]
+pub struct TaskOutcome {
+    /// The return values, without the flags below.
+    pub values: Map,
+    /// Something changed.
+    pub changed: bool,
+    /// It failed.
+    pub failed: bool,
+    /// It did not run.
+    pub skipped: bool,
+    /// The host could not be reached.
+    pub unreachable: bool,
+    /// Before and after.
+    pub diff: Arc<Vec<Diff>>,
+    /// Warnings for the user.
+    pub warnings: Vec<String>,
+    /// Facts to be added to the host, `ansible_` in front or not.
+    pub facts: Option<Arc<Map>>,
+    /// Variables to be set on the host as `set_fact` does; the flag says whether they are cacheable.
+    pub set: Option<(Arc<Map>, bool)>,
+    /// Variables to be set on the host as `include_vars` does.
+    pub included_vars: Option<Arc<Map>>,
+    /// What to include.
+    pub include: Option<super::include::IncludeRequest>,
+}
+
+impl TaskOutcome {
+    /// A result with a message.
+    #[must_use]
+    pub fn ok(msg: impl Into<String>) -> Self {
+        let mut out = Self::default();
+        out.set("msg", Value::text(msg.into()));
+        out
+    }
+    /// A failure with a message.
+    #[must_use]
+    pub fn failure(msg: impl Into<String>) -> Self {
+        let mut out = Self { failed: true, ..Self::default() };
+        out.set("msg", Value::text(msg.into()));
+        out
+    }
+    /// The host cannot be reached.
+    #[must_use]
+    pub fn unreachable(msg: impl Into<String>) -> Self {
+        let mut out = Self { unreachable: true, ..Self::default() };
+        out.set("msg", Value::text(msg.into()));
+        out
+    }
+    /// It was skipped.
+    #[must_use]
+    pub fn skip(reason: &str) -> Self {
+        let mut out = Self { skipped: true, ..Self::default() };
+        out.set("skip_reason", Value::text(reason));
+        out
+    }
+    /// Sets a return value.
+    pub fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.values.insert(Key::from(key), value.into());
+    }
+
+    /// What the agent answered.
+    #[must_use]
+    pub fn from_agent(outcome: Outcome) -> Self {
+        let mut out = Self {
+            changed: outcome.changed,
+            failed: outcome.failed,
+            skipped: outcome.skipped,
+            diff: Arc::new(outcome.diff.clone()),
+            warnings: outcome.warnings.clone(),
+            ..Self::default()
+        };
+        for (key, value) in outcome.values() {
+            out.values.insert(Key::from(key), Value::from(value));
+        }
+        if let Some(msg) = outcome.msg {
+            out.set("msg", Value::text(msg));
+        }
+        if let Some(Value::Map(facts)) = out.values.get("ansible_facts") {
+            out.facts = Some(Arc::clone(facts));
+        }
+        for stream in ["stdout", "stderr"] {
+            if let Some(text) = out.values.get(stream).and_then(Value::as_str) {
+                let lines: Vec<Value> = split_lines(text).map(Value::from).collect();
+                out.values.insert(Key::from(format!("{stream}_lines")), Value::list(lines));
+            }
+        }
+        out
+    }
+
+    /// The mapping that is registered and printed.
+    #[must_use]
+    pub fn to_map(&self) -> Map {
+        let mut map = Map::new();
+        map.insert(Key::from("changed"), Value::Bool(self.changed));
+        if self.unreachable {
+            map.insert(Key::from("unreachable"), Value::Bool(true));
+        }
+        for (key, value) in &self.values {
+            if !matches!(key.as_str(), Some("changed" | "failed")) {
+                map.insert(key.clone(), value.clone());
+            }
+        }
+        if !self.unreachable {
+            map.insert(Key::from("failed"), Value::Bool(self.failed));
+        }
+        if self.skipped {
+            map.insert(Key::from("skipped"), Value::Bool(true));
+        }
+        if !self.warnings.is_empty() {
+            let warnings = self.warnings.iter().map(|w| Value::text(w.as_str())).collect();
+            map.insert(Key::from("warnings"), Value::list(warnings));
+        }
+        if !self.diff.is_empty() {
+            let diffs: Vec<Value> = self.diff.iter().map(diff_value).collect();
+            let value = if let [only] = diffs.as_slice() { only.clone() } else { Value::list(diffs) };
+            map.insert(Key::from("diff"), value);
+        }
+        map
+    }
+}
+
+/// A diff as modules return it.
+fn diff_value(diff: &Diff) -> Value {
+    let mut map = Map::new();
+    let mut set = |key: &str, text: &str| {
+        map.insert(Key::from(key), Value::text(text));
+    };
+    match diff {
+        Diff::Text { before, after } | Diff::State { before, after } => {
+            set("before", &before.text);
+            set("after", &after.text);
+            set("before_header", &before.header);
+            set("after_header", &after.header);
+        }
+        Diff::Prepared(text) => set("prepared", text),
+        Diff::Omitted { path, reason } => set("prepared", &format!("{path}: {reason}\n")),
+    }
+    Value::map(map)
+}
+
+/// Lines as Python's `splitlines` has them.
+pub fn split_lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        match rest.find(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}']) {
+            Some(at) => {
+                let line = &rest[..at];
+                let end = &rest[at..];
+                let width = if end.starts_with("\r\n") { 2 } else { end.chars().next().map_or(1, char::len_utf8) };
+                rest = &rest[at + width..];
+                Some(line)
+            }
+            None => Some(std::mem::take(&mut rest)),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_lines;
+
+    #[test]
+    fn lines_end_as_in_python() {
+        assert_eq!(split_lines("a\nb\r\nc\rd").collect::<Vec<_>>(), ["a", "b", "c", "d"]);
+        assert_eq!(split_lines("a\n\n").collect::<Vec<_>>(), ["a", ""]);
+        assert_eq!(split_lines("").count(), 0);
+    }
+}

@@ -1,0 +1,212 @@
+//! A run: playbooks over an inventory.
+
+use super::connect::{ConnectDefaults, Pool};
+use crate::playbook::{Loader, Play, TagFilter, Task};
+use crate::report::{Event, Reporter, Stats};
+use crate::template::{SearchPath, TemplateContext, Templar};
+use crate::vars::scope::Layers;
+use crate::vars::store::Store;
+use crate::vars::{Map, Value};
+use indexmap::IndexMap;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How a run goes.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// `-f`: how many hosts work at once.
+    pub forks: usize,
+    /// `-C`
+    pub check: bool,
+    /// `-D`
+    pub diff: bool,
+    /// `-v`, counted.
+    pub verbosity: u8,
+    /// `-t`, `--skip-tags`
+    pub tags: TagFilter,
+    /// `-l`
+    pub limit: Option<String>,
+    /// `--start-at-task`
+    pub start_at: Option<String>,
+    /// `--step`
+    pub step: bool,
+    /// `--force-handlers`
+    pub force_handlers: bool,
+    /// `--flush-cache`
+    pub flush_cache: bool,
+    /// `any_errors_fatal` of the configuration.
+    pub any_errors_fatal: bool,
+    /// Whether plays gather facts unless they say otherwise.
+    pub gather_by_default: bool,
+    /// Connections.
+    pub connect: ConnectDefaults,
+}
+
+/// Asks the person at the terminal.
+pub trait Prompt: Send + Sync {
+    /// A line of text, or `None` if nobody can be asked. A secret one is not shown while it is typed.
+    fn ask(&self, text: &str, secret: bool) -> Option<String>;
+}
+
+/// What all tasks of a run share.
+pub struct Shared {
+    /// Variables.
+    pub store: Arc<Store>,
+    /// Reads playbooks.
+    pub loader: Arc<Loader>,
+    /// Renders.
+    pub templar: Arc<Templar>,
+    /// Connections.
+    pub pool: Arc<Pool>,
+    /// Takes events.
+    pub reporter: Arc<dyn Reporter>,
+    /// How the run goes.
+    pub options: RunOptions,
+    /// Asks the person at the terminal.
+    pub prompt: Arc<dyn Prompt>,
+    /// Hides secrets in what is printed.
+    pub redactor: Arc<crate::secrets::Redactor>,
+    /// Values of `set_stats`.
+    pub custom_stats: Mutex<IndexMap<String, Map>>,
+    /// Folder of the playbook that is running.
+    pub playbook_dir: PathBuf,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Where files that a task names are looked for.
+    #[must_use]
+    pub fn search_of(&self, task: &Task) -> SearchPath {
+        let mut roots: Vec<PathBuf> = task.role.iter().map(|r| r.path.clone()).collect();
+        roots.extend(task.role.iter().flat_map(|r| r.parents.iter().rev()).map(|p| p.path.clone()));
+        roots.push(task.dir.clone());
+        roots.push(self.playbook_dir.clone());
+        SearchPath::new(roots)
+    }
+
+    /// The name of a task as it is printed.
+    #[must_use]
+    pub fn task_name(&self, task: &Task, layers: &Layers) -> String {
+        let name = match &task.name {
+            Some(name) => match self.templar.render(name, &TemplateContext::new(layers, crate::vars::scope::nowhere())) {
+                Ok(value) => crate::vars::value::scalar_text(&value).unwrap_or_default(),
+                Err(_) => name.as_str().unwrap_or_default().to_owned(),
+            },
+            None if task.action.kind == crate::actions::Kind::IncludeRole => {
+                let role = task.args.get("name").or_else(|| task.args.get("role")).and_then(Value::as_str);
+                format!("{} : {}", task.action_written, role.unwrap_or_default())
+            }
+            None => task.action_written.clone(),
+        };
+        match &task.role {
+            Some(role) => format!("{} : {name}", role.display_name()),
+            None => name,
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// Numbers by host.
+    pub stats: IndexMap<String, Stats>,
+    /// Something in the playbook could not be loaded while it ran.
+    pub broken: bool,
+}
+
+impl Summary {
+    /// Ansible's exit code: 0, 2 if a host failed, 4 if one was unreachable.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if self.stats.values().any(|s| s.unreachable > 0) && self.lost() {
+            4
+        } else if self.broken || self.stats.values().any(|s| s.failed > 0) {
+            2
+        } else {
+            0
+        }
+    }
+    fn lost(&self) -> bool {
+        self.stats.values().any(|s| s.unreachable > 0)
+    }
+}
+
+/// What is known at a moment of a run.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Numbers by host.
+    pub stats: IndexMap<String, Stats>,
+    /// Hosts that failed or could not be reached: later plays leave them out.
+    pub out: HashSet<String>,
+    /// Hosts that failed without a rescue.
+    pub failed: HashSet<String>,
+    /// Hosts that could not be reached.
+    pub unreachable: HashSet<String>,
+    /// Something could not be loaded.
+    pub broken: bool,
+    /// `--start-at-task` has not been reached.
+    pub seeking: bool,
+    /// `--step`: the rest runs without questions.
+    pub stepping: bool,
+}
+
+/// A run.
+#[derive(Debug)]
+pub struct Run {
+    /// What tasks share.
+    pub shared: Arc<Shared>,
+    pub(super) progress: Mutex<Progress>,
+}
+
+impl Run {
+    /// A run that has not begun.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>) -> Self {
+        let progress = Progress {
+            seeking: shared.options.start_at.is_some(),
+            stepping: shared.options.step,
+            ..Progress::default()
+        };
+        Self { shared, progress: Mutex::new(progress) }
+    }
+
+    pub(super) fn with_progress<T>(&self, work: impl FnOnce(&mut Progress) -> T) -> T {
+        work(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn count(&self, host: &str, change: impl FnOnce(&mut Stats)) {
+        self.with_progress(|p| change(p.stats.entry(host.to_owned()).or_default()));
+    }
+
+    /// Runs plays in order until one stops the run. Tells the recap and closes all connections.
+    pub async fn plays(&self, plays: &[Arc<Play>]) -> Summary {
+        for play in plays {
+            if !self.play(play).await {
+                break;
+            }
+        }
+        self.finish().await
+    }
+
+    /// Tells the recap and closes all connections.
+    pub async fn finish(&self) -> Summary {
+        let summary = self.with_progress(|p| Summary { stats: p.stats.clone(), broken: p.broken });
+        let mut hosts: Vec<(String, Stats)> = summary.stats.iter().map(|(h, s)| (h.clone(), *s)).collect();
+        hosts.sort_by(|a, b| a.0.cmp(&b.0));
+        let custom = {
+            let stats = self.shared.custom_stats.lock().unwrap_or_else(PoisonError::into_inner);
+            let lines: Vec<String> =
+                stats.iter().map(|(name, map)| format!("\t{name}: {}", Value::map(map.clone()).to_json())).collect();
+            (!lines.is_empty()).then(|| lines.join("\n"))
+        };
+        self.shared.reporter.event(Event::Recap { hosts, custom });
+        self.shared.pool.close().await;
+        summary
+    }
+}

@@ -1,0 +1,189 @@
+//! `module: text`: the text split into `k=v` arguments.
+
+use windlass_yaml::Span;
+
+/// A free-form text, split.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct FreeForm {
+    /// `k=v` pairs in order, quotes taken off.
+    pub pairs: Vec<(String, String)>,
+    /// What is no `k=v`, joined by blanks.
+    pub raw: String,
+}
+
+/// Arguments that are taken out of the text of `command` and its like; anything else with `=` is part of the command.
+const COMMAND_ARGS: &[&str] =
+    &["creates", "removes", "chdir", "executable", "warn", "stdin", "stdin_add_newline", "strip_empty_ends"];
+
+/// Splits a text. With `raw` set it is a command: only [`COMMAND_ARGS`] are taken out, and quotes stay.
+///
+/// # Errors
+/// If quotes or Jinja braces are not balanced.
+pub fn split(text: &str, raw: bool) -> Result<FreeForm, Unbalanced> {
+    let mut out = FreeForm::default();
+    let mut rest: Vec<String> = Vec::new();
+    for token in tokens(text)? {
+        let pair = token.split_once('=').filter(|(k, _)| {
+            let name = !k.is_empty() && k.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':'));
+            name && !k.ends_with('\\') && (!raw || COMMAND_ARGS.contains(k))
+        });
+        match pair {
+            Some((key, value)) => out.pairs.push((key.to_owned(), unescape(unquote(value)))),
+            None if raw => rest.push(token),
+            None => rest.push(token.replace("\\=", "=")),
+        }
+    }
+    out.raw = if raw && out.pairs.is_empty() { text.trim().to_owned() } else { join(&rest) };
+    Ok(out)
+}
+
+/// Quotes or Jinja braces are not balanced.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the quotes or Jinja braces in the arguments are not balanced")]
+pub struct Unbalanced;
+
+impl Unbalanced {
+    /// As a diagnostic at a place.
+    #[must_use]
+    pub fn at(&self, span: &Span) -> windlass_yaml::diagnostic::Diagnostic {
+        windlass_yaml::diagnostic::Diagnostic::error(self.to_string())
+            .at(span)
+            .hint("quote a text with blanks as a whole: `name=\"a b\"`, or write the arguments as a mapping")
+    }
+}
+
+fn join(tokens: &[String]) -> String {
+    let mut out = String::new();
+    for token in tokens {
+        if !out.is_empty() && !out.ends_with('\n') {
+            out.push(' ');
+        }
+        out.push_str(token);
+    }
+    out.trim().to_owned()
+}
+
+/// Splits at blanks that are neither quoted nor inside Jinja delimiters. A line break inside stays with the token before it.
+fn tokens(text: &str) -> Result<Vec<String>, Unbalanced> {
+    let mut tokens = Vec::new();
+    let mut current = String::new();
+    let mut quote: Option<char> = None;
+    let mut depth = 0usize;
+    let mut chars = text.trim().chars().peekable();
+    while let Some(c) = chars.next() {
+        if let Some(q) = quote {
+            current.push(c);
+            if c == '\\' && q == '"' {
+                if let Some(next) = chars.next() {
+                    current.push(next);
+                }
+            } else if c == q {
+                quote = None;
+            }
+            continue;
+        }
+        match c {
+            '{' if matches!(chars.peek(), Some('{' | '%' | '#')) => {
+                depth += 1;
+                current.push(c);
+                current.extend(chars.next());
+            }
+            '}' | '%' | '#' if depth > 0 && chars.peek() == Some(&'}') => {
+                depth -= 1;
+                current.push(c);
+                current.extend(chars.next());
+            }
+            '\'' | '"' if depth == 0 => {
+                quote = Some(c);
+                current.push(c);
+            }
+            '\\' => {
+                current.push(c);
+                if let Some(next) = chars.next() {
+                    current.push(next);
+                }
+            }
+            ' ' | '\t' if depth == 0 => {
+                if !current.is_empty() {
+                    tokens.push(std::mem::take(&mut current));
+                }
+            }
+            '\n' if depth == 0 => {
+                current.push(c);
+                tokens.push(std::mem::take(&mut current));
+            }
+            c => current.push(c),
+        }
+    }
+    if quote.is_some() || depth > 0 {
+        return Err(Unbalanced);
+    }
+    if !current.is_empty() {
+        tokens.push(current);
+    }
+    Ok(tokens)
+}
+
+fn unquote(text: &str) -> &str {
+    let text = text.trim();
+    for quote in ['"', '\''] {
+        if text.len() >= 2 && text.starts_with(quote) && text.ends_with(quote) && !text.ends_with("\\\"") {
+            return &text[1..text.len() - 1];
+        }
+    }
+    text
+}
+
+/// `\n`, `\t`, `\"` and the like inside a value.
+fn unescape(text: &str) -> String {
+    if !text.contains('\\') {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            ('\\', Some('n')) => {
+                chars.next();
+                out.push('\n');
+            }
+            ('\\', Some('t')) => {
+                chars.next();
+                out.push('\t');
+            }
+            ('\\', Some(&(next @ ('"' | '\'' | '\\')))) => {
+                chars.next();
+                out.push(next);
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn pairs(text: &str) -> Vec<(String, String)> {
+        split(text, false).unwrap().pairs
+    }
+
+    #[test]
+    fn pairs_with_quotes_and_templates() {
+        let own = |list: &[(&str, &str)]| list.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect::<Vec<_>>();
+        assert_eq!(pairs("src=a dest=/b"), own(&[("src", "a"), ("dest", "/b")]));
+        assert_eq!(pairs("msg=\"a b\" x='c d'"), own(&[("msg", "a b"), ("x", "c d")]));
+        assert_eq!(pairs("msg={{ a | default('x y') }} b=1"), own(&[("msg", "{{ a | default('x y') }}"), ("b", "1")]));
+        assert!(split("msg='a", false).is_err());
+    }
+
+    #[test]
+    fn a_command_keeps_its_own_equal_signs() {
+        let free = split("FOO=bar env x=1 creates=/tmp/x", true).unwrap();
+        assert_eq!(free.raw, "FOO=bar env x=1");
+        assert_eq!(free.pairs, [("creates".to_owned(), "/tmp/x".to_owned())]);
+        assert_eq!(split("echo  'a  b'", true).unwrap().raw, "echo  'a  b'");
+    }
+}

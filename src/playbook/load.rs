@@ -1,0 +1,539 @@
+//! Reads playbooks and task files.
+
+use super::attrs::Attrs;
+use super::keywords;
+use super::play::Play;
+use super::problems::{Problems, nearest};
+use super::role::Role;
+use super::task::{Block, Node};
+use crate::template::Templar;
+use crate::secrets::{Secrets, load_vars_file};
+use crate::vars::from_yaml::Reader;
+use crate::vars::{Map, Value};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use windlass_yaml::diagnostic::Diagnostic;
+use windlass_yaml::{Node as Yaml, SourceFile, Span};
+
+/// What a file's tasks are made under.
+#[derive(Debug, Clone, Default)]
+pub struct Under {
+    /// Keywords that they inherit.
+    pub attrs: Arc<Attrs>,
+    /// `vars:` around them, outermost first.
+    pub vars: Vec<Arc<Map>>,
+    /// `vars:` of dynamic includes around them.
+    pub include_params: Vec<Arc<Map>>,
+    /// The role that they belong to.
+    pub role: Option<Arc<Role>>,
+    /// Folder of the file, for relative names.
+    pub dir: PathBuf,
+    /// They are handlers.
+    pub handlers: bool,
+    /// How deep imports are nested.
+    pub depth: usize,
+    /// Roles whose variables are seen besides the own one's.
+    pub role_chain: Vec<Arc<Role>>,
+}
+
+/// Reads playbooks, roles and task files, and remembers what it has read.
+pub struct Loader {
+    /// Decrypts what is encrypted.
+    pub secrets: Arc<Secrets>,
+    /// Renders names of imported files.
+    pub templar: Arc<Templar>,
+    /// `-e`.
+    pub extra_vars: Arc<Map>,
+    /// Where roles are looked for after the playbook's own folder.
+    pub roles_path: Vec<PathBuf>,
+    /// Where collections are looked for.
+    pub collections_path: Vec<PathBuf>,
+    cache: Mutex<HashMap<PathBuf, Arc<Option<Yaml>>>>,
+}
+
+impl std::fmt::Debug for Loader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loader").field("roles_path", &self.roles_path).finish_non_exhaustive()
+    }
+}
+
+impl Loader {
+    /// A loader that has read nothing yet.
+    #[must_use]
+    pub fn new(secrets: Arc<Secrets>, templar: Arc<Templar>, extra_vars: Arc<Map>) -> Self {
+        Self {
+            secrets,
+            templar,
+            extra_vars,
+            roles_path: Vec::new(),
+            collections_path: Vec::new(),
+            cache: Mutex::default(),
+        }
+    }
+
+    /// The document of a file; `None` (with a problem) if it cannot be read, `Some(None)` inside if it is empty.
+    pub fn document(&self, path: &Path, from: Option<&Span>, problems: &mut Problems) -> Option<Arc<Option<Yaml>>> {
+        let known = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
+        if let Some(document) = known {
+            return Some(document);
+        }
+        let text = match self.read_text(path) {
+            Ok(text) => text,
+            Err(reason) => {
+                let mut diagnostic = Diagnostic::error(format!("cannot read {}: {reason}", path.display()));
+                if let Some(span) = from {
+                    diagnostic = diagnostic.at(span);
+                }
+                problems.push(diagnostic);
+                return None;
+            }
+        };
+        match windlass_yaml::load_one(SourceFile::new(path, text)) {
+            Ok((node, warnings)) => {
+                warnings.iter().for_each(|w| problems.push(w.to_diagnostic()));
+                let node = Arc::new(node);
+                let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+                cache.insert(path.to_owned(), Arc::clone(&node));
+                Some(node)
+            }
+            Err(error) => {
+                problems.push(error.to_diagnostic());
+                None
+            }
+        }
+    }
+
+    /// A node as a value whose texts may be templates.
+    #[must_use]
+    pub fn value(&self, node: &Yaml) -> Value {
+        Reader { open: &*self.secrets, secret: false, trusted: true }.value(node)
+    }
+
+    /// A mapping of variables from a file.
+    pub fn vars_file(&self, path: &Path, from: Option<&Span>, problems: &mut Problems) -> Arc<Map> {
+        match self.vars_file_result(path) {
+            Ok((map, warnings)) => {
+                warnings.into_iter().for_each(|w| problems.push(w));
+                map
+            }
+            Err(diagnostic) => {
+                problems.push(match (&diagnostic.span, from) {
+                    (None, Some(span)) => diagnostic.at(span),
+                    _ => *diagnostic,
+                });
+                Arc::default()
+            }
+        }
+    }
+
+    /// As [`Self::vars_file`], the error handed back.
+    ///
+    /// # Errors
+    /// If it cannot be read or decrypted, is no YAML, or no mapping.
+    pub fn vars_file_result(&self, path: &Path) -> Result<(Arc<Map>, Vec<Diagnostic>), Box<Diagnostic>> {
+        let loaded = load_vars_file(path, &self.secrets).map_err(|e| Box::new(e.to_diagnostic()))?;
+        Ok((loaded.vars, loaded.warnings))
+    }
+
+    /// The bytes of a file, decrypted if they are encrypted.
+    ///
+    /// # Errors
+    /// Why they cannot be had, in one sentence.
+    pub fn read_bytes(&self, path: &Path) -> Result<Vec<u8>, String> {
+        let data = std::fs::read(path).map_err(|e| e.to_string())?;
+        let opened = self.secrets.open_bytes(data).map_err(|e| e.to_string())?;
+        Ok(opened.plain.to_vec())
+    }
+
+    /// The text of a file, decrypted if it is encrypted.
+    ///
+    /// # Errors
+    /// Why it cannot be had, in one sentence.
+    pub fn read_text(&self, path: &Path) -> Result<String, String> {
+        String::from_utf8(self.read_bytes(path)?).map_err(|_| "it is not UTF-8 text".to_owned())
+    }
+
+    /// The plays of a playbook file.
+    pub fn playbook(&self, path: &Path, problems: &mut Problems) -> Vec<Play> {
+        self.playbook_under(path, None, &Attrs::default(), &Map::new(), problems, 0)
+    }
+
+    fn playbook_under(
+        &self,
+        path: &Path,
+        from: Option<&Span>,
+        attrs: &Attrs,
+        vars: &Map,
+        problems: &mut Problems,
+        depth: usize,
+    ) -> Vec<Play> {
+        let Some(document) = self.document(path, from, problems) else { return Vec::new() };
+        let Some(node) = &*document else {
+            problems.push(Diagnostic::error(format!("{} is empty: a playbook is a list of plays", path.display())));
+            return Vec::new();
+        };
+        let Some(entries) = node.as_seq() else {
+            problems.push(
+                Diagnostic::error(format!("a playbook is a list of plays, this is {}", node.kind()))
+                    .at(&node.span)
+                    .hint("begin each play with `- hosts: ...`"),
+            );
+            return Vec::new();
+        };
+        let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        let mut plays = Vec::new();
+        for entry in entries {
+            let Some(map) = entry.as_map() else {
+                problems.push(Diagnostic::error(format!("a play is a mapping, this is {}", entry.kind())).at(&entry.span));
+                continue;
+            };
+            let import = ["import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook"]
+                .iter()
+                .find_map(|k| map.get(k));
+            if let Some(target) = import {
+                if depth > 50 {
+                    problems.push(Diagnostic::error("playbooks import each other without end").at(&target.span));
+                    continue;
+                }
+                let own = self.attrs(map, problems);
+                let mut inner = vars.clone();
+                if let Some(Value::Map(more)) = map.get("vars").map(|n| self.value(n)) {
+                    inner.extend(more.iter().map(|(k, v)| (k.clone(), v.clone())));
+                }
+                if let Some(file) = self.static_name(&self.value(target), &inner, &target.span, problems) {
+                    let file = file.split_whitespace().next().unwrap_or_default();
+                    let path = dir.join(file);
+                    let merged = own.under(attrs);
+                    plays.extend(self.playbook_under(&path, Some(&target.span), &merged, &inner, problems, depth + 1));
+                }
+                continue;
+            }
+            if let Some(play) = self.play(map, &entry.span, &dir, attrs, vars, problems) {
+                plays.push(play);
+            }
+        }
+        plays
+    }
+
+    /// Renders the name of something that is imported: only `-e` and static variables are known then.
+    pub(super) fn static_name(&self, value: &Value, vars: &Map, span: &Span, problems: &mut Problems) -> Option<String> {
+        let scope = super::import::StaticScope { vars, extra: &self.extra_vars };
+        match self.templar.render(value, &crate::template::TemplateContext::new(&scope, crate::vars::scope::nowhere())) {
+            Ok(Value::Str(text)) => Some(text.as_str().to_owned()),
+            Ok(other) => {
+                problems.push(
+                    Diagnostic::error(format!("the name of a file is wanted here, this is a {}", other.type_name()))
+                        .at(span),
+                );
+                None
+            }
+            Err(error) => {
+                problems.push(
+                    Diagnostic::error(format!("the name of an import cannot be made: {error}"))
+                        .at(error.span.as_ref().unwrap_or(span))
+                        .hint("an import is read before hosts are known; use include_tasks, or give the variable by -e"),
+                );
+                None
+            }
+        }
+    }
+
+    fn play(
+        &self,
+        map: &windlass_yaml::Mapping,
+        span: &Span,
+        dir: &Path,
+        parent: &Attrs,
+        outer_vars: &Map,
+        problems: &mut Problems,
+    ) -> Option<Play> {
+        for (key, _) in map.iter() {
+            let name = key.as_str().unwrap_or_default();
+            if !keywords::PLAY.contains(&name) {
+                unknown_keyword("a play", name, &key.span, keywords::PLAY, problems);
+            }
+        }
+        let Some(hosts) = map.get("hosts") else {
+            problems.push(Diagnostic::error("this play has no `hosts`").at(span).hint("say on which hosts it runs: `hosts: all`"));
+            return None;
+        };
+        let empty = hosts.is_null() || hosts.as_str() == Some("") || hosts.as_seq().is_some_and(<[Yaml]>::is_empty);
+        if empty {
+            problems.push(Diagnostic::error("Hosts list cannot be empty. Please check your playbook").at(&hosts.span));
+            return None;
+        }
+        let mut attrs = self.attrs(map, problems);
+        if let Some(user) = map.get("user") {
+            attrs.set("remote_user", self.value(user));
+        }
+        let attrs = Arc::new(attrs.under(parent));
+        let mut own = Attrs::default();
+        for name in [
+            "fact_path", "force_handlers", "gather_facts", "gather_subset", "gather_timeout", "max_fail_percentage", "order", "serial",
+            "strategy",
+        ] {
+            if let Some(node) = map.get(name) {
+                own.set(name, self.value(node));
+            }
+        }
+        let mut vars = outer_vars.clone();
+        if let Some(node) = map.get("vars") {
+            vars.extend(self.vars_of(node, problems).iter().map(|(k, v)| (k.clone(), v.clone())));
+        }
+        let listed = |name: &str| -> Vec<Value> {
+            match map.get(name).map(|n| self.value(n)) {
+                None | Some(Value::Null) => Vec::new(),
+                Some(Value::List(items)) => items.to_vec(),
+                Some(other) => vec![other],
+            }
+        };
+        let (vars_files, vars_prompt) = (listed("vars_files"), listed("vars_prompt"));
+        let vars = Arc::new(vars);
+        let under = Under { attrs: Arc::clone(&attrs), dir: dir.to_owned(), ..Under::default() };
+        let statics = super::import::Statics { play_vars: Arc::clone(&vars), playbook_dir: dir.to_owned() };
+        let mut made = Made { statics: Some(statics), ..Made::default() };
+        let mut role_tasks = Vec::new();
+        if let Some(node) = map.get("roles") {
+            role_tasks = self.roles(node, &under, &mut made, problems);
+        }
+        let mut nodes = |name: &str, made: &mut Made| match map.get(name) {
+            Some(node) => self.nodes(node, &under, made, problems),
+            None => Vec::new(),
+        };
+        let pre_tasks = nodes("pre_tasks", &mut made);
+        let tasks = nodes("tasks", &mut made);
+        let post_tasks = nodes("post_tasks", &mut made);
+        let own_handlers = match map.get("handlers") {
+            Some(node) => self.nodes(node, &Under { handlers: true, ..under.clone() }, &mut made, problems),
+            None => Vec::new(),
+        };
+        // Handlers of the play come before those of roles that a task imports, as they are in the file first.
+        let mut handlers = made.handlers;
+        handlers.extend(own_handlers);
+        Some(Play {
+            name: map.get("name").map(|n| self.value(n)),
+            hosts: self.value(hosts),
+            attrs,
+            own,
+            vars,
+            vars_files,
+            vars_prompt,
+            pre_tasks,
+            role_tasks,
+            tasks,
+            post_tasks,
+            handlers,
+            roles: made.roles,
+            dir: dir.to_owned(),
+            span: span.clone(),
+        })
+    }
+
+    /// `vars:` as a mapping; a list of mappings is joined.
+    pub(super) fn vars_of(&self, node: &Yaml, problems: &mut Problems) -> Arc<Map> {
+        match self.value(node) {
+            Value::Map(map) => {
+                for (key, _) in map.iter() {
+                    let name = key.to_string();
+                    let valid = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_')
+                        && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+                    if !valid {
+                        let span = match key {
+                            crate::vars::Key::Str(text) => text.span().cloned(),
+                            _ => None,
+                        };
+                        problems.push(
+                            Diagnostic::error(format!("Invalid variable name in 'vars': '{name}'"))
+                                .at(span.as_ref().unwrap_or(&node.span))
+                                .hint("a name begins with a letter or underscore and goes on with letters, digits and underscores"),
+                        );
+                    }
+                }
+                map
+            }
+            Value::Null => Arc::default(),
+            Value::List(items) => {
+                let maps = items.iter().filter_map(Value::as_map);
+                Arc::new(maps.flat_map(|m| m.iter().map(|(k, v)| (k.clone(), v.clone()))).collect())
+            }
+            _ => {
+                problems.push(Diagnostic::error(format!("`vars` is a mapping, this is {}", node.kind())).at(&node.span));
+                Arc::default()
+            }
+        }
+    }
+
+    /// The inherited keywords that a mapping gives.
+    pub(super) fn attrs(&self, map: &windlass_yaml::Mapping, problems: &mut Problems) -> Attrs {
+        let mut attrs = Attrs::default();
+        for name in keywords::INHERITED {
+            let Some(node) = map.get(name) else { continue };
+            if node.is_null() && !matches!(*name, "when" | "tags") {
+                continue;
+            }
+            let value = self.value(node);
+            let value = match *name {
+                "when" | "environment" | "module_defaults" | "notify" => match value {
+                    Value::List(_) => value,
+                    Value::Null => continue,
+                    other => Value::list(vec![other]),
+                },
+                "tags" => match tag_list(&value) {
+                    Some(tags) => Value::list(tags),
+                    None => {
+                        problems.push(Diagnostic::error("tags are a list of texts or a text with commas").at(&node.span));
+                        continue;
+                    }
+                },
+                _ => value,
+            };
+            attrs.set(name, value);
+        }
+        attrs
+    }
+
+    /// A list of tasks and blocks.
+    pub(super) fn nodes(&self, node: &Yaml, under: &Under, made: &mut Made, problems: &mut Problems) -> Vec<Node> {
+        if node.is_null() {
+            return Vec::new();
+        }
+        let Some(entries) = node.as_seq() else {
+            problems.push(
+                Diagnostic::error(format!("a list of tasks is wanted here, this is {}", node.kind()))
+                    .at(&node.span)
+                    .hint("begin each task with `- `"),
+            );
+            return Vec::new();
+        };
+        let mut out = Vec::new();
+        for entry in entries {
+            if entry.is_null() {
+                continue;
+            }
+            let Some(map) = entry.as_map() else {
+                problems.push(Diagnostic::error(format!("a task is a mapping, this is {}", entry.kind())).at(&entry.span));
+                continue;
+            };
+            if ["block", "rescue", "always"].iter().any(|k| map.contains_key(k)) {
+                out.extend(self.block(map, &entry.span, under, made, problems));
+            } else {
+                self.task(map, &entry.span, under, made, problems, &mut out);
+            }
+        }
+        out
+    }
+
+    fn block(
+        &self,
+        map: &windlass_yaml::Mapping,
+        span: &Span,
+        under: &Under,
+        made: &mut Made,
+        problems: &mut Problems,
+    ) -> Option<Node> {
+        for (key, _) in map.iter() {
+            let name = key.as_str().unwrap_or_default();
+            if !keywords::BLOCK.contains(&name) {
+                unknown_keyword("a block", name, &key.span, keywords::BLOCK, problems);
+            }
+        }
+        if !map.contains_key("block") {
+            let key = if map.contains_key("rescue") { "rescue" } else { "always" };
+            problems.push(Diagnostic::error(format!("'{key}' keyword cannot be used without 'block'")).at(span));
+            return None;
+        }
+        if under.handlers {
+            problems.push(
+                Diagnostic::error("a block cannot be used as a handler").at(span).hint("notify several handlers by one `listen` topic"),
+            );
+            return None;
+        }
+        let attrs = self.attrs(map, problems).child_of(&under.attrs);
+        let mut inner = Under { attrs, ..under.clone() };
+        if let Some(node) = map.get("vars") {
+            inner.vars.push(self.vars_of(node, problems));
+        }
+        let mut part = |name: &str| match map.get(name) {
+            Some(node) => self.nodes(node, &inner, made, problems),
+            None => Vec::new(),
+        };
+        let block = Block {
+            main: part("block"),
+            rescue: part("rescue"),
+            always: part("always"),
+            name: map.get("name").map(|n| self.value(n)),
+            role_root: None,
+        };
+        Some(Node::Block(Arc::new(block)))
+    }
+}
+
+/// What loading tasks made besides the tasks.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// Handlers of roles.
+    pub handlers: Vec<Node>,
+    /// Roles whose variables the play sees.
+    pub roles: Vec<Arc<Role>>,
+    /// What names of imports may use.
+    pub statics: Option<super::import::Statics>,
+}
+
+/// Tags as written: a text with commas, or a list of texts with commas.
+fn tag_list(value: &Value) -> Option<Vec<Value>> {
+    let split = |text: &crate::vars::Text| -> Vec<Value> {
+        if text.is_template() {
+            return vec![Value::Str(text.clone())];
+        }
+        text.as_str().split(',').map(str::trim).filter(|t| !t.is_empty()).map(Value::from).collect()
+    };
+    match value {
+        Value::Null => Some(Vec::new()),
+        Value::Str(text) => Some(split(text)),
+        Value::Int(i) => Some(vec![Value::text(i.to_string())]),
+        Value::List(items) => items.iter().map(tag_list).collect::<Option<Vec<_>>>().map(|l| l.concat()),
+        _ => None,
+    }
+}
+
+pub(super) fn unknown_keyword(place: &str, name: &str, span: &Span, known: &[&str], problems: &mut Problems) {
+    let mut diagnostic = Diagnostic::error(format!("'{name}' is not a valid attribute for {place}")).at(span);
+    if let Some(nearest) = nearest(name, known.iter().copied()) {
+        diagnostic = diagnostic.hint(format!("did you mean `{nearest}`?"));
+    }
+    problems.push(diagnostic);
+}
+
+impl Loader {
+    /// Keywords given as values: `apply:` of an include.
+    #[must_use]
+    pub fn attrs_of_value(&self, map: &Map) -> Attrs {
+        let mut attrs = Attrs::default();
+        for name in keywords::INHERITED {
+            let Some(value) = map.get(*name) else { continue };
+            let value = match (*name, value) {
+                ("tags", value) => Value::list(tag_list(value).unwrap_or_default()),
+                ("when" | "environment" | "module_defaults" | "notify", Value::List(_)) => value.clone(),
+                ("when" | "environment" | "module_defaults" | "notify", value) => Value::list(vec![value.clone()]),
+                (_, value) => value.clone(),
+            };
+            attrs.set(name, value);
+        }
+        attrs
+    }
+}
+
+#[cfg(test)]
+impl Loader {
+    /// The tasks of a text, for tests of what runs them.
+    pub(crate) fn nodes_of_text(text: &str) -> Vec<Node> {
+        let templar = Arc::new(Templar::new(crate::template::TemplarSettings::default()));
+        let loader = Self::new(Arc::new(Secrets::none()), templar, Arc::default());
+        let mut problems = Problems::default();
+        let Ok((Some(node), _)) = windlass_yaml::load_one(SourceFile::new("test.yml", text)) else { return Vec::new() };
+        let nodes = loader.nodes(&node, &Under::default(), &mut Made::default(), &mut problems);
+        assert!(!problems.has_errors(), "{:?}", problems.all());
+        nodes
+    }
+}

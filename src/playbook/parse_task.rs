@@ -1,0 +1,419 @@
+//! A mapping to a task.
+
+use super::attrs::Attrs;
+use super::freeform;
+use super::keywords;
+use super::load::{Loader, Made, Under, unknown_keyword};
+use super::problems::{Problems, nearest};
+use super::task::{Loop, LoopControl, Node, Task};
+use crate::actions::{self, ActionRef, Kind};
+use crate::vars::{Key, Map, Text, Value};
+use std::sync::Arc;
+use windlass_yaml::diagnostic::Diagnostic;
+use windlass_yaml::{Mapping, Node as Yaml, Span};
+
+/// What a task calls, with its arguments as written.
+struct Call<'a> {
+    written: String,
+    action: ActionRef,
+    node: Option<&'a Yaml>,
+    /// Place of the name.
+    span: Span,
+    local: bool,
+    /// Arguments that came with `action: {module: ...}`.
+    args: Map,
+    raw: Option<String>,
+}
+
+impl Loader {
+    pub(super) fn task(
+        &self,
+        map: &Mapping,
+        span: &Span,
+        under: &Under,
+        made: &mut Made,
+        problems: &mut Problems,
+        out: &mut Vec<Node>,
+    ) {
+        let Some(call) = self.call(map, span, under, problems) else { return };
+        let mut own = self.attrs(map, problems);
+        if call.local {
+            own.set("delegate_to", Value::text("localhost"));
+        }
+        let mut args = call.args;
+        let mut args_template = None;
+        if let Some(node) = map.get("args") {
+            match self.value(node) {
+                Value::Map(more) => {
+                    for (key, value) in more.iter() {
+                        args.entry(key.clone()).or_insert_with(|| value.clone());
+                    }
+                }
+                Value::Null => {}
+                value @ Value::Str(_) => args_template = Some(value),
+                _ => problems.push(
+                    Diagnostic::error(format!("`args` is a mapping, this is {}", node.kind())).at(&node.span),
+                ),
+            }
+        }
+        if let Some(raw) = call.raw {
+            let text = Text::trusted(raw, Some(call.node.map_or_else(|| call.span.clone(), |n| n.span.clone())));
+            args.insert(Key::from("_raw_params"), Value::Str(text));
+        } else if let Some(node) = call.node {
+            self.module_args(&call.action, node, &mut args, &mut args_template, problems);
+        }
+        let listed = |name: &str| -> Vec<Value> {
+            match map.get(name).map(|n| self.value(n)) {
+                None | Some(Value::Null) => Vec::new(),
+                Some(Value::List(items)) => items.to_vec(),
+                Some(other) => vec![other],
+            }
+        };
+        let single = |name: &str| map.get(name).map(|n| self.value(n)).filter(|v| !matches!(v, Value::Null));
+        let mut vars = under.vars.clone();
+        if let Some(node) = map.get("vars") {
+            vars.push(self.vars_of(node, problems));
+        }
+        let register = match map.get("register") {
+            None => None,
+            Some(node) => match node.as_str().filter(|t| valid_name(t)) {
+                Some(name) => Some(name.to_owned()),
+                None => {
+                    let said = node.as_str().unwrap_or(node.kind());
+                    problems.push(
+                        Diagnostic::error(format!("Invalid variable name in 'register' specified: '{said}'")).at(&node.span),
+                    );
+                    None
+                }
+            },
+        };
+        let attrs = own.clone().child_of(&under.attrs);
+        let task = Task {
+            id: Task::next_id(),
+            name: map.get("name").map(|n| self.value(n)).filter(|v| !matches!(v, Value::Null)),
+            action: call.action,
+            action_written: call.written,
+            args: Arc::new(args),
+            args_template,
+            attrs,
+            inherited: Arc::clone(&under.attrs),
+            vars,
+            outer_vars: under.vars.len(),
+            include_params: under.include_params.clone(),
+            loop_: self.loop_of(map, problems),
+            loop_control: self.loop_control(map, problems),
+            register,
+            until: listed("until"),
+            retries: single("retries"),
+            delay: single("delay"),
+            changed_when: listed("changed_when"),
+            failed_when: listed("failed_when"),
+            async_seconds: single("async"),
+            poll: single("poll"),
+            listen: listed("listen"),
+            role: under.role.clone(),
+            dir: under.dir.clone(),
+            span: span.clone(),
+            implicit: false,
+            role_chain: under.role_chain.clone(),
+        };
+        self.check_syntax(map, problems);
+        self.check_arguments(&task, &own, &call.span, problems);
+        match task.action.kind {
+            Kind::ImportTasks => self.import_tasks(&task, &own, map, under, made, problems, out),
+            Kind::ImportRole => self.import_role(&task, &own, map, under, made, problems, out),
+            _ => out.push(Node::Task(Arc::new(task))),
+        }
+    }
+
+    /// Which action the mapping calls.
+    fn call<'a>(&self, map: &'a Mapping, span: &Span, under: &Under, problems: &mut Problems) -> Option<Call<'a>> {
+        let keyword = |name: &str| {
+            keywords::TASK.contains(&name) || (under.handlers && keywords::HANDLER.contains(&name)) || is_with(name)
+        };
+        let others: Vec<(&Yaml, &Yaml)> =
+            map.iter().filter(|(k, _)| !keyword(k.as_str().unwrap_or_default())).collect();
+        let explicit = ["action", "local_action"].iter().find_map(|k| map.get_entry(k).map(|e| (*k, e)));
+        if let Some((key, (key_node, node))) = explicit {
+            for (other, _) in &others {
+                let name = other.as_str().unwrap_or_default();
+                if actions::resolve(name).is_some() {
+                    problems.push(
+                        Diagnostic::error(format!("conflicting action statements: {key}, {name}")).at(&other.span),
+                    );
+                } else {
+                    unknown_keyword("a task", name, &other.span, keywords::TASK, problems);
+                }
+            }
+            return self.explicit_call(key == "local_action", key_node, node, problems);
+        }
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|(k, _)| actions::resolve(k.as_str().unwrap_or_default()).is_some());
+        match known.as_slice() {
+            [] => {
+                match unknown.as_slice() {
+                    [] => problems.push(
+                        Diagnostic::error("no module/action detected in task.").at(span).hint("a task calls one module: `- ansible.builtin.command: ...`"),
+                    ),
+                    all => {
+                        for (key, _) in all {
+                            unknown_module(key.as_str().unwrap_or_default(), &key.span, problems);
+                        }
+                    }
+                }
+                None
+            }
+            [(key, node), rest @ ..] => {
+                for (other, _) in &unknown {
+                    unknown_keyword("a task", other.as_str().unwrap_or_default(), &other.span, keywords::TASK, problems);
+                }
+                let written = key.as_str().unwrap_or_default().to_owned();
+                if let Some((other, _)) = rest.first() {
+                    let second = other.as_str().unwrap_or_default();
+                    problems.push(
+                        Diagnostic::error(format!("conflicting action statements: {written}, {second}"))
+                            .at(&other.span)
+                            .related(&key.span, "the first one")
+                            .hint("a task calls one module: begin another task with `- `"),
+                    );
+                    return None;
+                }
+                let action = actions::resolve(&written)?;
+                let (span, args) = (key.span.clone(), Map::new());
+                Some(Call { written, action, node: Some(node), span, local: false, args, raw: None })
+            }
+        }
+    }
+
+    /// `action: copy src=a dest=b`, or `action: {module: copy, src: a}`.
+    fn explicit_call<'a>(&self, local: bool, key: &Yaml, node: &'a Yaml, problems: &mut Problems) -> Option<Call<'a>> {
+        let mut args = Map::new();
+        let mut raw = None;
+        let written = match self.value(node) {
+            Value::Str(text) => {
+                let (name, rest) = text.as_str().split_once(char::is_whitespace).unwrap_or((text.as_str(), ""));
+                if let Some(action) = actions::resolve(name) {
+                    match freeform::split(rest, action.spec.free_form.is_some()) {
+                        Ok(free) => {
+                            args.extend(free.pairs.into_iter().map(|(k, v)| (Key::from(k), trusted(v, &node.span))));
+                            raw = Some(free.raw).filter(|r| !r.is_empty());
+                        }
+                        Err(error) => problems.push(error.at(&node.span)),
+                    }
+                }
+                name.to_owned()
+            }
+            Value::Map(map) => {
+                let name = map.get("module").and_then(Value::as_str).unwrap_or_default().to_owned();
+                args.extend(map.iter().filter(|(k, _)| k.as_str() != Some("module")).map(|(k, v)| (k.clone(), v.clone())));
+                // `module: copy src=a` holds arguments too.
+                match name.split_once(char::is_whitespace) {
+                    Some((name, rest)) => {
+                        if let Ok(free) = freeform::split(rest, false) {
+                            args.extend(free.pairs.into_iter().map(|(k, v)| (Key::from(k), trusted(v, &node.span))));
+                        }
+                        name.to_owned()
+                    }
+                    None => name,
+                }
+            }
+            _ => String::new(),
+        };
+        let Some(action) = actions::resolve(&written) else {
+            if written.is_empty() {
+                problems.push(Diagnostic::error("no module/action detected in task.").at(&key.span));
+            } else {
+                unknown_module(&written, &node.span, problems);
+            }
+            return None;
+        };
+        Some(Call { written, action, node: None, span: key.span.clone(), local, args, raw })
+    }
+
+    /// The value behind a module's name: a mapping, a free-form text, or nothing.
+    fn module_args(
+        &self,
+        action: &ActionRef,
+        node: &Yaml,
+        args: &mut Map,
+        template: &mut Option<Value>,
+        problems: &mut Problems,
+    ) {
+        match self.value(node) {
+            Value::Null => {}
+            Value::Map(map) => args.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))),
+            Value::Str(text) => {
+                let whole = text.as_str().trim();
+                if action.spec.free_form.is_none() && is_one_expression(whole) {
+                    *template = Some(Value::Str(text));
+                    return;
+                }
+                match freeform::split(whole, action.is_command()) {
+                    Ok(free) => {
+                        args.extend(free.pairs.into_iter().map(|(k, v)| (Key::from(k), trusted(v, &node.span))));
+                        if free.raw.is_empty() {
+                            return;
+                        }
+                        if action.spec.free_form.is_none() {
+                            problems.push(
+                                Diagnostic::error(format!(
+                                    "'{}' has extra params, which is only allowed in the following modules: command, shell, script, raw, include*, import*, meta, ...: {}",
+                                    action.spec.short_name(), free.raw
+                                ))
+                                .at(&node.span)
+                                .hint("write arguments as `name=value` or as a mapping"),
+                            );
+                            return;
+                        }
+                        args.insert(Key::from("_raw_params"), trusted(free.raw, &node.span));
+                    }
+                    Err(error) => problems.push(error.at(&node.span)),
+                }
+            }
+            Value::List(items) if action.spec.free_form.is_some() => {
+                // `command: [ls, -l]` is an argument vector.
+                args.insert(Key::from("argv"), Value::List(items));
+            }
+            other if action.spec.free_form.is_some() => {
+                let text = crate::vars::value::scalar_text(&other).unwrap_or_default();
+                args.insert(Key::from("_raw_params"), Value::text(text));
+            }
+            _ => problems.push(
+                Diagnostic::error(format!(
+                    "the arguments of '{}' are a mapping or `name=value` text, this is {}",
+                    action.spec.short_name(),
+                    node.kind()
+                ))
+                .at(&node.span),
+            ),
+        }
+    }
+
+    fn loop_of(&self, map: &Mapping, problems: &mut Problems) -> Option<Loop> {
+        let mut found: Option<(String, Loop)> = None;
+        for (key, node) in map.iter() {
+            let name = key.as_str().unwrap_or_default();
+            let lookup = match name {
+                "loop" => None,
+                _ if is_with(name) => Some(name["with_".len()..].to_owned()),
+                _ => continue,
+            };
+            if let Some((first, _)) = &found {
+                problems.push(Diagnostic::error(format!("duplicate loop in task: {first}, {name}")).at(&key.span));
+                continue;
+            }
+            if lookup.is_none() && node.is_null() {
+                continue;
+            }
+            found = Some((name.to_owned(), Loop { lookup, value: self.value(node), span: node.span.clone() }));
+        }
+        found.map(|(_, l)| l)
+    }
+
+    fn loop_control(&self, map: &Mapping, problems: &mut Problems) -> LoopControl {
+        let Some(node) = map.get("loop_control") else { return LoopControl::default() };
+        let Some(control) = node.as_map() else {
+            if !node.is_null() {
+                problems.push(Diagnostic::error(format!("`loop_control` is a mapping, this is {}", node.kind())).at(&node.span));
+            }
+            return LoopControl::default();
+        };
+        for (key, _) in control.iter() {
+            let name = key.as_str().unwrap_or_default();
+            if !keywords::LOOP_CONTROL.contains(&name) {
+                unknown_keyword("loop_control", name, &key.span, keywords::LOOP_CONTROL, problems);
+            }
+        }
+        let value = |name: &str| control.get(name).map(|n| self.value(n));
+        LoopControl {
+            loop_var: value("loop_var"),
+            index_var: value("index_var"),
+            label: value("label"),
+            pause: value("pause"),
+            extended: value("extended"),
+            extended_allitems: value("extended_allitems"),
+            break_when: match value("break_when") {
+                None | Some(Value::Null) => Vec::new(),
+                Some(Value::List(items)) => items.to_vec(),
+                Some(other) => vec![other],
+            },
+        }
+    }
+
+    /// Jinja errors, unknown filters, tests and lookups in the texts of a task.
+    fn check_syntax(&self, map: &Mapping, problems: &mut Problems) {
+        for (key, node) in map.iter() {
+            let name = key.as_str().unwrap_or_default();
+            // Tasks inside are checked as tasks.
+            if matches!(name, "block" | "rescue" | "always") {
+                continue;
+            }
+            let value = self.value(node);
+            let bare = matches!(name, "when" | "until" | "changed_when" | "failed_when");
+            let errors = if bare { self.templar.check_condition(&value) } else { self.templar.check_syntax(&value) };
+            for error in errors {
+                let mut diagnostic = Diagnostic::error(error.message).at(error.span.as_ref().unwrap_or(&node.span));
+                diagnostic.hint = error.hint;
+                problems.push(diagnostic);
+            }
+        }
+    }
+
+    /// Arguments that the module does not have. A task that expects to fail is left to fail.
+    fn check_arguments(&self, task: &Task, own: &Attrs, span: &Span, problems: &mut Problems) {
+        let expects_failure = own.get("ignore_errors").is_some()
+            || task.attrs.get("ignore_errors").is_some()
+            || !task.failed_when.is_empty()
+            || !task.until.is_empty();
+        if expects_failure {
+            return;
+        }
+        let names = task.args.keys().filter_map(Key::as_str).filter(|n| !n.starts_with('_'));
+        for error in windlass_protocol::args::unknown_arguments(task.action.spec, names) {
+            let windlass_protocol::args::ArgError::Unknown { name, nearest, .. } = &error else { continue };
+            let place = task.args.keys().find_map(|k| match k {
+                Key::Str(text) if text.as_str() == name => text.span().cloned(),
+                _ => None,
+            });
+            let mut diagnostic = Diagnostic::error(error.to_string()).at(place.as_ref().unwrap_or(span));
+            diagnostic = match nearest {
+                Some(nearest) => diagnostic.hint(format!("did you mean `{nearest}`?")),
+                None => diagnostic.hint(format!("`windlass doc {}` lists its arguments", task.action.spec.short_name())),
+            };
+            problems.push(diagnostic);
+        }
+    }
+}
+
+fn trusted(text: String, span: &Span) -> Value {
+    Value::Str(Text::trusted(text, Some(span.clone())))
+}
+
+fn is_with(name: &str) -> bool {
+    name.strip_prefix("with_").is_some_and(|l| !l.is_empty())
+}
+
+/// Whether a text is one `{{ ... }}` and nothing else.
+fn is_one_expression(text: &str) -> bool {
+    text.starts_with("{{") && text.ends_with("}}") && text.matches("{{").count() == 1
+}
+
+/// Whether a text can name a variable.
+#[must_use]
+pub fn valid_name(text: &str) -> bool {
+    text.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
+fn unknown_module(name: &str, span: &Span, problems: &mut Problems) {
+    let mut diagnostic = Diagnostic::error(format!("couldn't resolve module/action '{name}'")).at(span);
+    let names = actions::all_names();
+    let keyword = nearest(name, keywords::TASK.iter().copied());
+    let module = nearest(name, names.iter().map(String::as_str));
+    diagnostic = match (module, keyword) {
+        (Some(module), _) => diagnostic.hint(format!("did you mean `{module}`?")),
+        (None, Some(keyword)) => diagnostic.hint(format!("did you mean the keyword `{keyword}`?")),
+        (None, None) => diagnostic.hint("`windlass doc --list` names the modules that windlass has"),
+    };
+    problems.push(diagnostic);
+}

@@ -1,0 +1,104 @@
+//! What the engine tells. It prints nothing itself.
+
+use crate::vars::Map;
+use std::sync::Arc;
+use windlass_protocol::{Diff, Stream};
+use windlass_yaml::diagnostic::Diagnostic;
+
+/// How a task ended on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Nothing had to change.
+    Ok,
+    /// Something changed (in check mode: would).
+    Changed,
+    /// It did not run.
+    Skipped,
+    /// It failed.
+    Failed,
+    /// The host could not be reached.
+    Unreachable,
+}
+
+/// A result of a task, or of one item of its loop.
+#[derive(Debug, Clone)]
+pub struct TaskResult {
+    /// The host.
+    pub host: String,
+    /// The host that it was delegated to.
+    pub delegate: Option<String>,
+    /// How it ended.
+    pub status: Status,
+    /// Its return values, with `changed`, `failed` and the like.
+    pub result: Arc<Map>,
+    /// Label of the item.
+    pub item: Option<String>,
+    /// It failed, and that is ignored.
+    pub ignored: bool,
+    /// Values may not be shown.
+    pub no_log: bool,
+    /// Before and after.
+    pub diff: Arc<Vec<Diff>>,
+    /// The action, by its canonical name.
+    pub action: &'static str,
+    /// It is the result of a loop as a whole; the items were told before.
+    pub has_items: bool,
+}
+
+/// Numbers of a host, for the recap.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Tasks that ended well, changed ones among them.
+    pub ok: u32,
+    /// Tasks that changed something.
+    pub changed: u32,
+    /// Tasks that found the host unreachable.
+    pub unreachable: u32,
+    /// Tasks that failed.
+    pub failed: u32,
+    /// Tasks that did not run.
+    pub skipped: u32,
+    /// Failures that a rescue took care of.
+    pub rescued: u32,
+    /// Failures that were ignored.
+    pub ignored: u32,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A playbook begins.
+    Playbook { file: String },
+    /// A play begins.
+    Play { name: String, check: bool },
+    /// A play has no hosts.
+    NoHosts,
+    /// No hosts are left.
+    NoMoreHosts,
+    /// A task begins on some hosts.
+    Task { name: String, handler: bool, path: String, hosts: usize, check: bool },
+    /// A task begins on one of them.
+    HostStart { host: String },
+    /// An item ended.
+    Item(TaskResult),
+    /// A task ended on a host.
+    Result(TaskResult),
+    /// A task is tried again.
+    Retry { host: String, task: String, left: i64, result: Arc<Map>, no_log: bool, item: Option<String> },
+    /// A file or role was included.
+    Included { what: String, hosts: Vec<String>, item: Option<String> },
+    /// A running command printed something.
+    Output { host: String, stream: Stream, data: Vec<u8> },
+    /// A warning.
+    Warning(String),
+    /// A warning or error with a place.
+    Diagnostic(Box<Diagnostic>),
+    /// The end.
+    Recap { hosts: Vec<(String, Stats)>, custom: Option<String> },
+}
+
+/// Takes events.
+pub trait Reporter: Send + Sync {
+    /// One event. Called from many threads; the order of calls is the order of events.
+    fn event(&self, event: Event);
+}

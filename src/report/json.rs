@@ -1,0 +1,89 @@
+//! Values as JSON text, in Python's layout and with sorted keys, as users' scripts read them.
+
+use crate::vars::Map;
+use serde_json::Value as Json;
+
+/// What is shown in the place of values that may not be shown.
+pub const CENSORED: &str =
+    "the output has been hidden due to the fact that 'no_log: true' was specified for this result";
+
+/// A mapping as JSON; indented by four if `indent`.
+#[must_use]
+pub fn dump(map: &Map, indent: bool) -> String {
+    let mut out = String::new();
+    write(&Json::Object(crate::vars::value::map_to_json(map)), indent.then_some(0), &mut out);
+    out
+}
+
+/// A JSON value in the same layout.
+#[must_use]
+pub fn dump_json(value: &Json, indent: bool) -> String {
+    let mut out = String::new();
+    write(value, indent.then_some(0), &mut out);
+    out
+}
+
+fn newline(depth: usize, out: &mut String) {
+    out.push('\n');
+    out.push_str(&"    ".repeat(depth));
+}
+
+fn write(value: &Json, depth: Option<usize>, out: &mut String) {
+    let inner = depth.map(|d| d + 1);
+    let separate = |first: bool, out: &mut String| match inner {
+        Some(depth) => {
+            if !first {
+                out.push(',');
+            }
+            newline(depth, out);
+        }
+        None if !first => out.push_str(", "),
+        None => {}
+    };
+    match value {
+        Json::Array(items) if items.is_empty() => out.push_str("[]"),
+        Json::Object(map) if map.is_empty() => out.push_str("{}"),
+        Json::Array(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                separate(index == 0, out);
+                write(item, inner, out);
+            }
+            if let Some(depth) = depth {
+                newline(depth, out);
+            }
+            out.push(']');
+        }
+        Json::Object(map) => {
+            out.push('{');
+            let mut keys: Vec<&String> = map.keys().collect();
+            keys.sort();
+            for (index, key) in keys.into_iter().enumerate() {
+                separate(index == 0, out);
+                out.push_str(&Json::String(key.clone()).to_string());
+                out.push_str(": ");
+                write(&map[key], inner, out);
+            }
+            if let Some(depth) = depth {
+                newline(depth, out);
+            }
+            out.push('}');
+        }
+        other => out.push_str(&other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn the_layout_is_pythons() {
+        let value = json!({"b": [1, {"x": null}], "a": "é\n"});
+        assert_eq!(super::dump_json(&value, false), r#"{"a": "é\n", "b": [1, {"x": null}]}"#);
+        assert_eq!(
+            super::dump_json(&value, true),
+            "{\n    \"a\": \"é\\n\",\n    \"b\": [\n        1,\n        {\n            \"x\": null\n        }\n    ]\n}"
+        );
+    }
+}

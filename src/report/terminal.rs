@@ -1,0 +1,415 @@
+//! The text that users of Ansible know: play, task, a line for each host, diffs, recap; with a progress line on a terminal.
+
+use super::event::{Event, Reporter, Stats, Status, TaskResult};
+use super::{diff, json};
+use crate::secrets::Redactor;
+use crate::vars::{Map, Value};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use windlass_protocol::Stream;
+
+/// How the text looks.
+#[derive(Debug, Clone)]
+pub struct Style {
+    /// Colours.
+    pub color: bool,
+    /// Columns of the terminal, for the lines of stars.
+    pub width: usize,
+    /// `-v`, counted.
+    pub verbosity: u8,
+    /// Diffs are shown.
+    pub diff: bool,
+    /// A live progress line.
+    pub progress: bool,
+    /// Hosts that were skipped get a line.
+    pub show_skipped: bool,
+    /// Hosts where nothing changed get a line.
+    pub show_ok: bool,
+    /// Check mode is named in banners.
+    pub check: bool,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self {
+            color: false,
+            width: 79,
+            verbosity: 0,
+            diff: false,
+            progress: false,
+            show_skipped: true,
+            show_ok: true,
+            check: false,
+        }
+    }
+}
+
+/// Writes events as text.
+pub struct Terminal {
+    style: Style,
+    redactor: Arc<Redactor>,
+    state: Mutex<State>,
+}
+
+struct State {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    bar: Option<ProgressBar>,
+    task: String,
+    waiting: Vec<String>,
+    shown_warnings: Vec<String>,
+    /// The banner of a task is written with its first result.
+    banner: Option<String>,
+}
+
+impl std::fmt::Debug for Terminal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Terminal").field("style", &self.style).finish_non_exhaustive()
+    }
+}
+
+const GREEN: &str = "\u{1b}[0;32m";
+const YELLOW: &str = "\u{1b}[0;33m";
+const RED: &str = "\u{1b}[0;31m";
+const BRIGHT_RED: &str = "\u{1b}[1;31m";
+const CYAN: &str = "\u{1b}[0;36m";
+const PURPLE: &str = "\u{1b}[1;35m";
+const RESET: &str = "\u{1b}[0m";
+
+impl Terminal {
+    /// A writer of text to these streams.
+    #[must_use]
+    pub fn new(style: Style, redactor: Arc<Redactor>, out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
+        let bar = style.progress.then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            if let Ok(shape) = ProgressStyle::with_template("{spinner} {msg}") {
+                bar.set_style(shape);
+            }
+            bar.enable_steady_tick(std::time::Duration::from_millis(120));
+            bar
+        });
+        let state = State {
+            out,
+            err,
+            bar,
+            task: String::new(),
+            waiting: Vec::new(),
+            shown_warnings: Vec::new(),
+            banner: None,
+        };
+        Self { style, redactor, state: Mutex::new(state) }
+    }
+
+    /// Prints a text that is no event (lists).
+    pub fn print(&self, text: &str) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.line(&mut state, text);
+    }
+
+    fn paint(&self, color: &str, text: &str) -> String {
+        if self.style.color && !text.is_empty() { format!("{color}{text}{RESET}") } else { text.to_owned() }
+    }
+
+    fn line(&self, state: &mut State, text: &str) {
+        let text = self.redactor.redact(text);
+        let write = |state: &mut State| {
+            // A closed pipe is no reason to stop a deploy half-way.
+            let _ = writeln!(state.out, "{text}");
+            let _ = state.out.flush();
+        };
+        match state.bar.clone() {
+            Some(bar) => bar.suspend(|| write(state)),
+            None => write(state),
+        }
+    }
+
+    fn error_line(&self, state: &mut State, text: &str) {
+        let text = self.redactor.redact(text);
+        let write = |state: &mut State| {
+            let _ = writeln!(state.err, "{text}");
+            let _ = state.err.flush();
+        };
+        match state.bar.clone() {
+            Some(bar) => bar.suspend(|| write(state)),
+            None => write(state),
+        }
+    }
+
+    fn banner(&self, state: &mut State, title: &str) {
+        let stars = self.style.width.saturating_sub(title.chars().count()).max(3);
+        let text = format!("\n{title} {}", "*".repeat(stars));
+        self.line(state, &text);
+    }
+
+    fn show_banner(&self, state: &mut State) {
+        if let Some(title) = state.banner.take() {
+            self.banner(state, &title);
+        }
+    }
+
+    fn progress(state: &State) {
+        if let Some(bar) = &state.bar {
+            let shown = match state.waiting.as_slice() {
+                [] => String::new(),
+                [a] => format!(" [{a}]"),
+                [a, b] => format!(" [{a}, {b}]"),
+                [a, b, rest @ ..] => format!(" [{a}, {b} and {} more]", rest.len()),
+            };
+            bar.set_message(format!("{}{shown}", state.task));
+        }
+    }
+
+    /// Whether a result's values are shown.
+    fn verbose(&self, result: &TaskResult) -> bool {
+        let always = result.action == "ansible.builtin.debug" || result.action == "ansible.builtin.assert";
+        let asked = self.style.verbosity > 0 && result.result.get("_verbose_override").is_none();
+        asked || (always && result.status != Status::Skipped)
+    }
+
+    fn host_label(result: &TaskResult) -> String {
+        match &result.delegate {
+            Some(delegate) => format!("{} -> {delegate}", result.host),
+            None => result.host.clone(),
+        }
+    }
+
+    /// The values as they are printed.
+    fn dump(&self, result: &TaskResult, indent: bool) -> String {
+        if result.no_log {
+            let mut map = Map::new();
+            map.insert("censored".into(), Value::text(json::CENSORED));
+            map.insert("changed".into(), result.result.get("changed").cloned().unwrap_or(Value::Bool(false)));
+            return json::dump(&map, indent);
+        }
+        let mut map: Map = result
+            .result
+            .iter()
+            .filter(|(k, _)| !k.as_str().is_some_and(|k| k.starts_with('_')))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        if result.action == "ansible.builtin.debug" && result.status != Status::Failed {
+            map.shift_remove("changed");
+            map.shift_remove("failed");
+            map.shift_remove("ansible_loop_var");
+            if result.item.is_some() {
+                let loop_var = result.result.get("ansible_loop_var").and_then(Value::as_str).unwrap_or("item");
+                map.shift_remove(loop_var);
+            }
+        }
+        if result.status != Status::Failed && result.action != "ansible.builtin.debug" {
+            if map.get("failed") == Some(&Value::Bool(false)) && result.item.is_none() {
+                map.shift_remove("failed");
+            }
+        }
+        if result.status == Status::Failed && result.item.is_none() {
+            map.shift_remove("failed");
+        }
+        map.shift_remove("diff");
+        map.shift_remove("warnings");
+        if result.item.is_some() {
+            map.shift_remove("failed");
+        }
+        json::dump(&map, indent)
+    }
+
+    fn show_diff(&self, state: &mut State, result: &TaskResult) {
+        if !self.style.diff || result.diff.is_empty() || result.no_log {
+            return;
+        }
+        if result.status != Status::Changed && !result.result.get("changed").and_then(Value::as_bool).unwrap_or(false) {
+            return;
+        }
+        for text in result.diff.iter().map(|d| diff::render(d, self.style.color)) {
+            if !text.is_empty() {
+                self.line(state, text.trim_end_matches('\n'));
+                self.line(state, "");
+            }
+        }
+    }
+
+    fn result(&self, state: &mut State, result: &TaskResult) {
+        let label = Self::host_label(result);
+        let item = result.item.as_ref().map(|i| format!(" => (item={i})")).unwrap_or_default();
+        if result.has_items {
+            // The items have been told.
+            if result.status == Status::Failed && result.ignored {
+                self.line(state, &self.paint(CYAN, "...ignoring"));
+            }
+            return;
+        }
+        self.show_banner_for(state, result);
+        self.show_diff(state, result);
+        match result.status {
+            Status::Ok if !self.style.show_ok => {}
+            Status::Ok | Status::Changed => {
+                let (word, color) = if result.status == Status::Ok { ("ok", GREEN) } else { ("changed", YELLOW) };
+                let mut text = format!("{word}: [{label}]{item}");
+                if self.verbose(result) {
+                    let values = self.dump(result, self.style.verbosity > 0 || result.action.ends_with(".debug") || result.action.ends_with(".assert"));
+                    text.push_str(&format!(" => {values}"));
+                }
+                self.line(state, &self.paint(color, &text));
+            }
+            Status::Skipped => {
+                if self.style.show_skipped {
+                    let mut text = format!("skipping: [{label}]{item}");
+                    if self.style.verbosity > 0 {
+                        text.push_str(&format!(" => {}", self.dump(result, false)));
+                    } else if result.item.is_some() {
+                        text.push(' ');
+                    }
+                    self.line(state, &self.paint(CYAN, &text));
+                }
+            }
+            Status::Failed => {
+                let word = if result.item.is_some() { "failed" } else { "fatal" };
+                let text = if result.item.is_some() {
+                    format!("{word}: [{label}] (item={}) => {}", result.item.as_deref().unwrap_or_default(), self.dump(result, false))
+                } else {
+                    format!("{word}: [{label}]: FAILED! => {}", self.dump(result, self.style.verbosity > 2))
+                };
+                self.line(state, &self.paint(RED, &text));
+                self.place(state, result);
+                if result.ignored && result.item.is_none() {
+                    self.line(state, &self.paint(CYAN, "...ignoring"));
+                }
+            }
+            Status::Unreachable => {
+                let text = format!("fatal: [{label}]: UNREACHABLE! => {}", self.dump(result, false));
+                self.line(state, &self.paint(BRIGHT_RED, &text));
+                if result.ignored {
+                    self.line(state, &self.paint(CYAN, "...ignoring"));
+                }
+            }
+        }
+    }
+
+    /// Where a failure has its cause, and what to do.
+    fn place(&self, state: &mut State, result: &TaskResult) {
+        let text = |key: &str| result.result.get(key).and_then(Value::as_str).map(str::to_owned);
+        if let Some(place) = text("_place") {
+            self.line(state, &self.paint(RED, &format!("  --> {place}")));
+        }
+        if let Some(hint) = text("_hint") {
+            self.line(state, &self.paint(CYAN, &format!("  hint: {hint}")));
+        }
+    }
+
+    fn show_banner_for(&self, state: &mut State, result: &TaskResult) {
+        let quiet = (result.status == Status::Skipped && !self.style.show_skipped)
+            || (result.status == Status::Ok && !self.style.show_ok);
+        if !quiet {
+            self.show_banner(state);
+        }
+    }
+
+    fn recap(&self, state: &mut State, hosts: &[(String, Stats)], custom: Option<&str>) {
+        if let Some(bar) = state.bar.take() {
+            bar.finish_and_clear();
+        }
+        self.banner(state, "PLAY RECAP");
+        for (host, s) in hosts {
+            let host_color = if s.failed > 0 || s.unreachable > 0 {
+                RED
+            } else if s.changed > 0 {
+                YELLOW
+            } else {
+                GREEN
+            };
+            let count = |name: &str, n: u32, color: &str| {
+                let text = format!("{name}={n:<4}");
+                if n > 0 { self.paint(color, &text) } else { text }
+            };
+            let padded = format!("{host:<26}");
+            let line = format!(
+                "{} : {} {} {} {} {} {} {}",
+                self.paint(host_color, &padded),
+                count("ok", s.ok, GREEN),
+                count("changed", s.changed, YELLOW),
+                count("unreachable", s.unreachable, RED),
+                count("failed", s.failed, RED),
+                count("skipped", s.skipped, CYAN),
+                count("rescued", s.rescued, YELLOW),
+                count("ignored", s.ignored, PURPLE),
+            );
+            self.line(state, &line);
+        }
+        self.line(state, "");
+        if let Some(custom) = custom {
+            self.banner(state, "CUSTOM STATS:");
+            self.line(state, custom);
+            self.line(state, "");
+        }
+    }
+}
+
+impl Reporter for Terminal {
+    fn event(&self, event: Event) {
+        let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *guard;
+        match event {
+            Event::Playbook { .. } => {}
+            Event::Play { name, check } => {
+                let mark = if check && self.style.check { " [CHECK MODE]" } else { "" };
+                let title = if name.is_empty() { format!("PLAY{mark}") } else { format!("PLAY [{name}]{mark}") };
+                self.banner(state, &title);
+            }
+            Event::NoHosts => self.line(state, &self.paint(CYAN, "skipping: no hosts matched")),
+            Event::NoMoreHosts => self.banner(state, "NO MORE HOSTS LEFT"),
+            Event::Task { name, handler, path, check, .. } => {
+                let kind = if handler { "RUNNING HANDLER" } else { "TASK" };
+                let mark = if check && self.style.check { " [CHECK MODE]" } else { "" };
+                state.task = format!("{kind} [{name}]");
+                state.waiting.clear();
+                state.banner = Some(format!("{kind} [{name}]{mark}"));
+                if self.style.show_ok && self.style.show_skipped {
+                    self.show_banner(state);
+                }
+                if self.style.verbosity > 1 {
+                    self.line(state, &format!("task path: {path}"));
+                }
+                Self::progress(state);
+            }
+            Event::HostStart { host } => {
+                state.waiting.push(host);
+                Self::progress(state);
+            }
+            Event::Item(result) => self.result(state, &result),
+            Event::Result(result) => {
+                state.waiting.retain(|h| *h != result.host);
+                self.result(state, &result);
+                Self::progress(state);
+            }
+            Event::Retry { host, task, left, result, no_log, .. } => {
+                let mut text = format!("FAILED - RETRYING: [{host}]: {task} ({left} retries left).");
+                if self.style.verbosity > 2 && !no_log {
+                    text.push_str(&format!("Result was: {}", json::dump(&result, true)));
+                }
+                self.line(state, &self.paint(CYAN, &text));
+            }
+            Event::Included { what, hosts, item } => {
+                let item = item.map(|i| format!(" => (item={i})")).unwrap_or_default();
+                self.line(state, &self.paint(CYAN, &format!("included: {what} for {}{item}", hosts.join(", "))));
+            }
+            Event::Output { host, stream, data } => {
+                let mark = if stream == Stream::Stderr { "!" } else { "|" };
+                let text = String::from_utf8_lossy(&data).into_owned();
+                for line in text.lines() {
+                    self.line(state, &format!("{host} {mark} {line}"));
+                }
+            }
+            Event::Warning(text) => {
+                if !state.shown_warnings.contains(&text) {
+                    self.error_line(state, &self.paint(PURPLE, &format!("[WARNING]: {text}")));
+                    state.shown_warnings.push(text);
+                }
+            }
+            Event::Diagnostic(diagnostic) => {
+                let text = windlass_yaml::diagnostic::render(&diagnostic, self.style.color);
+                self.error_line(state, text.trim_end_matches('\n'));
+            }
+            Event::Recap { hosts, custom } => self.recap(state, &hosts, custom.as_deref()),
+        }
+    }
+}
