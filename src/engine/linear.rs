@@ -17,7 +17,6 @@ use std::sync::Arc;
 /// A batch of hosts in a play.
 pub struct Batch<'a> {
     pub(super) run: &'a Run,
-    pub(super) play: &'a Play,
     pub(super) rendered: &'a Rendered,
     pub(super) vars: Arc<PlayVars>,
     /// Where each host is.
@@ -47,7 +46,6 @@ impl<'a> Batch<'a> {
         let hosts = hosts.into_iter().map(|h| (h, HostState::new(Arc::clone(&root)))).collect();
         Self {
             run,
-            play,
             rendered,
             vars: Arc::new(vars),
             hosts,
@@ -64,11 +62,6 @@ impl<'a> Batch<'a> {
     /// Whether no host of the batch is left.
     pub(super) fn all_failed(&self) -> bool {
         !self.hosts.is_empty() && self.hosts.keys().all(|h| self.failed.contains(h) || self.unreachable.contains(h))
-    }
-
-    /// Hosts that are still in the play.
-    pub(super) fn active(&self) -> Vec<String> {
-        self.hosts.iter().filter(|(_, s)| !s.gone).map(|(h, _)| h.clone()).collect()
     }
 
     pub(super) async fn run(&mut self) {

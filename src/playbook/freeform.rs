@@ -151,7 +151,7 @@ fn unescape(text: &str) -> String {
                 chars.next();
                 out.push('\t');
             }
-            ('\\', Some(&(next @ ('"' | '\'' | '\\')))) => {
+            ('\\', Some(&next @ ('"' | '\'' | '\\'))) => {
                 chars.next();
                 out.push(next);
             }
