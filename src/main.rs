@@ -37,7 +37,9 @@ fn main() -> ExitCode {
 fn parse() -> Cli {
     let mut args: Vec<OsString> = std::env::args_os().collect();
     let called = args.first().map(|a| std::path::Path::new(a).file_name().unwrap_or_default().to_owned());
-    let Some(subcommand) = called.as_ref().and_then(|n| n.to_str()).and_then(counterpart) else { return Cli::parse() };
+    let Some(subcommand) = called.as_ref().and_then(|n| n.to_str()).and_then(counterpart) else {
+        return Cli::parse();
+    };
     args.insert(1, OsString::from(subcommand));
     let matches = Cli::command().get_matches_from(args);
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())

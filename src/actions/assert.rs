@@ -26,7 +26,10 @@ pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
                 let mut out = TaskOutcome { failed: true, ..TaskOutcome::default() };
                 out.set("assertion", Value::from(condition.to_json()));
                 out.set("evaluated_to", Value::Bool(false));
-                out.set("msg", message(&["fail_msg", "msg"]).unwrap_or_else(|| Value::text("Assertion failed")));
+                out.set(
+                    "msg",
+                    message(&["fail_msg", "msg"]).unwrap_or_else(|| Value::text("Assertion failed")),
+                );
                 return out;
             }
             Err(error) => {

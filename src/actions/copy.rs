@@ -36,15 +36,26 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
             if cx.text("dest").is_some_and(|d| d.ends_with('/')) {
                 return TaskOutcome::failure("can not use content with a dir as dest");
             }
-            send(cx, remote_args(cx), Source::Bytes(text.into_bytes().into()), Path::new("dynamically generated")).await
+            send(
+                cx,
+                remote_args(cx),
+                Source::Bytes(text.into_bytes().into()),
+                Path::new("dynamically generated"),
+            )
+            .await
         }
         (None, Some(_)) if cx.flag("remote_src", false) => {
             cx.remote.module(cx.exec.task.action.spec, &cx.args).await
         }
         (None, Some(src)) => {
             let Some(path) = cx.exec.search.find("files", &src) else {
-                let places: Vec<String> =
-                    cx.exec.search.candidates("files", &src).iter().map(|p| format!("\n\t{}", p.display())).collect();
+                let places: Vec<String> = cx
+                    .exec
+                    .search
+                    .candidates("files", &src)
+                    .iter()
+                    .map(|p| format!("\n\t{}", p.display()))
+                    .collect();
                 return TaskOutcome::failure(format!(
                     "Could not find or access '{src}'\nSearched in:{} on the controller.\nIf you are using a module and expect the file to exist on the remote, see the remote_src option",
                     places.concat()
@@ -130,9 +141,11 @@ async fn tree(cx: &Cx<'_>, root: &Path, contents_only: bool) -> TaskOutcome {
         args
     };
     for (path, target) in folders {
-        let mode = cx.args.get("directory_mode").cloned().map(|m| {
-            if m.as_str() == Some("preserve") { Value::text(mode_of(&path)) } else { m }
-        });
+        let mode = cx
+            .args
+            .get("directory_mode")
+            .cloned()
+            .map(|m| if m.as_str() == Some("preserve") { Value::text(mode_of(&path)) } else { m });
         let mut args = ownership(mode);
         args.insert(Key::from("path"), Value::text(target.to_string_lossy()));
         args.insert(Key::from("state"), Value::text("directory"));
@@ -229,7 +242,8 @@ pub(super) async fn assemble(cx: &Cx<'_>) -> TaskOutcome {
     for name in names {
         let path = dir.join(&name);
         let hidden = cx.flag("ignore_hidden", false) && name.starts_with('.');
-        if !path.is_file() || hidden || pattern.as_ref().is_some_and(|p| !p.is_match(&name).unwrap_or(false)) {
+        if !path.is_file() || hidden || pattern.as_ref().is_some_and(|p| !p.is_match(&name).unwrap_or(false))
+        {
             continue;
         }
         let Ok(content) = std::fs::read(&path) else {

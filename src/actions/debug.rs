@@ -26,7 +26,9 @@ pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
                             // A template that gives a text is the name of what is meant.
                             Ok(Value::Str(inner)) => {
                                 let inner = inner.as_str().to_owned();
-                                templar.expression(&inner, text.span(), &cx.templates()).or(Ok(Value::text(inner)))
+                                templar
+                                    .expression(&inner, text.span(), &cx.templates())
+                                    .or(Ok(Value::text(inner)))
                             }
                             other => other,
                         }

@@ -47,7 +47,8 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     }
     let flat = cx.flag("flat", false);
     let fail_on_missing = cx.flag("fail_on_missing", true);
-    let host = cx.layers.find("inventory_hostname").and_then(Value::as_str).unwrap_or(&cx.exec.host).to_owned();
+    let host =
+        cx.layers.find("inventory_hostname").and_then(Value::as_str).unwrap_or(&cx.exec.host).to_owned();
     let target = destination(&dest, &source, &host, flat, &cx.exec.shared.playbook_dir);
     let folder = target.parent().map(Path::to_path_buf).unwrap_or_default();
     if let Err(error) = std::fs::create_dir_all(&folder) {
@@ -55,7 +56,9 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     }
     let file = match tempfile::NamedTempFile::new_in(&folder) {
         Ok(file) => file,
-        Err(error) => return TaskOutcome::failure(format!("cannot write into {}: {error}", folder.display())),
+        Err(error) => {
+            return TaskOutcome::failure(format!("cannot write into {}: {error}", folder.display()));
+        }
     };
     let mut sink = ToFile { file, sha1: sha1::Sha1::default(), any: false };
     let Some(spec) = windlass_agent::registry::find("ansible.builtin.fetch").map(|e| e.spec) else {
@@ -71,7 +74,9 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let checked = match args::normalize(spec, &crate::vars::value::map_to_json(&given)) {
         Ok(checked) => checked,
         Err(errors) => {
-            return TaskOutcome::failure(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+            return TaskOutcome::failure(
+                errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            );
         }
     };
     let outcome = match cx.remote.request(spec.name, checked, Vec::new(), Some(&mut sink)).await {

@@ -48,7 +48,12 @@ fn label(cx: &Cx<'_>) -> Option<String> {
 }
 
 fn request(cx: &Cx<'_>, what: What) -> TaskOutcome {
-    let entry = Entry { what, vars: Arc::new(parameters(cx)), apply: cx.args.get("apply").cloned(), label: label(cx) };
+    let entry = Entry {
+        what,
+        vars: Arc::new(parameters(cx)),
+        apply: cx.args.get("apply").cloned(),
+        label: label(cx),
+    };
     TaskOutcome { include: Some(IncludeRequest { entries: vec![entry] }), ..TaskOutcome::default() }
 }
 

@@ -46,7 +46,8 @@ fn load(cx: &Cx<'_>, path: &Path, vars: &mut Map, used: &mut Vec<Value>) -> Resu
 
 fn single(cx: &Cx<'_>, file: &str, vars: &mut Map, used: &mut Vec<Value>) -> Result<(), String> {
     let path = cx.exec.search.find("vars", file).ok_or_else(|| {
-        let places: Vec<String> = cx.exec.search.candidates("vars", file).iter().map(|p| p.display().to_string()).collect();
+        let places: Vec<String> =
+            cx.exec.search.candidates("vars", file).iter().map(|p| p.display().to_string()).collect();
         format!("Could not find or access '{file}'; searched in: {}", places.join(", "))
     })?;
     let allowed = match cx.args.get("extensions") {
@@ -100,7 +101,11 @@ fn folder(cx: &Cx<'_>, dir: &str, vars: &mut Map, used: &mut Vec<Value>) -> Resu
             if unknown_is_fine || matching.is_some() {
                 continue;
             }
-            return Err(format!("{} does not have a valid extension: {}", path.display(), extensions.join(", ")));
+            return Err(format!(
+                "{} does not have a valid extension: {}",
+                path.display(),
+                extensions.join(", ")
+            ));
         }
         load(cx, &path, vars, used)?;
     }

@@ -10,7 +10,9 @@ pub(super) fn add_host(cx: &Cx<'_>) -> TaskOutcome {
         return TaskOutcome::failure("name, host or hostname needs to be provided");
     };
     let (name, port) = match written.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') && port.parse::<u16>().is_ok() => (host.to_owned(), port.parse::<i64>().ok()),
+        Some((host, port)) if !host.contains(':') && port.parse::<u16>().is_ok() => {
+            (host.to_owned(), port.parse::<i64>().ok())
+        }
         _ => (written.clone(), None),
     };
     let groups = ["groups", "group", "groupname"].iter().find_map(|n| cx.args.get(*n));
@@ -52,7 +54,9 @@ pub(super) fn add_host(cx: &Cx<'_>) -> TaskOutcome {
 }
 
 pub(super) fn group_by(cx: &Cx<'_>) -> TaskOutcome {
-    let Some(key) = cx.text("key") else { return TaskOutcome::failure("the 'key' param is required when using group_by") };
+    let Some(key) = cx.text("key") else {
+        return TaskOutcome::failure("the 'key' param is required when using group_by");
+    };
     let group = key.replace(' ', "-");
     let parents: Vec<String> = match cx.args.get("parents") {
         Some(value) => text_list(Some(value)),

@@ -42,7 +42,10 @@ impl ActionRef {
     pub fn is_command(&self) -> bool {
         matches!(
             self.spec.name,
-            "ansible.builtin.command" | "ansible.builtin.shell" | "ansible.builtin.script" | "ansible.builtin.raw"
+            "ansible.builtin.command"
+                | "ansible.builtin.shell"
+                | "ansible.builtin.script"
+                | "ansible.builtin.raw"
         )
     }
     /// Whether this is the action of that canonical name.
@@ -82,7 +85,8 @@ fn table() -> &'static HashMap<String, ActionRef> {
     static TABLE: OnceLock<HashMap<String, ActionRef>> = OnceLock::new();
     TABLE.get_or_init(|| {
         let mut table = HashMap::new();
-        let agent = windlass_agent::registry::MODULES.iter().map(|e| ActionRef { spec: e.spec, kind: Kind::Agent });
+        let agent =
+            windlass_agent::registry::MODULES.iter().map(|e| ActionRef { spec: e.spec, kind: Kind::Agent });
         // What the controller has goes over what the agent has: `copy` is both.
         for action in agent.chain(specs::all()) {
             let spec = action.spec;
@@ -181,7 +185,9 @@ pub async fn dispatch(
     }
     match action.spec.name {
         "ansible.builtin.debug" => debug::run(&cx),
-        "ansible.builtin.fail" => TaskOutcome::failure(cx.text("msg").unwrap_or_else(|| "Failed as requested from task".into())),
+        "ansible.builtin.fail" => {
+            TaskOutcome::failure(cx.text("msg").unwrap_or_else(|| "Failed as requested from task".into()))
+        }
         "ansible.builtin.assert" => assert::run(&cx),
         "ansible.builtin.set_fact" => set::fact(&cx),
         "ansible.builtin.set_stats" => set::stats(&cx),
@@ -211,13 +217,24 @@ fn check_own(cx: &Cx<'_>) -> Result<(), Box<TaskOutcome>> {
     let spec = cx.exec.task.action.spec;
     let own = matches!(
         spec.name,
-        "ansible.builtin.debug" | "ansible.builtin.fail" | "ansible.builtin.assert" | "ansible.builtin.template"
-            | "ansible.builtin.add_host" | "ansible.builtin.group_by" | "ansible.builtin.pause" | "ansible.builtin.set_stats"
+        "ansible.builtin.debug"
+            | "ansible.builtin.fail"
+            | "ansible.builtin.assert"
+            | "ansible.builtin.template"
+            | "ansible.builtin.add_host"
+            | "ansible.builtin.group_by"
+            | "ansible.builtin.pause"
+            | "ansible.builtin.set_stats"
     );
     if !own {
         return Ok(());
     }
-    let given: Map = cx.args.iter().filter(|(k, _)| k.as_str() != Some("_raw_params")).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let given: Map = cx
+        .args
+        .iter()
+        .filter(|(k, _)| k.as_str() != Some("_raw_params"))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     crate::engine::delegate::check(spec, &given).map(|_| ())
 }
 
@@ -226,7 +243,9 @@ fn check_own(cx: &Cx<'_>) -> Result<(), Box<TaskOutcome>> {
 pub fn text_list(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::List(items)) => items.iter().filter_map(crate::vars::value::scalar_text).collect(),
-        Some(Value::Str(text)) => text.as_str().split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect(),
+        Some(Value::Str(text)) => {
+            text.as_str().split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect()
+        }
         Some(other) => crate::vars::value::scalar_text(other).into_iter().collect(),
         None => Vec::new(),
     }

@@ -11,7 +11,10 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {
                 let text = crate::vars::value::scalar_text(value).unwrap_or_default();
-                text.trim().parse::<f64>().map(Some).map_err(|_| format!("non-integer value given for prompt duration: {text}"))
+                text.trim()
+                    .parse::<f64>()
+                    .map(Some)
+                    .map_err(|_| format!("non-integer value given for prompt duration: {text}"))
             }
         }
     };
@@ -29,7 +32,9 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
             tokio::time::sleep(Duration::from_secs_f64(seconds.max(0.0))).await;
         }
         None => {
-            let prompt = cx.text("prompt").unwrap_or_else(|| "Press enter to continue, Ctrl+C to interrupt".to_owned());
+            let prompt = cx
+                .text("prompt")
+                .unwrap_or_else(|| "Press enter to continue, Ctrl+C to interrupt".to_owned());
             let echo = cx.flag("echo", true);
             let asker = std::sync::Arc::clone(&cx.exec.shared.prompt);
             let text = format!("[{}]\n{prompt}:", cx.exec.shared.task_name(&cx.exec.task, cx.layers));

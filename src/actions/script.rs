@@ -10,7 +10,9 @@ use windlass_protocol::args;
 pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let spec = cx.exec.task.action.spec;
     let raw = cx.text("_raw_params").or_else(|| cx.text("cmd"));
-    let Some(raw) = raw else { return TaskOutcome::failure("one of the following is required: cmd, free_form") };
+    let Some(raw) = raw else {
+        return TaskOutcome::failure("one of the following is required: cmd, free_form");
+    };
     let words = shlex::split(&raw).unwrap_or_default();
     let Some(name) = words.first() else { return TaskOutcome::failure("no script was named") };
     let Some(path) = cx.exec.search.find("files", name) else {
@@ -26,7 +28,9 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let checked = match args::normalize(spec, &crate::vars::value::map_to_json(&given)) {
         Ok(checked) => checked,
         Err(errors) => {
-            return TaskOutcome::failure(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+            return TaskOutcome::failure(
+                errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            );
         }
     };
     let blobs = vec![("script".to_owned(), Source::Bytes(content.into()))];

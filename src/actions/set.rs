@@ -22,7 +22,9 @@ pub(super) fn fact(cx: &Cx<'_>) -> TaskOutcome {
         facts.insert(key.clone(), value.clone());
     }
     if facts.is_empty() {
-        return TaskOutcome::failure("No key/value pairs provided, at least one is required for this action to succeed");
+        return TaskOutcome::failure(
+            "No key/value pairs provided, at least one is required for this action to succeed",
+        );
     }
     let facts = Arc::new(facts);
     let mut out = TaskOutcome { set: Some((Arc::clone(&facts), cacheable)), ..TaskOutcome::default() };
@@ -43,8 +45,12 @@ pub(super) fn stats(cx: &Cx<'_>) -> TaskOutcome {
         let joined = match (aggregate, stats.get(key), value) {
             (true, Some(Value::Int(a)), Value::Int(b)) => Value::Int(a + b),
             (true, Some(Value::Float(a)), Value::Float(b)) => Value::Float(a + b),
-            (true, Some(Value::Str(a)), Value::Str(b)) => Value::text(format!("{}{}", a.as_str(), b.as_str())),
-            (true, Some(Value::List(a)), Value::List(b)) => Value::list(a.iter().chain(b.iter()).cloned().collect()),
+            (true, Some(Value::Str(a)), Value::Str(b)) => {
+                Value::text(format!("{}{}", a.as_str(), b.as_str()))
+            }
+            (true, Some(Value::List(a)), Value::List(b)) => {
+                Value::list(a.iter().chain(b.iter()).cloned().collect())
+            }
             (true, Some(Value::Map(a)), Value::Map(b)) => {
                 let mut map = (**a).clone();
                 map.extend(b.iter().map(|(k, v)| (k.clone(), v.clone())));

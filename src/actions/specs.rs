@@ -266,9 +266,20 @@ const fn kind(spec: &'static ModuleSpec, kind: Kind) -> ActionRef {
 
 /// Modules that run on the target, but whose task is prepared on the controller.
 const PREPARED: &[&str] = &[
-    "ansible.builtin.copy", "ansible.builtin.fetch", "ansible.builtin.script", "ansible.builtin.assemble",
-    "ansible.posix.synchronize", "ansible.builtin.unarchive", "ansible.builtin.raw", "ansible.builtin.service", "ansible.builtin.package",
-    "ansible.builtin.reboot", "ansible.builtin.uri", "ansible.builtin.setup", "ansible.builtin.command", "ansible.builtin.shell",
+    "ansible.builtin.copy",
+    "ansible.builtin.fetch",
+    "ansible.builtin.script",
+    "ansible.builtin.assemble",
+    "ansible.posix.synchronize",
+    "ansible.builtin.unarchive",
+    "ansible.builtin.raw",
+    "ansible.builtin.service",
+    "ansible.builtin.package",
+    "ansible.builtin.reboot",
+    "ansible.builtin.uri",
+    "ansible.builtin.setup",
+    "ansible.builtin.command",
+    "ansible.builtin.shell",
 ];
 
 /// All of them.

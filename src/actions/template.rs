@@ -14,9 +14,17 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let Some(src) = cx.text("src") else { return TaskOutcome::failure("src and dest are required") };
     let Some(dest) = cx.text("dest") else { return TaskOutcome::failure("src and dest are required") };
     let Some(path) = cx.exec.search.find("templates", &src) else {
-        let places: Vec<String> =
-            cx.exec.search.candidates("templates", &src).iter().map(|p| format!("\n\t{}", p.display())).collect();
-        return TaskOutcome::failure(format!("Could not find or access '{src}'\nSearched in:{}", places.concat()));
+        let places: Vec<String> = cx
+            .exec
+            .search
+            .candidates("templates", &src)
+            .iter()
+            .map(|p| format!("\n\t{}", p.display()))
+            .collect();
+        return TaskOutcome::failure(format!(
+            "Could not find or access '{src}'\nSearched in:{}",
+            places.concat()
+        ));
     };
     let text = match cx.exec.shared.loader.read_text(&path) {
         Ok(text) => text,
@@ -33,8 +41,17 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     };
     let mut args = cx.args.clone();
     for own in [
-        "src", "trim_blocks", "lstrip_blocks", "newline_sequence", "output_encoding", "block_start_string", "block_end_string",
-        "variable_start_string", "variable_end_string", "comment_start_string", "comment_end_string",
+        "src",
+        "trim_blocks",
+        "lstrip_blocks",
+        "newline_sequence",
+        "output_encoding",
+        "block_start_string",
+        "block_end_string",
+        "variable_start_string",
+        "variable_end_string",
+        "comment_start_string",
+        "comment_end_string",
     ] {
         args.shift_remove(own);
     }
@@ -102,7 +119,13 @@ fn options(cx: &Cx<'_>) -> Result<FileOptions, String> {
     Ok(options)
 }
 
-fn render(cx: &Cx<'_>, layers: &Layers, path: &Path, text: &str, options: &FileOptions) -> Result<String, Box<TaskOutcome>> {
+fn render(
+    cx: &Cx<'_>,
+    layers: &Layers,
+    path: &Path,
+    text: &str,
+    options: &FileOptions,
+) -> Result<String, Box<TaskOutcome>> {
     let file = SourceFile::new(path, text);
     let mut search = cx.exec.search.clone();
     if let Some(dir) = path.parent() {
@@ -124,11 +147,14 @@ fn variables(path: &Path, src: &str, dest: &str) -> Map {
     use std::os::unix::fs::MetadataExt;
     let meta = std::fs::metadata(path).ok();
     let full = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let time = |t: std::time::SystemTime| chrono::DateTime::<chrono::Local>::from(t).format("%Y-%m-%d %H:%M:%S").to_string();
+    let time = |t: std::time::SystemTime| {
+        chrono::DateTime::<chrono::Local>::from(t).format("%Y-%m-%d %H:%M:%S").to_string()
+    };
     let mtime = meta.as_ref().and_then(|m| m.modified().ok()).map(time).unwrap_or_default();
     let uid = meta.as_ref().map(MetadataExt::uid).unwrap_or_default();
     let owner = windlass_agent::system::real::Real::new();
-    let owner = windlass_agent::system::Observe::user_by_id(&owner, uid).map_or_else(|| uid.to_string(), |u| u.name);
+    let owner =
+        windlass_agent::system::Observe::user_by_id(&owner, uid).map_or_else(|| uid.to_string(), |u| u.name);
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     [
         ("ansible_managed", Value::text("Ansible managed")),

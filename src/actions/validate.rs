@@ -69,7 +69,11 @@ fn check(name: &str, rules: &Value, value: Option<&Value>, errors: &mut Vec<Stri
         for value in values {
             if !choices.iter().any(|c| same(c, &value)) {
                 let all: Vec<String> = choices.iter().map(|c| python_text(&c.to_json())).collect();
-                errors.push(format!("value of {name} must be one of: {}, got: {}", all.join(", "), shown(rules, &value)));
+                errors.push(format!(
+                    "value of {name} must be one of: {}, got: {}",
+                    all.join(", "),
+                    shown(rules, &value)
+                ));
             }
         }
     }
@@ -131,7 +135,9 @@ fn fits(kind: &str, value: &Value) -> bool {
         ("float", Value::Str(text)) => text.as_str().trim().parse::<f64>().is_ok(),
         ("list", Value::List(_) | Value::Str(_) | Value::Int(_) | Value::Float(_)) => true,
         ("dict", Value::Map(_) | Value::Dynamic(_)) => true,
-        ("dict", Value::Str(text)) => text.as_str().trim_start().starts_with('{') || text.as_str().contains('='),
+        ("dict", Value::Str(text)) => {
+            text.as_str().trim_start().starts_with('{') || text.as_str().contains('=')
+        }
         ("json" | "jsonarg", Value::Str(_) | Value::Map(_) | Value::List(_)) => true,
         ("bytes" | "bits", Value::Int(_) | Value::Str(_)) => true,
         _ => false,

@@ -27,7 +27,12 @@ pub struct ConnectionArgs {
     #[arg(short = 'k', long = "ask-pass")]
     pub ask_pass: bool,
     /// File with the login password.
-    #[arg(long = "connection-password-file", visible_alias = "conn-pass-file", value_name = "FILE", conflicts_with = "ask_pass")]
+    #[arg(
+        long = "connection-password-file",
+        visible_alias = "conn-pass-file",
+        value_name = "FILE",
+        conflicts_with = "ask_pass"
+    )]
     pub connection_password_file: Option<PathBuf>,
     /// Private key.
     #[arg(long = "private-key", visible_alias = "key-file", value_name = "FILE")]
@@ -68,7 +73,12 @@ pub struct BecomeArgs {
     #[arg(short = 'K', long = "ask-become-pass")]
     pub ask_become_pass: bool,
     /// File with that password.
-    #[arg(long = "become-password-file", visible_alias = "become-pass-file", value_name = "FILE", conflicts_with = "ask_become_pass")]
+    #[arg(
+        long = "become-password-file",
+        visible_alias = "become-pass-file",
+        value_name = "FILE",
+        conflicts_with = "ask_become_pass"
+    )]
     pub become_password_file: Option<PathBuf>,
 }
 

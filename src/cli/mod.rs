@@ -8,7 +8,6 @@ pub mod secret;
 pub mod secret_options;
 pub mod vault;
 
-
 use clap::{Parser, Subcommand};
 
 /// Deploys over SSH what Ansible's inventories, playbooks and roles describe, without Python.

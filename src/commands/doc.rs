@@ -184,7 +184,8 @@ mod tests {
     #[test]
     fn every_module_has_a_page_in_every_form() {
         for name in all().keys() {
-            for (format, snippet) in [(Format::Text, false), (Format::Markdown, false), (Format::Text, true)] {
+            for (format, snippet) in [(Format::Text, false), (Format::Markdown, false), (Format::Text, true)]
+            {
                 let page = run(&DocArgs { format, snippet, ..args(&[name]) }).unwrap();
                 assert!(page.contains(name), "{name}: {page}");
             }

@@ -29,7 +29,9 @@ pub fn parse(given: &[String], secrets: &Secrets) -> Result<Map, Box<Diagnostic>
                 Value::Map(map) => all.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))),
                 _ => {
                     return Err(Box::new(
-                        Diagnostic::error("extra variables are a mapping").at(&node.span).hint("write k=v, or {\"k\": \"v\"}"),
+                        Diagnostic::error("extra variables are a mapping")
+                            .at(&node.span)
+                            .hint("write k=v, or {\"k\": \"v\"}"),
                     ));
                 }
             }

@@ -26,7 +26,8 @@ pub fn run(args: &PlaybookArgs) -> u8 {
     };
     for playbook in &args.playbooks {
         if !playbook.is_file() {
-            let mut diagnostic = Diagnostic::error(format!("the playbook: {} could not be found", playbook.display()));
+            let mut diagnostic =
+                Diagnostic::error(format!("the playbook: {} could not be found", playbook.display()));
             if let Some(near) = near_file(playbook) {
                 diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
             }
@@ -127,8 +128,11 @@ fn with_options(shared: Arc<Shared>, args: &PlaybookArgs) -> Arc<Shared> {
 
 fn near_file(path: &Path) -> Option<String> {
     let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let names: Vec<String> =
-        std::fs::read_dir(dir).ok()?.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    let names: Vec<String> = std::fs::read_dir(dir)
+        .ok()?
+        .flatten()
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .collect();
     let name = path.file_name()?.to_string_lossy().into_owned();
     let near = crate::playbook::problems::nearest(&name, names.iter().map(String::as_str))?;
     Some(dir.join(near).to_string_lossy().trim_start_matches("./").to_owned())
@@ -162,8 +166,11 @@ fn list(
         scope.push(&play.vars);
         scope.push(&shared.store.extra);
         let of = |task: &Task| tags_of(task, &shared.templar, &scope);
-        let nodes: Vec<Node> =
-            [&play.pre_tasks, &play.role_tasks, &play.tasks, &play.post_tasks].into_iter().flatten().cloned().collect();
+        let nodes: Vec<Node> = [&play.pre_tasks, &play.role_tasks, &play.tasks, &play.post_tasks]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
         let nodes = filter_nodes(&nodes, &shared.options.tags, &of);
         if args.list_tasks {
             out.push_str("    tasks:\n");

@@ -46,7 +46,11 @@ pub struct Given<'a> {
 ///
 /// # Errors
 /// If a password cannot be had.
-pub fn secrets(args: &SecretArgs, config: &Config, redactor: &Arc<Redactor>) -> Result<Arc<Secrets>, Box<Diagnostic>> {
+pub fn secrets(
+    args: &SecretArgs,
+    config: &Config,
+    redactor: &Arc<Redactor>,
+) -> Result<Arc<Secrets>, Box<Diagnostic>> {
     let mut options = args.options();
     options.ask |= config.flag("DEFAULT_ASK_VAULT_PASS");
     if options.password_files.is_empty() && options.vault_ids.is_empty() {
@@ -55,13 +59,16 @@ pub fn secrets(args: &SecretArgs, config: &Config, redactor: &Arc<Redactor>) -> 
     if options.vault_ids.is_empty()
         && let Some(list) = config.given("DEFAULT_VAULT_IDENTITY_LIST")
     {
-        options.vault_ids = list.split(',').map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
+        options.vault_ids =
+            list.split(',').map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
     }
-    Secrets::new(&options, Arc::new(crate::secrets::Terminal), Arc::clone(redactor)).map(Arc::new).map_err(|error| {
-        let mut diagnostic = Diagnostic::error(error.to_string());
-        diagnostic.hint = error.hint();
-        Box::new(diagnostic)
-    })
+    Secrets::new(&options, Arc::new(crate::secrets::Terminal), Arc::clone(redactor)).map(Arc::new).map_err(
+        |error| {
+            let mut diagnostic = Diagnostic::error(error.to_string());
+            diagnostic.hint = error.hint();
+            Box::new(diagnostic)
+        },
+    )
 }
 
 /// The printer of a run.
@@ -80,10 +87,20 @@ pub fn terminal(run: &RunArgs, config: &Config, redactor: &Arc<Redactor>) -> Arc
         show_ok: config.flag("DISPLAY_OK_HOSTS"),
         check: config.flag("CHECK_MODE_MARKERS"),
     };
-    Arc::new(Terminal::new(style, Arc::clone(redactor), Box::new(std::io::stdout()), Box::new(std::io::stderr())))
+    Arc::new(Terminal::new(
+        style,
+        Arc::clone(redactor),
+        Box::new(std::io::stdout()),
+        Box::new(std::io::stderr()),
+    ))
 }
 
-fn password(asked: bool, file: Option<&Path>, question: &str, redactor: &Redactor) -> Result<Option<Secret>, Box<Diagnostic>> {
+fn password(
+    asked: bool,
+    file: Option<&Path>,
+    question: &str,
+    redactor: &Redactor,
+) -> Result<Option<Secret>, Box<Diagnostic>> {
     use crate::engine::run::Prompt;
     let text = if asked {
         TerminalPrompt.ask(question, true)
@@ -93,7 +110,10 @@ fn password(asked: bool, file: Option<&Path>, question: &str, redactor: &Redacto
             Some(path) => {
                 let path = PathBuf::from(crate::engine::connect::expand_home(&path.to_string_lossy()));
                 let text = std::fs::read_to_string(&path).map_err(|error| {
-                    Box::new(Diagnostic::error(format!("cannot read the password file {}: {error}", path.display())))
+                    Box::new(Diagnostic::error(format!(
+                        "cannot read the password file {}: {error}",
+                        path.display()
+                    )))
                 })?;
                 Some(text.trim_end_matches(['\r', '\n']).to_owned())
             }
@@ -105,13 +125,23 @@ fn password(asked: bool, file: Option<&Path>, question: &str, redactor: &Redacto
     }))
 }
 
-fn connections(given: &Given<'_>, config: &Config, redactor: &Redactor) -> Result<ConnectDefaults, Box<Diagnostic>> {
+fn connections(
+    given: &Given<'_>,
+    config: &Config,
+    redactor: &Redactor,
+) -> Result<ConnectDefaults, Box<Diagnostic>> {
     let (c, b) = (given.connection, given.become_);
     let conn_file = c.connection_password_file.clone().or_else(|| config.path("CONNECTION_PASSWORD_FILE"));
     let become_file = b.become_password_file.clone().or_else(|| config.path("BECOME_PASSWORD_FILE"));
-    let login = password(c.ask_pass || config.flag("DEFAULT_ASK_PASS"), conn_file.as_deref(), "SSH password: ", redactor)?;
+    let login = password(
+        c.ask_pass || config.flag("DEFAULT_ASK_PASS"),
+        conn_file.as_deref(),
+        "SSH password: ",
+        redactor,
+    )?;
     let ask = b.ask_become_pass || config.flag("DEFAULT_BECOME_ASK_PASS");
-    let question = if login.is_some() { "BECOME password[defaults to SSH password]: " } else { "BECOME password: " };
+    let question =
+        if login.is_some() { "BECOME password[defaults to SSH password]: " } else { "BECOME password: " };
     let mut become_password = password(ask, become_file.as_deref(), question, redactor)?;
     if ask && become_password.as_ref().is_some_and(|p| p.expose().is_empty()) {
         become_password.clone_from(&login);
@@ -128,7 +158,11 @@ fn connections(given: &Given<'_>, config: &Config, redactor: &Redactor) -> Resul
         common = format!("{common} {more}");
     }
     Ok(ConnectDefaults {
-        connection: c.connection.clone().or_else(|| config.given("DEFAULT_TRANSPORT")).filter(|t| t != "smart"),
+        connection: c
+            .connection
+            .clone()
+            .or_else(|| config.given("DEFAULT_TRANSPORT"))
+            .filter(|t| t != "smart"),
         user: c.user.clone().or_else(|| config.given("DEFAULT_REMOTE_USER")),
         password: login,
         key_file: c.private_key.clone().or_else(|| config.path("DEFAULT_PRIVATE_KEY_FILE")),
@@ -186,7 +220,8 @@ pub fn shared(
     let extra = Arc::new(extra_vars::parse(&given.run.extra_vars, &secrets).map_err(one)?);
     let sources = sources(&given.inventory.inventory, config);
     let here = std::env::current_dir().unwrap_or_default();
-    let (inventory, warnings) = Inventory::load(&sources, &here, &secrets).map_err(|e| vec![e.to_diagnostic()])?;
+    let (inventory, warnings) =
+        Inventory::load(&sources, &here, &secrets).map_err(|e| vec![e.to_diagnostic()])?;
     warnings.into_iter().for_each(|w| reporter.event(Event::Diagnostic(Box::new(w))));
     config.warnings.iter().for_each(|w| reporter.event(Event::Warning(w.clone())));
     let connect = connections(given, config, redactor).map_err(one)?;
@@ -229,7 +264,14 @@ pub fn shared(
         let (sources, here, secrets) = &again;
         Inventory::load(sources, here, secrets).map(|(inventory, _)| inventory).map_err(|e| e.to_string())
     });
-    let store = Store::new(inventory, Arc::clone(&extra), magic, Arc::clone(&templar), given.playbook_dir.clone(), Some(reload));
+    let store = Store::new(
+        inventory,
+        Arc::clone(&extra),
+        magic,
+        Arc::clone(&templar),
+        given.playbook_dir.clone(),
+        Some(reload),
+    );
     let _ = holder.set(Arc::downgrade(&store));
     let mut loader = Loader::new(Arc::clone(&secrets), Arc::clone(&templar), extra);
     loader.roles_path = config.paths("DEFAULT_ROLES_PATH");
@@ -286,7 +328,10 @@ fn magic(options: &RunOptions, config: &Config, sources: &[String]) -> Map {
         ("ansible_skip_tags", texts(&mut options.tags.skip.iter().cloned())),
         ("ansible_inventory_sources", texts(&mut sources.iter().map(absolute))),
         ("ansible_limit", options.limit.as_deref().map_or(Value::Null, Value::text)),
-        ("ansible_config_file", config.file.as_ref().map_or(Value::Null, |f| Value::text(f.to_string_lossy()))),
+        (
+            "ansible_config_file",
+            config.file.as_ref().map_or(Value::Null, |f| Value::text(f.to_string_lossy())),
+        ),
         ("ansible_playbook_python", Value::text("/usr/bin/python3")),
         ("environment", Value::list(Vec::new())),
     ]

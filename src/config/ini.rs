@@ -42,7 +42,8 @@ pub(super) fn parse(text: &str) -> BTreeMap<(String, String), String> {
 mod tests {
     #[test]
     fn sections_comments_and_continued_lines() {
-        let found = super::parse("# c\n[defaults]\nForks = 20 ; many\nroles_path=a:b\n[x]\ny:\n  one\n  two\n");
+        let found =
+            super::parse("# c\n[defaults]\nForks = 20 ; many\nroles_path=a:b\n[x]\ny:\n  one\n  two\n");
         let get = |s: &str, k: &str| found.get(&(s.to_owned(), k.to_owned())).cloned().unwrap_or_default();
         assert_eq!(get("defaults", "forks"), "20");
         assert_eq!(get("defaults", "roles_path"), "a:b");

@@ -96,7 +96,8 @@ impl Config {
             }
         }
         for setting in SETTINGS {
-            let env = setting.env.iter().find_map(|e| std::env::var(e).ok().map(|v| (v, format!("env: {e}"))));
+            let env =
+                setting.env.iter().find_map(|e| std::env::var(e).ok().map(|v| (v, format!("env: {e}"))));
             let from = setting.ini.iter().find_map(|(section, key)| {
                 from_file.get(&((*section).to_owned(), (*key).to_owned())).cloned()
             });
@@ -120,7 +121,9 @@ impl Config {
     pub fn text(&self, name: &str) -> String {
         match self.values.get(name) {
             Some((value, _)) => value.clone(),
-            None => SETTINGS.iter().find(|s| s.name == name).map(|s| s.default.to_owned()).unwrap_or_default(),
+            None => {
+                SETTINGS.iter().find(|s| s.name == name).map(|s| s.default.to_owned()).unwrap_or_default()
+            }
         }
     }
     /// The value of a setting if it was set and is not empty.

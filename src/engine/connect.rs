@@ -1,8 +1,9 @@
 //! Connections of a run: one for each host and way to it, kept until the end.
 
-use crate::template::{TemplateContext, TemplateError, Templar};
+use crate::template::{Templar, TemplateContext, TemplateError};
 use crate::transport::{
-    AgentHandle, Become, BecomeMethod, ConnectError, Connection, HostKeyChecking, Secret, Settings, Target, Via,
+    AgentHandle, Become, BecomeMethod, ConnectError, Connection, HostKeyChecking, Secret, Settings, Target,
+    Via,
 };
 use crate::vars::Value;
 use crate::vars::scope::Layers;
@@ -108,7 +109,9 @@ impl Pool {
             }
             Arc::clone(open.entry(key).or_default())
         };
-        cell.get_or_init(|| async { Connection::open(target, &self.settings).await.map(Arc::new) }).await.clone()
+        cell.get_or_init(|| async { Connection::open(target, &self.settings).await.map(Arc::new) })
+            .await
+            .clone()
     }
 
     /// The agent at the end of a way.
@@ -143,11 +146,12 @@ impl Pool {
     pub async fn close(&self) {
         let all: Vec<Opened> =
             self.open.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, cell)| cell).collect();
-        let closing = all.into_iter().filter_map(|cell| cell.get().cloned()).flatten().map(|connection| async move {
-            if let Ok(connection) = Arc::try_unwrap(connection) {
-                connection.close().await;
-            }
-        });
+        let closing =
+            all.into_iter().filter_map(|cell| cell.get().cloned()).flatten().map(|connection| async move {
+                if let Ok(connection) = Arc::try_unwrap(connection) {
+                    connection.close().await;
+                }
+            });
         futures::future::join_all(closing.collect::<Vec<_>>()).await;
     }
 }
@@ -167,7 +171,9 @@ pub fn way(
     let var = |names: &[&str]| -> Result<Option<Value>, TemplateError> {
         for name in names {
             if let Some(value) = layers.find(name) {
-                let value = templar.render(value, &TemplateContext::new(layers, crate::vars::scope::nowhere())).map_err(|e| e.at(value.span()))?;
+                let value = templar
+                    .render(value, &TemplateContext::new(layers, crate::vars::scope::nowhere()))
+                    .map_err(|e| e.at(value.span()))?;
                 if !matches!(value, Value::Null | Value::Omit) {
                     return Ok(Some(value));
                 }
@@ -179,12 +185,16 @@ pub fn way(
         match task.get(name) {
             None => Ok(None),
             Some(value) => {
-                let value = templar.render(value, &TemplateContext::new(task_layers, crate::vars::scope::nowhere())).map_err(|e| e.at(value.span()))?;
+                let value = templar
+                    .render(value, &TemplateContext::new(task_layers, crate::vars::scope::nowhere()))
+                    .map_err(|e| e.at(value.span()))?;
                 Ok(Some(value).filter(|v| !matches!(v, Value::Null | Value::Omit)))
             }
         }
     };
-    let text = |value: Option<Value>| value.as_ref().and_then(crate::vars::value::scalar_text).filter(|t| !t.is_empty());
+    let text = |value: Option<Value>| {
+        value.as_ref().and_then(crate::vars::value::scalar_text).filter(|t| !t.is_empty())
+    };
     let number = |value: Option<Value>| text(value).and_then(|t| t.trim().parse::<u64>().ok());
 
     let connection = match text(var(&["ansible_connection"])?) {
@@ -216,7 +226,8 @@ pub fn way(
         target.key_files = key.into_iter().collect();
         target.key_text = text(var(&["ansible_ssh_private_key", "ansible_private_key"])?).map(Secret::new);
         target.key_passphrase =
-            text(var(&["ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase"])?).map(Secret::new);
+            text(var(&["ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase"])?)
+                .map(Secret::new);
         target.ssh_args = [
             text(var(&["ansible_ssh_args"])?),
             text(var(&["ansible_ssh_common_args"])?).or_else(|| defaults.common_args.clone()),
@@ -225,7 +236,8 @@ pub fn way(
         .into_iter()
         .flatten()
         .collect();
-        target.host_key_checking = match var(&["ansible_ssh_host_key_checking", "ansible_host_key_checking"])? {
+        target.host_key_checking = match var(&["ansible_ssh_host_key_checking", "ansible_host_key_checking"])?
+        {
             Some(value) => match super::loops::truthy(&value) {
                 Some(true) => Some(HostKeyChecking::Strict),
                 Some(false) => Some(HostKeyChecking::Off),
@@ -233,8 +245,9 @@ pub fn way(
             },
             None => defaults.host_key_checking,
         };
-        target.connect_timeout =
-            number(var(&["ansible_ssh_timeout", "ansible_timeout"])?).or(defaults.timeout).map(Duration::from_secs);
+        target.connect_timeout = number(var(&["ansible_ssh_timeout", "ansible_timeout"])?)
+            .or(defaults.timeout)
+            .map(Duration::from_secs);
         target.ssh_executable = text(var(&["ansible_ssh_executable"])?).map(PathBuf::from);
     }
     let wanted = match var(&["ansible_become"])? {
@@ -253,9 +266,9 @@ pub fn way(
         };
         let user = match text(var(&["ansible_become_user"])?) {
             Some(user) => user,
-            None => {
-                text(keyword("become_user")?).or_else(|| defaults.become_user.clone()).unwrap_or_else(|| "root".to_owned())
-            }
+            None => text(keyword("become_user")?)
+                .or_else(|| defaults.become_user.clone())
+                .unwrap_or_else(|| "root".to_owned()),
         };
         let Some(parsed) = BecomeMethod::parse(&method) else {
             return Err(TemplateError::new(
@@ -267,9 +280,14 @@ pub fn way(
         Some(Become {
             method: parsed,
             user,
-            password: text(var(&["ansible_become_password", "ansible_become_pass", &own("password"), &own("pass")])?)
-                .map(Secret::new)
-                .or_else(|| defaults.become_password.clone()),
+            password: text(var(&[
+                "ansible_become_password",
+                "ansible_become_pass",
+                &own("password"),
+                &own("pass"),
+            ])?)
+            .map(Secret::new)
+            .or_else(|| defaults.become_password.clone()),
             flags: match text(var(&["ansible_become_flags", &own("flags")])?) {
                 Some(flags) => Some(flags),
                 None => text(keyword("become_flags")?).or_else(|| defaults.become_flags.clone()),

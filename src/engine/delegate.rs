@@ -6,8 +6,8 @@ use super::result::TaskOutcome;
 use crate::report::Event;
 use crate::template::TemplateError;
 use crate::transport::{AgentError, AgentHandle, Call, Sink, Source};
-use crate::vars::scope::Layers;
 use crate::vars::Map;
+use crate::vars::scope::Layers;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 use windlass_protocol::{JsonMap, ModuleSpec, Outcome, args};
@@ -59,7 +59,14 @@ impl<'a> Remote<'a> {
         let shared = &self.exec.shared;
         let attrs = &self.exec.task.attrs;
         let Some(delegate) = &self.keywords.delegate else {
-            return way(&self.exec.host, self.layers, attrs, &shared.options.connect, &shared.templar, self.layers);
+            return way(
+                &self.exec.host,
+                self.layers,
+                attrs,
+                &shared.options.connect,
+                &shared.templar,
+                self.layers,
+            );
         };
         // The connection is the other host's: its variables count, not those of the task's own host.
         let theirs = shared.store.play_layers(delegate, &self.exec.play);
@@ -161,7 +168,10 @@ impl<'a> Remote<'a> {
 fn streams(module: &str) -> bool {
     matches!(
         module,
-        "ansible.builtin.command" | "ansible.builtin.shell" | "ansible.builtin.script" | "ansible.builtin.raw"
+        "ansible.builtin.command"
+            | "ansible.builtin.shell"
+            | "ansible.builtin.script"
+            | "ansible.builtin.raw"
     )
 }
 

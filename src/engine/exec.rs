@@ -106,9 +106,9 @@ impl Exec {
     async fn run_loop(&self, layers: &Layers) -> Done {
         let Some(loop_) = &self.task.loop_ else { return self.run_once(layers).await };
         let names = Names::of(&self.task.loop_control, &self.shared.templar, &self.cx(layers));
-        let (names, items) = match names.and_then(|n| {
-            loops::items(loop_, &self.shared.templar, &self.cx(layers)).map(|items| (n, items))
-        }) {
+        let (names, items) = match names
+            .and_then(|n| loops::items(loop_, &self.shared.templar, &self.cx(layers)).map(|items| (n, items)))
+        {
             Ok(found) => found,
             Err(error) => {
                 // An undefined loop is no error where the condition is false.
@@ -213,14 +213,17 @@ impl Exec {
 
     /// Whether a template of the task may refer to a variable.
     fn mentions(&self, name: &str) -> bool {
-        let templates = [Value::Map(Arc::clone(&self.task.args)), Value::list(self.task.attrs.list("when").to_vec())];
-        templates.iter().any(|t| value_mentions(t, name)) || self.task.vars.iter().any(|m| map_mentions(m, name))
+        let templates =
+            [Value::Map(Arc::clone(&self.task.args)), Value::list(self.task.attrs.list("when").to_vec())];
+        templates.iter().any(|t| value_mentions(t, name))
+            || self.task.vars.iter().any(|m| map_mentions(m, name))
     }
 
     async fn pause(&self, layers: &Layers) {
         let Some(value) = &self.task.loop_control.pause else { return };
         if let Ok(value) = self.shared.templar.render(value, &self.cx(layers)) {
-            let seconds = value.as_number().or_else(|| value.as_str().and_then(|t| t.parse().ok())).unwrap_or(0.0);
+            let seconds =
+                value.as_number().or_else(|| value.as_str().and_then(|t| t.parse().ok())).unwrap_or(0.0);
             tokio::time::sleep(Duration::from_secs_f64(seconds.max(0.0))).await;
         }
     }
@@ -231,7 +234,8 @@ impl Exec {
         }
         let mut scope = scope.clone();
         if let Some(name) = &self.task.register {
-            scope.push_owned([(Key::from(name.as_str()), Value::map(outcome.to_map()))].into_iter().collect());
+            scope
+                .push_owned([(Key::from(name.as_str()), Value::map(outcome.to_map()))].into_iter().collect());
         }
         let all = Value::list(self.task.loop_control.break_when.clone());
         self.shared.templar.condition(&all, &self.cx(&scope)).unwrap_or(false)
@@ -250,7 +254,12 @@ impl Exec {
     /// The condition: `None` if the task is to run, else the skip.
     fn condition(&self, layers: &Layers) -> Result<Option<TaskOutcome>, TemplateError> {
         for condition in self.task.attrs.list("when") {
-            if !self.shared.templar.condition(condition, &self.cx(layers)).map_err(|e| e.at(condition.span()))? {
+            if !self
+                .shared
+                .templar
+                .condition(condition, &self.cx(layers))
+                .map_err(|e| e.at(condition.span()))?
+            {
                 let mut skip = TaskOutcome::skip("Conditional result was False");
                 skip.values.insert(Key::from("false_condition"), condition.clone());
                 return Ok(Some(skip));
@@ -292,7 +301,11 @@ impl Exec {
             diff: flag("diff", self.shared.options.diff)?,
             no_log: flag("no_log", false)?,
             environment: environment.into_iter().collect(),
-            delegate: render("delegate_to")?.as_ref().and_then(Value::as_str).filter(|h| !h.is_empty()).map(str::to_owned),
+            delegate: render("delegate_to")?
+                .as_ref()
+                .and_then(Value::as_str)
+                .filter(|h| !h.is_empty())
+                .map(str::to_owned),
             timeout: render("timeout")?.as_ref().and_then(whole).unwrap_or(0).max(0) as u64,
             ignore_errors: flag("ignore_errors", false)?,
             ignore_unreachable: flag("ignore_unreachable", false)?,
@@ -319,10 +332,11 @@ impl Exec {
         let number = |value: &Option<Value>| -> Result<Option<Value>, TemplateError> {
             value.as_ref().map(|v| self.shared.templar.render(v, &cx)).transpose()
         };
-        let (retries, delay) = match number(&self.task.retries).and_then(|r| number(&self.task.delay).map(|d| (r, d))) {
-            Ok(found) => found,
-            Err(error) => return (self.error(&error), keywords),
-        };
+        let (retries, delay) =
+            match number(&self.task.retries).and_then(|r| number(&self.task.delay).map(|d| (r, d))) {
+                Ok(found) => found,
+                Err(error) => return (self.error(&error), keywords),
+            };
         let has_until = !self.task.until.is_empty();
         let retries = match retries.as_ref().and_then(whole) {
             Some(n) => n.max(0) + 1,
@@ -338,7 +352,9 @@ impl Exec {
             }
             let mut scope = layers.clone();
             if let Some(name) = &self.task.register {
-                scope.push_owned([(Key::from(name.as_str()), Value::map(outcome.to_map()))].into_iter().collect());
+                scope.push_owned(
+                    [(Key::from(name.as_str()), Value::map(outcome.to_map()))].into_iter().collect(),
+                );
             }
             self.judge(&scope, &mut outcome);
             if !(retries > 1 || has_until) || outcome.unreachable || outcome.skipped {
@@ -347,7 +363,9 @@ impl Exec {
             let good = if has_until {
                 let mut scope = layers.clone();
                 if let Some(name) = &self.task.register {
-                    scope.push_owned([(Key::from(name.as_str()), Value::map(outcome.to_map()))].into_iter().collect());
+                    scope.push_owned(
+                        [(Key::from(name.as_str()), Value::map(outcome.to_map()))].into_iter().collect(),
+                    );
                 }
                 let until = Value::list(self.task.until.clone());
                 match self.shared.templar.condition(&until, &self.cx(&scope)) {
@@ -438,7 +456,12 @@ impl Exec {
                     self.task.action.spec.short_name(),
                     keywords.timeout
                 ));
-                out.set("timedout", Value::map([(Key::from("period"), Value::Int(keywords.timeout as i64))].into_iter().collect()));
+                out.set(
+                    "timedout",
+                    Value::map(
+                        [(Key::from("period"), Value::Int(keywords.timeout as i64))].into_iter().collect(),
+                    ),
+                );
                 out
             }
         }
@@ -452,7 +475,8 @@ impl Exec {
         for defaults in self.task.attrs.list("module_defaults") {
             let Value::Map(defaults) = self.shared.templar.render(defaults, &cx)? else { continue };
             for (module, args) in defaults.iter() {
-                let same = module.as_str().and_then(actions::resolve).is_some_and(|a| a.spec.name == spec.name);
+                let same =
+                    module.as_str().and_then(actions::resolve).is_some_and(|a| a.spec.name == spec.name);
                 if let (true, Value::Map(args)) = (same, args) {
                     out.extend(args.iter().map(|(k, v)| (k.clone(), v.clone())));
                 }
@@ -570,7 +594,9 @@ impl Exec {
         if outcome.changed && !outcome.failed {
             for name in self.task.attrs.list("notify") {
                 match self.shared.templar.render(name, &self.cx(layers)) {
-                    Ok(Value::List(names)) => notify.extend(names.iter().filter_map(Value::as_str).map(str::to_owned)),
+                    Ok(Value::List(names)) => {
+                        notify.extend(names.iter().filter_map(Value::as_str).map(str::to_owned))
+                    }
                     Ok(value) => notify.extend(value.as_str().map(str::to_owned)),
                     Err(error) => {
                         outcome = self.error(&error);

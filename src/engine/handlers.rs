@@ -57,7 +57,12 @@ impl Batch<'_> {
         } else {
             let Some(host) = host else { return false };
             let layers = self.run.shared.store.task_layers(host, &self.vars, handler);
-            match self.run.shared.templar.render(own, &TemplateContext::new(&layers, crate::vars::scope::nowhere())) {
+            match self
+                .run
+                .shared
+                .templar
+                .render(own, &TemplateContext::new(&layers, crate::vars::scope::nowhere()))
+            {
                 Ok(value) => value.as_str().unwrap_or_default().to_owned(),
                 Err(_) => return false,
             }
@@ -94,7 +99,11 @@ impl Batch<'_> {
             }
             let waiting = std::mem::take(&mut self.notified[index]);
             let (hosts, later): (Vec<String>, Vec<String>) = waiting.into_iter().partition(|host| {
-                if lost { !self.is_unreachable(host) } else { !self.is_lost(host) && self.hosts.get(host).is_some_and(|s| !s.gone) }
+                if lost {
+                    !self.is_unreachable(host)
+                } else {
+                    !self.is_lost(host) && self.hosts.get(host).is_some_and(|s| !s.gone)
+                }
             });
             self.notified[index].extend(later);
             // In the order of the inventory, as a task runs.
@@ -130,7 +139,12 @@ impl Batch<'_> {
         }
         for (host, request) in included {
             for entry in &request.entries {
-                let loaded = super::include::load(&self.run.shared.loader, handler, entry, &self.run.shared.playbook_dir);
+                let loaded = super::include::load(
+                    &self.run.shared.loader,
+                    handler,
+                    entry,
+                    &self.run.shared.playbook_dir,
+                );
                 match loaded {
                     Ok(found) => {
                         self.run.shared.reporter.event(Event::Included {

@@ -75,9 +75,10 @@ impl HostState {
                     }
                     Node::Block(block) => {
                         let block = Arc::clone(block);
-                        let done = block.role_root.as_ref().is_some_and(|r| {
-                            !r.allow_duplicates && self.roles_done.contains(&r.identity)
-                        });
+                        let done = block
+                            .role_root
+                            .as_ref()
+                            .is_some_and(|r| !r.allow_duplicates && self.roles_done.contains(&r.identity));
                         if done {
                             frame.index += 1;
                         } else {

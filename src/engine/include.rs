@@ -72,7 +72,12 @@ pub struct Included {
 ///
 /// # Errors
 /// What is wrong with the file or role.
-pub fn load(loader: &Loader, task: &Task, entry: &Entry, playbook_dir: &Path) -> Result<Included, Vec<Diagnostic>> {
+pub fn load(
+    loader: &Loader,
+    task: &Task,
+    entry: &Entry,
+    playbook_dir: &Path,
+) -> Result<Included, Vec<Diagnostic>> {
     let mut problems = Problems::default();
     let statics = import::Statics { play_vars: Arc::default(), playbook_dir: playbook_dir.to_owned() };
     let mut made = Made { statics: Some(statics), ..Made::default() };

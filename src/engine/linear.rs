@@ -61,7 +61,8 @@ impl<'a> Batch<'a> {
 
     /// Whether no host of the batch is left.
     pub(super) fn all_failed(&self) -> bool {
-        !self.hosts.is_empty() && self.hosts.keys().all(|h| self.failed.contains(h) || self.unreachable.contains(h))
+        !self.hosts.is_empty()
+            && self.hosts.keys().all(|h| self.failed.contains(h) || self.unreachable.contains(h))
     }
 
     pub(super) async fn run(&mut self) {
@@ -133,8 +134,7 @@ impl<'a> Batch<'a> {
         let name = self.name_of(task, hosts.first());
         let plain = task.name.as_ref().and_then(Value::as_str).unwrap_or_default();
         let matches = |text: &str| {
-            text == wanted
-                || globset::Glob::new(wanted).is_ok_and(|g| g.compile_matcher().is_match(text))
+            text == wanted || globset::Glob::new(wanted).is_ok_and(|g| g.compile_matcher().is_match(text))
         };
         let bare = name.split_once(" : ").map_or(name.as_str(), |(_, rest)| rest);
         if matches(&name) || matches(plain) || matches(bare) {
@@ -183,7 +183,14 @@ impl<'a> Batch<'a> {
         let Some(host) = hosts.first() else { return false };
         let layers = self.run.shared.store.task_layers(host, &self.vars, task);
         let cx = crate::template::TemplateContext::new(&layers, crate::vars::scope::nowhere());
-        self.run.shared.templar.render(value, &cx).ok().as_ref().and_then(super::loops::truthy).unwrap_or(false)
+        self.run
+            .shared
+            .templar
+            .render(value, &cx)
+            .ok()
+            .as_ref()
+            .and_then(super::loops::truthy)
+            .unwrap_or(false)
     }
 
     fn advance(&mut self, hosts: &[String]) {
@@ -224,7 +231,8 @@ impl<'a> Batch<'a> {
             let task = tokio::spawn(run_one(host));
             async move {
                 task.await.unwrap_or_else(|error| {
-                    let outcome = super::result::TaskOutcome::failure(format!("windlass failed inside: {error}"));
+                    let outcome =
+                        super::result::TaskOutcome::failure(format!("windlass failed inside: {error}"));
                     let result = Arc::new(outcome.to_map());
                     let done = Done {
                         outcome,
@@ -456,7 +464,8 @@ impl<'a> Batch<'a> {
                 next
             });
             let block = blocks.entry(keys.clone()).or_insert_with(|| {
-                let main = keys.iter().filter_map(|k| loaded.get(k).cloned().flatten()).map(Node::Block).collect();
+                let main =
+                    keys.iter().filter_map(|k| loaded.get(k).cloned().flatten()).map(Node::Block).collect();
                 Arc::new(Block { main, ..Block::default() })
             });
             if let Some(state) = self.hosts.get_mut(&host) {

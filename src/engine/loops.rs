@@ -1,7 +1,7 @@
 //! `loop` and `with_*`.
 
 use crate::playbook::{Loop, LoopControl};
-use crate::template::{TemplateContext, TemplateError, TemplateErrorKind, Templar};
+use crate::template::{Templar, TemplateContext, TemplateError, TemplateErrorKind};
 use crate::vars::{Key, Map, Value};
 
 /// The items of a loop.
@@ -93,7 +93,11 @@ impl Names {
     ///
     /// # Errors
     /// If one of its templates fails.
-    pub fn of(control: &LoopControl, templar: &Templar, cx: &TemplateContext<'_>) -> Result<Self, TemplateError> {
+    pub fn of(
+        control: &LoopControl,
+        templar: &Templar,
+        cx: &TemplateContext<'_>,
+    ) -> Result<Self, TemplateError> {
         let text = |value: &Option<Value>| -> Result<Option<String>, TemplateError> {
             match value {
                 None => Ok(None),

@@ -10,7 +10,15 @@ use windlass_yaml::diagnostic::Diagnostic;
 
 /// The instructions there are.
 const KNOWN: &[&str] = &[
-    "flush_handlers", "refresh_inventory", "noop", "clear_facts", "clear_host_errors", "end_play", "end_host", "end_batch", "end_role",
+    "flush_handlers",
+    "refresh_inventory",
+    "noop",
+    "clear_facts",
+    "clear_host_errors",
+    "end_play",
+    "end_host",
+    "end_batch",
+    "end_role",
     "reset_connection",
 ];
 
@@ -20,7 +28,8 @@ impl Batch<'_> {
         let what = task.args.get("_raw_params").or_else(|| task.args.get("free_form"));
         let what = what.and_then(Value::as_str).unwrap_or_default().trim().to_owned();
         if !KNOWN.contains(&what.as_str()) {
-            let mut diagnostic = Diagnostic::error(format!("invalid meta action requested: {what}")).at(&task.span);
+            let mut diagnostic =
+                Diagnostic::error(format!("invalid meta action requested: {what}")).at(&task.span);
             if let Some(near) = crate::playbook::problems::nearest(&what, KNOWN.iter().copied()) {
                 diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
             }
@@ -40,7 +49,8 @@ impl Batch<'_> {
                 Ok(true) => chosen.push(host.clone()),
                 Ok(false) => {}
                 Err(error) => {
-                    let message = Diagnostic::error(error.message).at(error.span.as_ref().unwrap_or(&task.span));
+                    let message =
+                        Diagnostic::error(error.message).at(error.span.as_ref().unwrap_or(&task.span));
                     self.run.shared.reporter.event(Event::Diagnostic(Box::new(message)));
                     self.run.count(host, |s| s.failed += 1);
                     self.lose(host, false);
@@ -98,7 +108,10 @@ impl Batch<'_> {
             return Ok(true);
         }
         let layers = self.run.shared.store.task_layers(host, &self.vars, task);
-        self.run.shared.templar.condition(&Value::list(conditions.to_vec()), &TemplateContext::new(&layers, crate::vars::scope::nowhere()))
+        self.run.shared.templar.condition(
+            &Value::list(conditions.to_vec()),
+            &TemplateContext::new(&layers, crate::vars::scope::nowhere()),
+        )
     }
 
     fn skipped(&self, task: &Arc<Task>, hosts: &[String]) {
@@ -123,7 +136,14 @@ impl Batch<'_> {
     async fn reset(&self, task: &Task, host: &str) {
         let shared = &self.run.shared;
         let layers = shared.store.task_layers(host, &self.vars, task);
-        let found = super::connect::way(host, &layers, &task.attrs, &shared.options.connect, &shared.templar, &layers);
+        let found = super::connect::way(
+            host,
+            &layers,
+            &task.attrs,
+            &shared.options.connect,
+            &shared.templar,
+            &layers,
+        );
         if let Ok(way) = found {
             shared.pool.forget(&way.target).await;
         }

@@ -97,7 +97,8 @@ impl Run {
         let inventory = self.shared.store.inventory();
         let limit = self.shared.options.limit.as_deref();
         inventory.match_pattern(pattern, limit).map_err(|error| {
-            TemplateError::new(crate::template::TemplateErrorKind::Failed, error.to_string()).at(play.hosts.span())
+            TemplateError::new(crate::template::TemplateErrorKind::Failed, error.to_string())
+                .at(play.hosts.span())
         })
     }
 
@@ -131,10 +132,11 @@ impl Run {
                 return false;
             }
         };
-        self.shared.reporter.event(Event::Play { name: rendered.name.clone(), check: self.shared.options.check });
-        let hosts: Vec<String> = self.with_progress(|p| {
-            rendered.hosts.iter().filter(|h| !p.out.contains(*h)).cloned().collect()
-        });
+        self.shared
+            .reporter
+            .event(Event::Play { name: rendered.name.clone(), check: self.shared.options.check });
+        let hosts: Vec<String> =
+            self.with_progress(|p| rendered.hosts.iter().filter(|h| !p.out.contains(*h)).cloned().collect());
         if rendered.hosts.is_empty() {
             self.shared.reporter.event(Event::NoHosts);
             return true;
@@ -161,7 +163,8 @@ impl Run {
         let mut start = 0;
         for size in &rendered.batches {
             let end = (start + size).min(rendered.hosts.len());
-            let batch: Vec<String> = rendered.hosts[start..end].iter().filter(|h| hosts.contains(h)).cloned().collect();
+            let batch: Vec<String> =
+                rendered.hosts[start..end].iter().filter(|h| hosts.contains(h)).cloned().collect();
             start = end;
             if batch.is_empty() {
                 continue;
@@ -206,9 +209,12 @@ impl Run {
 
     fn prompts(&self, play: &Play, vars: &mut Map) -> Result<(), String> {
         for prompt in &play.vars_prompt {
-            let Value::Map(prompt) = prompt else { return Err("an entry of vars_prompt is a mapping".into()) };
+            let Value::Map(prompt) = prompt else {
+                return Err("an entry of vars_prompt is a mapping".into());
+            };
             let text = |key: &str| prompt.get(key).and_then(crate::vars::value::scalar_text);
-            let flag = |key: &str, default: bool| prompt.get(key).and_then(super::loops::truthy).unwrap_or(default);
+            let flag =
+                |key: &str, default: bool| prompt.get(key).and_then(super::loops::truthy).unwrap_or(default);
             let Some(name) = text("name") else { return Err("an entry of vars_prompt has no name".into()) };
             if self.shared.store.extra.contains_key(name.as_str()) {
                 continue;
@@ -238,10 +244,15 @@ impl Run {
                 Some(scheme) => {
                     let cx_layers = Layers::default();
                     let filter = format!("value | password_hash('{scheme}')");
-                    let scope = cx_layers.with([(Key::from("value"), Value::text(value.as_str()))].into_iter().collect());
+                    let scope = cx_layers
+                        .with([(Key::from("value"), Value::text(value.as_str()))].into_iter().collect());
                     self.shared
                         .templar
-                        .expression(&filter, None, &TemplateContext::new(&scope, crate::vars::scope::nowhere()))
+                        .expression(
+                            &filter,
+                            None,
+                            &TemplateContext::new(&scope, crate::vars::scope::nowhere()),
+                        )
                         .map_err(|e| e.to_string())?
                 }
                 None => Value::text(value.as_str()),
@@ -280,13 +291,19 @@ impl Run {
                 let mut tried = Vec::new();
                 for candidate in &candidates {
                     let scope = layers.with(all.clone());
-                    let name = match self.shared.templar.render(candidate, &TemplateContext::new(&scope, crate::vars::scope::nowhere())) {
+                    let name = match self
+                        .shared
+                        .templar
+                        .render(candidate, &TemplateContext::new(&scope, crate::vars::scope::nowhere()))
+                    {
                         Ok(value) => value.as_str().unwrap_or_default().to_owned(),
                         // A name that needs facts is passed over before there are any.
                         Err(_) if !candidate.is_final() => continue,
                         Err(error) => return Err(Box::new(Diagnostic::error(error.message).at(span))),
                     };
-                    let path = [play.dir.join(&name), play.dir.join("vars").join(&name)].into_iter().find(|p| p.is_file());
+                    let path = [play.dir.join(&name), play.dir.join("vars").join(&name)]
+                        .into_iter()
+                        .find(|p| p.is_file());
                     match path {
                         Some(path) => {
                             found = Some(path);
@@ -336,7 +353,11 @@ impl Run {
             let mut own = Attrs::default();
             own.set("tags", Value::list(vec![Value::text("always")]));
             let attrs = own.child_of(&play.attrs);
-            let task = Task { args: Arc::new(args), name: title.map(Value::text), ..Task::implicit(action, attrs, &under, &play.span) };
+            let task = Task {
+                args: Arc::new(args),
+                name: title.map(Value::text),
+                ..Task::implicit(action, attrs, &under, &play.span)
+            };
             Some(Node::Task(Arc::new(task)))
         };
         let scope = self.play_scope(play);
@@ -353,9 +374,11 @@ impl Run {
         };
         if gather {
             let mut args = Map::new();
-            for (keyword, arg) in
-                [("gather_subset", "gather_subset"), ("gather_timeout", "gather_timeout"), ("fact_path", "fact_path")]
-            {
+            for (keyword, arg) in [
+                ("gather_subset", "gather_subset"),
+                ("gather_timeout", "gather_timeout"),
+                ("fact_path", "fact_path"),
+            ] {
                 if let Some(value) = play.own.get(keyword) {
                     args.insert(Key::from(arg), value.clone());
                 }

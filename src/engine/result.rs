@@ -156,7 +156,8 @@ pub fn split_lines(text: &str) -> impl Iterator<Item = &str> {
             Some(at) => {
                 let line = &rest[..at];
                 let end = &rest[at..];
-                let width = if end.starts_with("\r\n") { 2 } else { end.chars().next().map_or(1, char::len_utf8) };
+                let width =
+                    if end.starts_with("\r\n") { 2 } else { end.chars().next().map_or(1, char::len_utf8) };
                 rest = &rest[at + width..];
                 Some(line)
             }

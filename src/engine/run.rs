@@ -3,7 +3,7 @@
 use super::connect::{ConnectDefaults, Pool};
 use crate::playbook::{Loader, Play, TagFilter, Task};
 use crate::report::{Event, Reporter, Stats};
-use crate::template::{SearchPath, TemplateContext, Templar};
+use crate::template::{SearchPath, Templar, TemplateContext};
 use crate::vars::scope::Layers;
 use crate::vars::store::Store;
 use crate::vars::{Map, Value};
@@ -94,10 +94,13 @@ impl Shared {
     #[must_use]
     pub fn task_name(&self, task: &Task, layers: &Layers) -> String {
         let name = match &task.name {
-            Some(name) => match self.templar.render(name, &TemplateContext::new(layers, crate::vars::scope::nowhere())) {
-                Ok(value) => crate::vars::value::scalar_text(&value).unwrap_or_default(),
-                Err(_) => name.as_str().unwrap_or_default().to_owned(),
-            },
+            Some(name) => {
+                match self.templar.render(name, &TemplateContext::new(layers, crate::vars::scope::nowhere()))
+                {
+                    Ok(value) => crate::vars::value::scalar_text(&value).unwrap_or_default(),
+                    Err(_) => name.as_str().unwrap_or_default().to_owned(),
+                }
+            }
             None if task.action.kind == crate::actions::Kind::IncludeRole => {
                 let role = task.args.get("name").or_else(|| task.args.get("role")).and_then(Value::as_str);
                 format!("{} : {}", task.action_written, role.unwrap_or_default())
@@ -201,8 +204,10 @@ impl Run {
         hosts.sort_by(|a, b| a.0.cmp(&b.0));
         let custom = {
             let stats = self.shared.custom_stats.lock().unwrap_or_else(PoisonError::into_inner);
-            let lines: Vec<String> =
-                stats.iter().map(|(name, map)| format!("\t{name}: {}", Value::map(map.clone()).to_json())).collect();
+            let lines: Vec<String> = stats
+                .iter()
+                .map(|(name, map)| format!("\t{name}: {}", Value::map(map.clone()).to_json()))
+                .collect();
             (!lines.is_empty()).then(|| lines.join("\n"))
         };
         self.shared.reporter.event(Event::Recap { hosts, custom });

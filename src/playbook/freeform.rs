@@ -24,7 +24,8 @@ pub fn split(text: &str, raw: bool) -> Result<FreeForm, Unbalanced> {
     let mut rest: Vec<String> = Vec::new();
     for token in tokens(text)? {
         let pair = token.split_once('=').filter(|(k, _)| {
-            let name = !k.is_empty() && k.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':'));
+            let name =
+                !k.is_empty() && k.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':'));
             name && !k.ends_with('\\') && (!raw || COMMAND_ARGS.contains(k))
         });
         match pair {
@@ -172,10 +173,14 @@ mod tests {
 
     #[test]
     fn pairs_with_quotes_and_templates() {
-        let own = |list: &[(&str, &str)]| list.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect::<Vec<_>>();
+        let own =
+            |list: &[(&str, &str)]| list.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect::<Vec<_>>();
         assert_eq!(pairs("src=a dest=/b"), own(&[("src", "a"), ("dest", "/b")]));
         assert_eq!(pairs("msg=\"a b\" x='c d'"), own(&[("msg", "a b"), ("x", "c d")]));
-        assert_eq!(pairs("msg={{ a | default('x y') }} b=1"), own(&[("msg", "{{ a | default('x y') }}"), ("b", "1")]));
+        assert_eq!(
+            pairs("msg={{ a | default('x y') }} b=1"),
+            own(&[("msg", "{{ a | default('x y') }}"), ("b", "1")])
+        );
         assert!(split("msg='a", false).is_err());
     }
 

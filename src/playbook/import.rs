@@ -98,7 +98,9 @@ impl Loader {
         }
         let vars = self.static_vars(under, Some(task), made);
         let Some(name) = self.static_name(value, &vars, &task.span, problems) else { return };
-        let Some(path) = find_task_file(&name, &under.dir, under.role.as_deref(), "tasks", made.statics.as_ref()) else {
+        let Some(path) =
+            find_task_file(&name, &under.dir, under.role.as_deref(), "tasks", made.statics.as_ref())
+        else {
             problems.push(missing_file(&name, &under.dir).at(value.span().unwrap_or(&task.span)));
             return;
         };
@@ -154,7 +156,9 @@ impl Loader {
             return;
         }
         let vars = self.static_vars(under, Some(task), made);
-        let Some(name) = self.static_name(value, &vars, value.span().unwrap_or(&task.span), problems) else { return };
+        let Some(name) = self.static_name(value, &vars, value.span().unwrap_or(&task.span), problems) else {
+            return;
+        };
         let text = |key: &str, problems: &mut Problems| {
             task.args.get(key).and_then(|v| self.static_name(v, &vars, &task.span, problems))
         };
@@ -183,10 +187,18 @@ impl Loader {
     }
 
     /// `roles:` of a play.
-    pub(super) fn roles(&self, node: &Yaml, under: &Under, made: &mut Made, problems: &mut Problems) -> Vec<Node> {
+    pub(super) fn roles(
+        &self,
+        node: &Yaml,
+        under: &Under,
+        made: &mut Made,
+        problems: &mut Problems,
+    ) -> Vec<Node> {
         let Some(entries) = node.as_seq() else {
             if !node.is_null() {
-                problems.push(Diagnostic::error(format!("`roles` is a list, this is {}", node.kind())).at(&node.span));
+                problems.push(
+                    Diagnostic::error(format!("`roles` is a list, this is {}", node.kind())).at(&node.span),
+                );
             }
             return Vec::new();
         };

@@ -6,8 +6,8 @@ use super::play::Play;
 use super::problems::{Problems, nearest};
 use super::role::Role;
 use super::task::{Block, Node};
-use crate::template::Templar;
 use crate::secrets::{Secrets, load_vars_file};
+use crate::template::Templar;
 use crate::vars::from_yaml::Reader;
 use crate::vars::{Map, Value};
 use std::collections::HashMap;
@@ -73,7 +73,12 @@ impl Loader {
     }
 
     /// The document of a file; `None` (with a problem) if it cannot be read, `Some(None)` inside if it is empty.
-    pub fn document(&self, path: &Path, from: Option<&Span>, problems: &mut Problems) -> Option<Arc<Option<Yaml>>> {
+    pub fn document(
+        &self,
+        path: &Path,
+        from: Option<&Span>,
+        problems: &mut Problems,
+    ) -> Option<Arc<Option<Yaml>>> {
         let known = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
         if let Some(document) = known {
             return Some(document);
@@ -170,7 +175,10 @@ impl Loader {
     ) -> Vec<Play> {
         let Some(document) = self.document(path, from, problems) else { return Vec::new() };
         let Some(node) = &*document else {
-            problems.push(Diagnostic::error(format!("{} is empty: a playbook is a list of plays", path.display())));
+            problems.push(Diagnostic::error(format!(
+                "{} is empty: a playbook is a list of plays",
+                path.display()
+            )));
             return Vec::new();
         };
         let Some(entries) = node.as_seq() else {
@@ -185,15 +193,20 @@ impl Loader {
         let mut plays = Vec::new();
         for entry in entries {
             let Some(map) = entry.as_map() else {
-                problems.push(Diagnostic::error(format!("a play is a mapping, this is {}", entry.kind())).at(&entry.span));
+                problems.push(
+                    Diagnostic::error(format!("a play is a mapping, this is {}", entry.kind()))
+                        .at(&entry.span),
+                );
                 continue;
             };
-            let import = ["import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook"]
-                .iter()
-                .find_map(|k| map.get(k));
+            let import =
+                ["import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook"]
+                    .iter()
+                    .find_map(|k| map.get(k));
             if let Some(target) = import {
                 if depth > 50 {
-                    problems.push(Diagnostic::error("playbooks import each other without end").at(&target.span));
+                    problems
+                        .push(Diagnostic::error("playbooks import each other without end").at(&target.span));
                     continue;
                 }
                 let own = self.attrs(map, problems);
@@ -205,7 +218,14 @@ impl Loader {
                     let file = file.split_whitespace().next().unwrap_or_default();
                     let path = dir.join(file);
                     let merged = own.under(attrs);
-                    plays.extend(self.playbook_under(&path, Some(&target.span), &merged, &inner, problems, depth + 1));
+                    plays.extend(self.playbook_under(
+                        &path,
+                        Some(&target.span),
+                        &merged,
+                        &inner,
+                        problems,
+                        depth + 1,
+                    ));
                 }
                 continue;
             }
@@ -217,14 +237,26 @@ impl Loader {
     }
 
     /// Renders the name of something that is imported: only `-e` and static variables are known then.
-    pub(super) fn static_name(&self, value: &Value, vars: &Map, span: &Span, problems: &mut Problems) -> Option<String> {
+    pub(super) fn static_name(
+        &self,
+        value: &Value,
+        vars: &Map,
+        span: &Span,
+        problems: &mut Problems,
+    ) -> Option<String> {
         let scope = super::import::StaticScope { vars, extra: &self.extra_vars };
-        match self.templar.render(value, &crate::template::TemplateContext::new(&scope, crate::vars::scope::nowhere())) {
+        match self
+            .templar
+            .render(value, &crate::template::TemplateContext::new(&scope, crate::vars::scope::nowhere()))
+        {
             Ok(Value::Str(text)) => Some(text.as_str().to_owned()),
             Ok(other) => {
                 problems.push(
-                    Diagnostic::error(format!("the name of a file is wanted here, this is a {}", other.type_name()))
-                        .at(span),
+                    Diagnostic::error(format!(
+                        "the name of a file is wanted here, this is a {}",
+                        other.type_name()
+                    ))
+                    .at(span),
                 );
                 None
             }
@@ -255,12 +287,19 @@ impl Loader {
             }
         }
         let Some(hosts) = map.get("hosts") else {
-            problems.push(Diagnostic::error("this play has no `hosts`").at(span).hint("say on which hosts it runs: `hosts: all`"));
+            problems.push(
+                Diagnostic::error("this play has no `hosts`")
+                    .at(span)
+                    .hint("say on which hosts it runs: `hosts: all`"),
+            );
             return None;
         };
-        let empty = hosts.is_null() || hosts.as_str() == Some("") || hosts.as_seq().is_some_and(<[Yaml]>::is_empty);
+        let empty =
+            hosts.is_null() || hosts.as_str() == Some("") || hosts.as_seq().is_some_and(<[Yaml]>::is_empty);
         if empty {
-            problems.push(Diagnostic::error("Hosts list cannot be empty. Please check your playbook").at(&hosts.span));
+            problems.push(
+                Diagnostic::error("Hosts list cannot be empty. Please check your playbook").at(&hosts.span),
+            );
             return None;
         }
         let mut attrs = self.attrs(map, problems);
@@ -270,7 +309,14 @@ impl Loader {
         let attrs = Arc::new(attrs.under(parent));
         let mut own = Attrs::default();
         for name in [
-            "fact_path", "force_handlers", "gather_facts", "gather_subset", "gather_timeout", "max_fail_percentage", "order", "serial",
+            "fact_path",
+            "force_handlers",
+            "gather_facts",
+            "gather_subset",
+            "gather_timeout",
+            "max_fail_percentage",
+            "order",
+            "serial",
             "strategy",
         ] {
             if let Some(node) = map.get(name) {
@@ -358,7 +404,9 @@ impl Loader {
                 Arc::new(maps.flat_map(|m| m.iter().map(|(k, v)| (k.clone(), v.clone()))).collect())
             }
             _ => {
-                problems.push(Diagnostic::error(format!("`vars` is a mapping, this is {}", node.kind())).at(&node.span));
+                problems.push(
+                    Diagnostic::error(format!("`vars` is a mapping, this is {}", node.kind())).at(&node.span),
+                );
                 Arc::default()
             }
         }
@@ -382,7 +430,10 @@ impl Loader {
                 "tags" => match tag_list(&value) {
                     Some(tags) => Value::list(tags),
                     None => {
-                        problems.push(Diagnostic::error("tags are a list of texts or a text with commas").at(&node.span));
+                        problems.push(
+                            Diagnostic::error("tags are a list of texts or a text with commas")
+                                .at(&node.span),
+                        );
                         continue;
                     }
                 },
@@ -394,7 +445,13 @@ impl Loader {
     }
 
     /// A list of tasks and blocks.
-    pub(super) fn nodes(&self, node: &Yaml, under: &Under, made: &mut Made, problems: &mut Problems) -> Vec<Node> {
+    pub(super) fn nodes(
+        &self,
+        node: &Yaml,
+        under: &Under,
+        made: &mut Made,
+        problems: &mut Problems,
+    ) -> Vec<Node> {
         if node.is_null() {
             return Vec::new();
         }
@@ -412,7 +469,10 @@ impl Loader {
                 continue;
             }
             let Some(map) = entry.as_map() else {
-                problems.push(Diagnostic::error(format!("a task is a mapping, this is {}", entry.kind())).at(&entry.span));
+                problems.push(
+                    Diagnostic::error(format!("a task is a mapping, this is {}", entry.kind()))
+                        .at(&entry.span),
+                );
                 continue;
             };
             if ["block", "rescue", "always"].iter().any(|k| map.contains_key(k)) {
@@ -440,12 +500,15 @@ impl Loader {
         }
         if !map.contains_key("block") {
             let key = if map.contains_key("rescue") { "rescue" } else { "always" };
-            problems.push(Diagnostic::error(format!("'{key}' keyword cannot be used without 'block'")).at(span));
+            problems
+                .push(Diagnostic::error(format!("'{key}' keyword cannot be used without 'block'")).at(span));
             return None;
         }
         if under.handlers {
             problems.push(
-                Diagnostic::error("a block cannot be used as a handler").at(span).hint("notify several handlers by one `listen` topic"),
+                Diagnostic::error("a block cannot be used as a handler")
+                    .at(span)
+                    .hint("notify several handlers by one `listen` topic"),
             );
             return None;
         }
@@ -515,7 +578,9 @@ impl Loader {
             let value = match (*name, value) {
                 ("tags", value) => Value::list(tag_list(value).unwrap_or_default()),
                 ("when" | "environment" | "module_defaults" | "notify", Value::List(_)) => value.clone(),
-                ("when" | "environment" | "module_defaults" | "notify", value) => Value::list(vec![value.clone()]),
+                ("when" | "environment" | "module_defaults" | "notify", value) => {
+                    Value::list(vec![value.clone()])
+                }
                 (_, value) => value.clone(),
             };
             attrs.set(name, value);
@@ -531,7 +596,9 @@ impl Loader {
         let templar = Arc::new(Templar::new(crate::template::TemplarSettings::default()));
         let loader = Self::new(Arc::new(Secrets::none()), templar, Arc::default());
         let mut problems = Problems::default();
-        let Ok((Some(node), _)) = windlass_yaml::load_one(SourceFile::new("test.yml", text)) else { return Vec::new() };
+        let Ok((Some(node), _)) = windlass_yaml::load_one(SourceFile::new("test.yml", text)) else {
+            return Vec::new();
+        };
         let nodes = loader.nodes(&node, &Under::default(), &mut Made::default(), &mut problems);
         assert!(!problems.has_errors(), "{:?}", problems.all());
         nodes

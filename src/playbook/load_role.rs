@@ -39,12 +39,17 @@ impl Loader {
         let empty = Attrs::default();
         if let Some(name) = entry.as_str() {
             let vars = made.statics.as_ref().map(|s| Arc::clone(&s.play_vars)).unwrap_or_default();
-            let name = self.static_name(&self.value(entry), &vars, &entry.span, problems).unwrap_or_else(|| name.to_owned());
+            let name = self
+                .static_name(&self.value(entry), &vars, &entry.span, problems)
+                .unwrap_or_else(|| name.to_owned());
             let site = Site { own: &empty, params: Map::new(), vars: Arc::default(), span: &entry.span };
             return Some(self.role(&name, &from, &site, under, made, problems));
         }
         let Some(map) = entry.as_map() else {
-            problems.push(Diagnostic::error(format!("a role is a name or a mapping, this is {}", entry.kind())).at(&entry.span));
+            problems.push(
+                Diagnostic::error(format!("a role is a name or a mapping, this is {}", entry.kind()))
+                    .at(&entry.span),
+            );
             return None;
         };
         let Some(node) = map.get("role").or_else(|| map.get("name")).or_else(|| map.get("src")) else {
@@ -82,7 +87,9 @@ impl Loader {
             return LoadedRole::default();
         };
         if under.depth > 60 {
-            problems.push(Diagnostic::error(format!("the role '{name}' depends on itself without end")).at(site.span));
+            problems.push(
+                Diagnostic::error(format!("the role '{name}' depends on itself without end")).at(site.span),
+            );
             return LoadedRole::default();
         }
         let meta = self.role_file(&path, "meta", "main", problems);
@@ -154,7 +161,10 @@ impl Loader {
             None => {
                 if let Some(wanted) = &from.handlers {
                     problems.push(
-                        Diagnostic::error(format!("Could not find specified file in role: handlers/{wanted}")).at(site.span),
+                        Diagnostic::error(format!(
+                            "Could not find specified file in role: handlers/{wanted}"
+                        ))
+                        .at(site.span),
                     );
                 }
             }
@@ -175,16 +185,23 @@ impl Loader {
         {
             let role = role.join("/");
             for root in [playbook_dir.join("collections")].iter().chain(&self.collections_path) {
-                let path = root.join("ansible_collections").join(namespace).join(collection).join("roles").join(&role);
+                let path = root
+                    .join("ansible_collections")
+                    .join(namespace)
+                    .join(collection)
+                    .join("roles")
+                    .join(&role);
                 if path.is_dir() {
                     return Some(path);
                 }
             }
         }
-        self.role_roots(under, &playbook_dir).into_iter().map(|r| r.join(name)).find(|p| p.is_dir()).or_else(|| {
-            let last = parts.last().filter(|_| parts.len() >= 3)?;
-            self.role_roots(under, &playbook_dir).into_iter().map(|r| r.join(last)).find(|p| p.is_dir())
-        })
+        self.role_roots(under, &playbook_dir).into_iter().map(|r| r.join(name)).find(|p| p.is_dir()).or_else(
+            || {
+                let last = parts.last().filter(|_| parts.len() >= 3)?;
+                self.role_roots(under, &playbook_dir).into_iter().map(|r| r.join(last)).find(|p| p.is_dir())
+            },
+        )
     }
 
     /// Where roles are looked for.
@@ -212,7 +229,8 @@ impl Loader {
         let diagnostic = Diagnostic::error(format!("the role '{name}' was not found in {shown}"));
         match nearest(name, names.iter().map(String::as_str)) {
             Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
-            None => diagnostic.hint("set roles_path in ansible.cfg, or put the role into roles/ beside the playbook"),
+            None => diagnostic
+                .hint("set roles_path in ansible.cfg, or put the role into roles/ beside the playbook"),
         }
     }
 
@@ -226,13 +244,26 @@ impl Loader {
         ["yml", "yaml", "json"].iter().map(|e| dir.join(format!("{name}.{e}"))).find(|p| p.is_file())
     }
 
-    fn role_file(&self, role: &Path, folder: &str, name: &str, problems: &mut Problems) -> Option<Arc<Option<Yaml>>> {
+    fn role_file(
+        &self,
+        role: &Path,
+        folder: &str,
+        name: &str,
+        problems: &mut Problems,
+    ) -> Option<Arc<Option<Yaml>>> {
         let path = self.role_file_named(role, folder, Some(name))?;
         self.document(&path, None, problems)
     }
 
     /// `defaults/` or `vars/`: a file `main`, or all files of a folder `main`.
-    fn role_vars(&self, role: &Path, folder: &str, name: Option<&str>, span: &Span, problems: &mut Problems) -> Arc<Map> {
+    fn role_vars(
+        &self,
+        role: &Path,
+        folder: &str,
+        name: Option<&str>,
+        span: &Span,
+        problems: &mut Problems,
+    ) -> Arc<Map> {
         if let Some(file) = self.role_file_named(role, folder, name) {
             return self.vars_file(&file, Some(span), problems);
         }
@@ -240,7 +271,8 @@ impl Loader {
         if !dir.is_dir() {
             if let Some(name) = name {
                 problems.push(
-                    Diagnostic::error(format!("Could not find specified file in role: {folder}/{name}")).at(span),
+                    Diagnostic::error(format!("Could not find specified file in role: {folder}/{name}"))
+                        .at(span),
                 );
             }
             return Arc::default();
@@ -255,7 +287,9 @@ impl Loader {
         files.sort();
         let mut all = Map::new();
         for file in files {
-            all.extend(self.vars_file(&file, Some(span), problems).iter().map(|(k, v)| (k.clone(), v.clone())));
+            all.extend(
+                self.vars_file(&file, Some(span), problems).iter().map(|(k, v)| (k.clone(), v.clone())),
+            );
         }
         Arc::new(all)
     }

@@ -57,7 +57,8 @@ impl Loader {
             }
         }
         if let Some(raw) = call.raw {
-            let text = Text::trusted(raw, Some(call.node.map_or_else(|| call.span.clone(), |n| n.span.clone())));
+            let text =
+                Text::trusted(raw, Some(call.node.map_or_else(|| call.span.clone(), |n| n.span.clone())));
             args.insert(Key::from("_raw_params"), Value::Str(text));
         } else if let Some(node) = call.node {
             self.module_args(&call.action, node, &mut args, &mut args_template, problems);
@@ -81,7 +82,8 @@ impl Loader {
                 None => {
                     let said = node.as_str().unwrap_or(node.kind());
                     problems.push(
-                        Diagnostic::error(format!("Invalid variable name in 'register' specified: '{said}'")).at(&node.span),
+                        Diagnostic::error(format!("Invalid variable name in 'register' specified: '{said}'"))
+                            .at(&node.span),
                     );
                     None
                 }
@@ -127,9 +129,17 @@ impl Loader {
     }
 
     /// Which action the mapping calls.
-    fn call<'a>(&self, map: &'a Mapping, span: &Span, under: &Under, problems: &mut Problems) -> Option<Call<'a>> {
+    fn call<'a>(
+        &self,
+        map: &'a Mapping,
+        span: &Span,
+        under: &Under,
+        problems: &mut Problems,
+    ) -> Option<Call<'a>> {
         let keyword = |name: &str| {
-            keywords::TASK.contains(&name) || (under.handlers && keywords::HANDLER.contains(&name)) || is_with(name)
+            keywords::TASK.contains(&name)
+                || (under.handlers && keywords::HANDLER.contains(&name))
+                || is_with(name)
         };
         let others: Vec<(&Yaml, &Yaml)> =
             map.iter().filter(|(k, _)| !keyword(k.as_str().unwrap_or_default())).collect();
@@ -139,7 +149,8 @@ impl Loader {
                 let name = other.as_str().unwrap_or_default();
                 if actions::resolve(name).is_some() {
                     problems.push(
-                        Diagnostic::error(format!("conflicting action statements: {key}, {name}")).at(&other.span),
+                        Diagnostic::error(format!("conflicting action statements: {key}, {name}"))
+                            .at(&other.span),
                     );
                 } else {
                     unknown_keyword("a task", name, &other.span, keywords::TASK, problems);
@@ -153,7 +164,9 @@ impl Loader {
             [] => {
                 match unknown.as_slice() {
                     [] => problems.push(
-                        Diagnostic::error("no module/action detected in task.").at(span).hint("a task calls one module: `- ansible.builtin.command: ...`"),
+                        Diagnostic::error("no module/action detected in task.")
+                            .at(span)
+                            .hint("a task calls one module: `- ansible.builtin.command: ...`"),
                     ),
                     all => {
                         for (key, _) in all {
@@ -165,7 +178,13 @@ impl Loader {
             }
             [(key, node), rest @ ..] => {
                 for (other, _) in &unknown {
-                    unknown_keyword("a task", other.as_str().unwrap_or_default(), &other.span, keywords::TASK, problems);
+                    unknown_keyword(
+                        "a task",
+                        other.as_str().unwrap_or_default(),
+                        &other.span,
+                        keywords::TASK,
+                        problems,
+                    );
                 }
                 let written = key.as_str().unwrap_or_default().to_owned();
                 if let Some((other, _)) = rest.first() {
@@ -186,16 +205,25 @@ impl Loader {
     }
 
     /// `action: copy src=a dest=b`, or `action: {module: copy, src: a}`.
-    fn explicit_call<'a>(&self, local: bool, key: &Yaml, node: &'a Yaml, problems: &mut Problems) -> Option<Call<'a>> {
+    fn explicit_call<'a>(
+        &self,
+        local: bool,
+        key: &Yaml,
+        node: &'a Yaml,
+        problems: &mut Problems,
+    ) -> Option<Call<'a>> {
         let mut args = Map::new();
         let mut raw = None;
         let written = match self.value(node) {
             Value::Str(text) => {
-                let (name, rest) = text.as_str().split_once(char::is_whitespace).unwrap_or((text.as_str(), ""));
+                let (name, rest) =
+                    text.as_str().split_once(char::is_whitespace).unwrap_or((text.as_str(), ""));
                 if let Some(action) = actions::resolve(name) {
                     match freeform::split(rest, action.spec.free_form.is_some()) {
                         Ok(free) => {
-                            args.extend(free.pairs.into_iter().map(|(k, v)| (Key::from(k), trusted(v, &node.span))));
+                            args.extend(
+                                free.pairs.into_iter().map(|(k, v)| (Key::from(k), trusted(v, &node.span))),
+                            );
                             raw = Some(free.raw).filter(|r| !r.is_empty());
                         }
                         Err(error) => problems.push(error.at(&node.span)),
@@ -205,12 +233,18 @@ impl Loader {
             }
             Value::Map(map) => {
                 let name = map.get("module").and_then(Value::as_str).unwrap_or_default().to_owned();
-                args.extend(map.iter().filter(|(k, _)| k.as_str() != Some("module")).map(|(k, v)| (k.clone(), v.clone())));
+                args.extend(
+                    map.iter()
+                        .filter(|(k, _)| k.as_str() != Some("module"))
+                        .map(|(k, v)| (k.clone(), v.clone())),
+                );
                 // `module: copy src=a` holds arguments too.
                 match name.split_once(char::is_whitespace) {
                     Some((name, rest)) => {
                         if let Ok(free) = freeform::split(rest, false) {
-                            args.extend(free.pairs.into_iter().map(|(k, v)| (Key::from(k), trusted(v, &node.span))));
+                            args.extend(
+                                free.pairs.into_iter().map(|(k, v)| (Key::from(k), trusted(v, &node.span))),
+                            );
                         }
                         name.to_owned()
                     }
@@ -250,7 +284,9 @@ impl Loader {
                 }
                 match freeform::split(whole, action.is_command()) {
                     Ok(free) => {
-                        args.extend(free.pairs.into_iter().map(|(k, v)| (Key::from(k), trusted(v, &node.span))));
+                        args.extend(
+                            free.pairs.into_iter().map(|(k, v)| (Key::from(k), trusted(v, &node.span))),
+                        );
                         if free.raw.is_empty() {
                             return;
                         }
@@ -299,13 +335,16 @@ impl Loader {
                 _ => continue,
             };
             if let Some((first, _)) = &found {
-                problems.push(Diagnostic::error(format!("duplicate loop in task: {first}, {name}")).at(&key.span));
+                problems.push(
+                    Diagnostic::error(format!("duplicate loop in task: {first}, {name}")).at(&key.span),
+                );
                 continue;
             }
             if lookup.is_none() && node.is_null() {
                 continue;
             }
-            found = Some((name.to_owned(), Loop { lookup, value: self.value(node), span: node.span.clone() }));
+            found =
+                Some((name.to_owned(), Loop { lookup, value: self.value(node), span: node.span.clone() }));
         }
         found.map(|(_, l)| l)
     }
@@ -314,7 +353,10 @@ impl Loader {
         let Some(node) = map.get("loop_control") else { return LoopControl::default() };
         let Some(control) = node.as_map() else {
             if !node.is_null() {
-                problems.push(Diagnostic::error(format!("`loop_control` is a mapping, this is {}", node.kind())).at(&node.span));
+                problems.push(
+                    Diagnostic::error(format!("`loop_control` is a mapping, this is {}", node.kind()))
+                        .at(&node.span),
+                );
             }
             return LoopControl::default();
         };
@@ -350,9 +392,11 @@ impl Loader {
             }
             let value = self.value(node);
             let bare = matches!(name, "when" | "until" | "changed_when" | "failed_when");
-            let errors = if bare { self.templar.check_condition(&value) } else { self.templar.check_syntax(&value) };
+            let errors =
+                if bare { self.templar.check_condition(&value) } else { self.templar.check_syntax(&value) };
             for error in errors {
-                let mut diagnostic = Diagnostic::error(error.message).at(error.span.as_ref().unwrap_or(&node.span));
+                let mut diagnostic =
+                    Diagnostic::error(error.message).at(error.span.as_ref().unwrap_or(&node.span));
                 diagnostic.hint = error.hint;
                 problems.push(diagnostic);
             }
@@ -378,7 +422,8 @@ impl Loader {
             let mut diagnostic = Diagnostic::error(error.to_string()).at(place.as_ref().unwrap_or(span));
             diagnostic = match nearest {
                 Some(nearest) => diagnostic.hint(format!("did you mean `{nearest}`?")),
-                None => diagnostic.hint(format!("`windlass doc {}` lists its arguments", task.action.spec.short_name())),
+                None => diagnostic
+                    .hint(format!("`windlass doc {}` lists its arguments", task.action.spec.short_name())),
             };
             problems.push(diagnostic);
         }

@@ -72,7 +72,13 @@ pub struct LoadedRole {
 
 /// What identifies a use of a role.
 #[must_use]
-pub fn identity(path: &std::path::Path, params: &Map, vars: &Map, attrs: &super::Attrs, from: &RoleFrom) -> String {
+pub fn identity(
+    path: &std::path::Path,
+    params: &Map,
+    vars: &Map,
+    attrs: &super::Attrs,
+    from: &RoleFrom,
+) -> String {
     let json = |map: &Map| Value::map(map.clone()).to_json().to_string();
     let own = |name: &str| attrs.get(name).map(|v| v.to_json().to_string()).unwrap_or_default();
     format!(

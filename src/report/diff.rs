@@ -34,7 +34,8 @@ fn unified(before: &str, after: &str, before_header: &str, after_header: &str) -
     if before == after {
         return String::new();
     }
-    let header = |word: &str, name: &str| if name.is_empty() { word.to_owned() } else { format!("{word}: {name}") };
+    let header =
+        |word: &str, name: &str| if name.is_empty() { word.to_owned() } else { format!("{word}: {name}") };
     let diff = TextDiff::from_lines(before, after);
     let mut text = diff
         .unified_diff()

@@ -80,7 +80,12 @@ const RESET: &str = "\u{1b}[0m";
 impl Terminal {
     /// A writer of text to these streams.
     #[must_use]
-    pub fn new(style: Style, redactor: Arc<Redactor>, out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
+    pub fn new(
+        style: Style,
+        redactor: Arc<Redactor>,
+        out: Box<dyn Write + Send>,
+        err: Box<dyn Write + Send>,
+    ) -> Self {
         let bar = style.progress.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             if let Ok(shape) = ProgressStyle::with_template("{spinner} {msg}") {
@@ -193,7 +198,8 @@ impl Terminal {
             map.shift_remove("failed");
             map.shift_remove("ansible_loop_var");
             if result.item.is_some() {
-                let loop_var = result.result.get("ansible_loop_var").and_then(Value::as_str).unwrap_or("item");
+                let loop_var =
+                    result.result.get("ansible_loop_var").and_then(Value::as_str).unwrap_or("item");
                 map.shift_remove(loop_var);
             }
         }
@@ -217,7 +223,9 @@ impl Terminal {
         if !self.style.diff || result.diff.is_empty() || result.no_log {
             return;
         }
-        if result.status != Status::Changed && !result.result.get("changed").and_then(Value::as_bool).unwrap_or(false) {
+        if result.status != Status::Changed
+            && !result.result.get("changed").and_then(Value::as_bool).unwrap_or(false)
+        {
             return;
         }
         for text in result.diff.iter().map(|d| diff::render(d, self.style.color)) {
@@ -243,10 +251,16 @@ impl Terminal {
         match result.status {
             Status::Ok if !self.style.show_ok => {}
             Status::Ok | Status::Changed => {
-                let (word, color) = if result.status == Status::Ok { ("ok", GREEN) } else { ("changed", YELLOW) };
+                let (word, color) =
+                    if result.status == Status::Ok { ("ok", GREEN) } else { ("changed", YELLOW) };
                 let mut text = format!("{word}: [{label}]{item}");
                 if self.verbose(result) {
-                    let values = self.dump(result, self.style.verbosity > 0 || result.action.ends_with(".debug") || result.action.ends_with(".assert"));
+                    let values = self.dump(
+                        result,
+                        self.style.verbosity > 0
+                            || result.action.ends_with(".debug")
+                            || result.action.ends_with(".assert"),
+                    );
                     text.push_str(&format!(" => {values}"));
                 }
                 self.line(state, &self.paint(color, &text));
@@ -265,7 +279,11 @@ impl Terminal {
             Status::Failed => {
                 let word = if result.item.is_some() { "failed" } else { "fatal" };
                 let text = if result.item.is_some() {
-                    format!("{word}: [{label}] (item={}) => {}", result.item.as_deref().unwrap_or_default(), self.dump(result, false))
+                    format!(
+                        "{word}: [{label}] (item={}) => {}",
+                        result.item.as_deref().unwrap_or_default(),
+                        self.dump(result, false)
+                    )
                 } else {
                     format!("{word}: [{label}]: FAILED! => {}", self.dump(result, self.style.verbosity > 2))
                 };
@@ -352,7 +370,8 @@ impl Reporter for Terminal {
             Event::Playbook { .. } => {}
             Event::Play { name, check } => {
                 let mark = if check && self.style.check { " [CHECK MODE]" } else { "" };
-                let title = if name.is_empty() { format!("PLAY{mark}") } else { format!("PLAY [{name}]{mark}") };
+                let title =
+                    if name.is_empty() { format!("PLAY{mark}") } else { format!("PLAY [{name}]{mark}") };
                 self.banner(state, &title);
             }
             Event::NoHosts => self.line(state, &self.paint(CYAN, "skipping: no hosts matched")),
@@ -390,7 +409,10 @@ impl Reporter for Terminal {
             }
             Event::Included { what, hosts, item } => {
                 let item = item.map(|i| format!(" => (item={i})")).unwrap_or_default();
-                self.line(state, &self.paint(CYAN, &format!("included: {what} for {}{item}", hosts.join(", "))));
+                self.line(
+                    state,
+                    &self.paint(CYAN, &format!("included: {what} for {}{item}", hosts.join(", "))),
+                );
             }
             Event::Output { host, stream, data } => {
                 let mark = if stream == Stream::Stderr { "!" } else { "|" };

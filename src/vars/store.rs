@@ -4,7 +4,7 @@ use super::scope::Layers;
 use super::{Dynamic, Key, Map, Value};
 use crate::inventory::Inventory;
 use crate::playbook::{Role, Task};
-use crate::template::{TemplateContext, TemplateError, Templar};
+use crate::template::{Templar, TemplateContext, TemplateError};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
@@ -196,12 +196,19 @@ impl Store {
         };
         set("inventory_hostname", Value::text(host));
         let short = host.split('.').next().unwrap_or(host);
-        set("inventory_hostname_short", Value::text(if host.parse::<std::net::IpAddr>().is_ok() { host } else { short }));
-        let names = inventory.group_names(host).into_iter().filter(|g| *g != "all").map(Value::from).collect();
+        set(
+            "inventory_hostname_short",
+            Value::text(if host.parse::<std::net::IpAddr>().is_ok() { host } else { short }),
+        );
+        let names =
+            inventory.group_names(host).into_iter().filter(|g| *g != "all").map(Value::from).collect();
         set("group_names", Value::list(names));
         set("groups", groups);
         drop(inventory);
-        let base = Arc::new(HostBase { layers: layers.into_iter().map(|(_, map)| map).collect(), magic: Arc::new(magic) });
+        let base = Arc::new(HostBase {
+            layers: layers.into_iter().map(|(_, map)| map).collect(),
+            magic: Arc::new(magic),
+        });
         self.cache.write().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), Arc::clone(&base));
         base
     }
@@ -401,6 +408,10 @@ impl Store {
             self.base(host);
         }
         let problems = self.take_problems();
-        if problems.iter().any(|p| p.level == windlass_yaml::diagnostic::Level::Error) { Err(problems) } else { Ok(()) }
+        if problems.iter().any(|p| p.level == windlass_yaml::diagnostic::Level::Error) {
+            Err(problems)
+        } else {
+            Ok(())
+        }
     }
 }
