@@ -8,8 +8,10 @@ pub mod blobs;
 pub mod expand;
 pub mod module;
 pub mod modules;
+pub mod paths;
 pub mod registry;
 pub mod server;
 pub mod system;
+pub mod text;
 
 pub use module::{Context, Finish, Module, ModuleError, Plan};

@@ -52,6 +52,7 @@ modules! {
     modules::getent::Getent,
     modules::group::Group,
     modules::hostname::Hostname,
+    modules::file::File,
     modules::ping::Ping,
     modules::systemd::Service,
     modules::systemd::ServiceFacts,

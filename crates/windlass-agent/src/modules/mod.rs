@@ -10,6 +10,7 @@ pub mod git;
 pub mod group;
 pub mod hostname;
 pub mod htpasswd;
+pub mod file;
 pub mod ping;
 pub mod pip;
 mod rewrite;

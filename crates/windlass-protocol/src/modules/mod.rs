@@ -9,6 +9,7 @@ pub mod django_manage;
 pub mod git;
 pub mod hostname;
 pub mod htpasswd;
+pub mod file;
 pub mod ping;
 pub mod pip;
 pub mod setup;

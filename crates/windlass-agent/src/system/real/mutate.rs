@@ -2,6 +2,7 @@
 
 use super::write::{Manner, Temporary, sync_folder_of, write_file};
 use super::{Real, attrs, tree};
+use crate::control::Control;
 use crate::system::{Mutate, Observe, OutputSink, RunOutput};
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_OMIT};
 use std::io;
@@ -19,7 +20,8 @@ impl Mutate for Real {
         check: &mut dyn FnMut(&Path) -> io::Result<()>,
     ) -> io::Result<()> {
         let manner = Manner { in_place, durable: true, umask: self.umask() };
-        write_file(path, content, attrs, &manner, check)
+        let mut content = Endable { content, control: &self.control };
+        write_file(path, &mut content, attrs, &manner, check)
     }
 
     fn write_loose(
@@ -32,7 +34,8 @@ impl Mutate for Real {
         // Reading the umask from /proc would cost more than the write where the mode is given.
         let umask = if attrs.mode.is_some() { 0 } else { self.umask() };
         let manner = Manner { in_place: false, durable: false, umask };
-        write_file(path, content, attrs, &manner, &mut |temporary| match mtime {
+        let mut content = Endable { content, control: &self.control };
+        write_file(path, &mut content, attrs, &manner, &mut |temporary| match mtime {
             Some(_) => set_times(temporary, None, mtime, false),
             None => Ok(()),
         })
@@ -110,6 +113,20 @@ impl Mutate for Real {
 
     fn run(&self, run: &RunSpec, sink: Option<OutputSink<'_>>) -> io::Result<RunOutput> {
         self.execute(run, sink)
+    }
+}
+
+/// A content that ends with an error when the request was ended, so that a long write does too.
+struct Endable<'a> {
+    content: &'a mut dyn io::Read,
+    control: &'a Control,
+}
+
+impl io::Read for Endable<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // Not as `Interrupted`: a reader's user tries those again.
+        self.control.check().map_err(|error| io::Error::other(error.to_string()))?;
+        self.content.read(buffer)
     }
 }
 

@@ -1,0 +1,23 @@
+//! Before and after of a file.
+
+use windlass_protocol::{Diff, DiffSide};
+
+/// Larger contents are not shown.
+const LIMIT: usize = 104_448;
+
+/// The diff of two contents with their headers. Binary and very large ones are left out, and it says so.
+#[must_use]
+pub fn text_diff(headers: (&str, &str), before: &[u8], after: &[u8]) -> Diff {
+    let omitted = |reason: &str| Diff::Omitted { path: headers.1.to_owned(), reason: reason.to_owned() };
+    if before.len().max(after.len()) > LIMIT {
+        return omitted(&format!("content is longer than {LIMIT} bytes"));
+    }
+    if before.contains(&0) || after.contains(&0) {
+        return omitted("content is binary");
+    }
+    let side = |header: &str, bytes: &[u8]| DiffSide {
+        header: header.to_owned(),
+        text: String::from_utf8_lossy(bytes).into_owned(),
+    };
+    Diff::Text { before: side(headers.0, before), after: side(headers.1, after) }
+}

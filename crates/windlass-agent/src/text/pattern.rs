@@ -1,0 +1,276 @@
+//! Python's regular expressions and replacement templates.
+//!
+//! Patterns are translated where the syntax differs and run by `fancy-regex`, which hands everything without
+//! look-around and backreferences to the linear-time engine.
+
+use crate::module::ModuleError;
+use fancy_regex::{Captures, Regex, RegexBuilder};
+
+/// Ends a pattern that goes back and forth for ever.
+const BACKTRACKS: usize = 2_000_000;
+
+/// Compiles a pattern written for Python's `re`. `flags` are those of the call, such as `m` for MULTILINE.
+///
+/// # Errors
+/// What is wrong with the pattern, as the module's failure.
+pub fn compile(pattern: &str, flags: &str) -> Result<Regex, ModuleError> {
+    let translated = translate(pattern);
+    let text = if flags.is_empty() { translated } else { format!("(?{flags}){translated}") };
+    RegexBuilder::new(&text)
+        .backtrack_limit(BACKTRACKS)
+        .build()
+        .map_err(|error| ModuleError::new(format!("Unable to compile regular expression '{pattern}': {error}")))
+}
+
+/// Whether it matches somewhere. A pattern that takes too long does not.
+#[must_use]
+pub fn is_match(regex: &Regex, text: &str) -> bool {
+    regex.is_match(text).unwrap_or(false)
+}
+
+/// Python's syntax in the words of the engine.
+fn translate(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len() + 8);
+    let chars: Vec<char> = pattern.chars().collect();
+    let mut at = 0;
+    let mut class_start = None;
+    while at < chars.len() {
+        let c = chars[at];
+        let next = chars.get(at + 1).copied();
+        match (c, class_start) {
+            ('\\', _) => {
+                match next {
+                    Some('Z') => out.push_str("\\z"),
+                    // Word boundaries to the engine, plain signs to Python.
+                    Some(sign @ ('<' | '>')) => out.push(sign),
+                    Some(other) => out.extend(['\\', other]),
+                    None => out.push('\\'),
+                }
+                at += 2;
+                continue;
+            }
+            ('[', None) => {
+                class_start = Some(at);
+                out.push('[');
+                if next == Some('^') {
+                    out.push('^');
+                    at += 1;
+                }
+                // A bracket that comes first is a plain sign.
+                if chars.get(at + 1) == Some(&']') {
+                    out.push_str("\\]");
+                    at += 1;
+                }
+            }
+            (']', Some(_)) => {
+                class_start = None;
+                out.push(']');
+            }
+            // The engine knows nested classes and set operations, Python does not.
+            ('[' | '&' | '~', Some(_)) => out.extend(['\\', c]),
+            ('-', Some(_)) if next == Some('-') && chars.get(at + 2) != Some(&']') => out.push_str("\\-"),
+            ('{', None) => match quantifier(&chars[at..]) {
+                Some((text, length)) => {
+                    out.push_str(&text);
+                    at += length;
+                    continue;
+                }
+                None => out.push_str("\\{"),
+            },
+            ('}', None) => out.push_str("\\}"),
+            _ => out.push(c),
+        }
+        at += 1;
+    }
+    out
+}
+
+/// `{2}`, `{2,}`, `{,3}`, `{2,3}`: its text for the engine and its length. Anything else in braces is plain text.
+fn quantifier(chars: &[char]) -> Option<(String, usize)> {
+    let end = chars.iter().position(|c| *c == '}')?;
+    let body: String = chars[1..end].iter().collect();
+    let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+    let text = match body.split_once(',') {
+        None if !body.is_empty() && digits(&body) => format!("{{{body}}}"),
+        Some((low, high)) if digits(low) && digits(high) && !(low.is_empty() && high.is_empty()) => {
+            format!("{{{},{high}}}", if low.is_empty() { "0" } else { low })
+        }
+        _ => return None,
+    };
+    Some((text, end + 1))
+}
+
+/// A part of a replacement template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Group(usize),
+    Named(String),
+}
+
+/// A replacement template of Python's `re`: `\1`, `\g<1>`, `\g<name>`, `\n` and the like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template(Vec<Piece>);
+
+impl Template {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// An escape that Python does not know.
+    pub fn parse(text: &str) -> Result<Self, ModuleError> {
+        let bad = |what: &str| ModuleError::new(format!("bad escape {what} in the replacement '{text}'"));
+        let mut pieces = Vec::new();
+        let mut plain = String::new();
+        let mut chars = text.chars().peekable();
+        while let Some(c) = chars.next() {
+            if c != '\\' {
+                plain.push(c);
+                continue;
+            }
+            let Some(escaped) = chars.next() else { return Err(bad("(end of pattern)")) };
+            let piece = match escaped {
+                'g' => {
+                    if chars.next() != Some('<') {
+                        return Err(bad("\\g"));
+                    }
+                    let mut name = String::new();
+                    loop {
+                        match chars.next() {
+                            Some('>') => break,
+                            Some(c) => name.push(c),
+                            None => return Err(bad("\\g")),
+                        }
+                    }
+                    match name.parse() {
+                        Ok(number) => Piece::Group(number),
+                        Err(_) => Piece::Named(name),
+                    }
+                }
+                '0' => {
+                    let mut code = 0;
+                    for _ in 0..2 {
+                        let digit = chars.peek().and_then(|c| c.to_digit(8));
+                        let Some(digit) = digit else { break };
+                        code = code * 8 + digit;
+                        chars.next();
+                    }
+                    plain.push(char::from_u32(code).unwrap_or('\0'));
+                    continue;
+                }
+                digit if digit.is_ascii_digit() => {
+                    let mut number = digit.to_digit(10).unwrap_or(0) as usize;
+                    if let Some(second) = chars.peek().and_then(|c| c.to_digit(10)) {
+                        number = number * 10 + second as usize;
+                        chars.next();
+                    }
+                    Piece::Group(number)
+                }
+                other => {
+                    let plain_sign = match other {
+                        'n' => '\n',
+                        't' => '\t',
+                        'r' => '\r',
+                        'a' => '\x07',
+                        'b' => '\x08',
+                        'f' => '\x0c',
+                        'v' => '\x0b',
+                        '\\' => '\\',
+                        letter if letter.is_ascii_alphabetic() => return Err(bad(&format!("\\{letter}"))),
+                        sign => {
+                            plain.push('\\');
+                            sign
+                        }
+                    };
+                    plain.push(plain_sign);
+                    continue;
+                }
+            };
+            if !plain.is_empty() {
+                pieces.push(Piece::Text(std::mem::take(&mut plain)));
+            }
+            pieces.push(piece);
+        }
+        if !plain.is_empty() {
+            pieces.push(Piece::Text(plain));
+        }
+        Ok(Self(pieces))
+    }
+
+    /// Fills it from a match; a group that took no part is empty.
+    ///
+    /// # Errors
+    /// A group that the pattern does not have.
+    pub fn fill(&self, captures: &Captures<'_>, out: &mut String) -> Result<(), ModuleError> {
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Group(number) if *number < captures.len() => {
+                    out.push_str(captures.get(*number).map_or("", |m| m.as_str()));
+                }
+                Piece::Group(number) => {
+                    return Err(ModuleError::new(format!("invalid group reference {number}")));
+                }
+                Piece::Named(name) => out.push_str(captures.name(name).map_or("", |m| m.as_str())),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Python's `re.subn`: the new text, and how many were replaced.
+///
+/// # Errors
+/// As [`Template::fill`], or a pattern that takes too long on this text.
+pub fn substitute(regex: &Regex, template: &Template, text: &str) -> Result<(String, usize), ModuleError> {
+    let mut out = String::with_capacity(text.len());
+    let (mut last, mut count) = (0, 0);
+    for captures in regex.captures_iter(text) {
+        let captures = captures.map_err(|error| ModuleError::new(format!("the pattern gave up: {error}")))?;
+        let Some(whole) = captures.get(0) else { continue };
+        out.push_str(&text[last..whole.start()]);
+        template.fill(&captures, &mut out)?;
+        last = whole.end();
+        count += 1;
+    }
+    out.push_str(&text[last..]);
+    Ok((out, count))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn replaced(pattern: &str, template: &str, text: &str) -> String {
+        substitute(&compile(pattern, "m").unwrap(), &Template::parse(template).unwrap(), text).unwrap().0
+    }
+
+    #[test]
+    fn syntax_that_differs_is_translated() {
+        for (pattern, text) in [
+            ("a{,2}b", "aab"),
+            ("^{{ x }}$", "{{ x }}"),
+            ("[[]a[]]", "[a]"),
+            ("[^[]x", "ax"),
+            ("[&~&]+$", "&~"),
+            (r"\<a\>\Z", "<a>"),
+            (r"(?<!x)foo(?=bar)", "foobar"),
+            (r"(a)\1", "aa"),
+            (r"(?P<q>['\x22])z(?P=q)", "'z'"),
+            (r"^#?\s*PermitRootLogin\s", "# PermitRootLogin yes"),
+            (r"\/etc\/", "/etc/"),
+        ] {
+            assert!(is_match(&compile(pattern, "").unwrap(), text), "{pattern} on {text}");
+        }
+        assert!(compile("(", "").is_err());
+    }
+
+    #[test]
+    fn templates_are_filled_as_python_fills_them() {
+        assert_eq!(replaced(r"(\w+) (?P<b>\w+)", r"\g<b> \1\t\g<1>x", "one two"), "two one\tonex");
+        assert_eq!(replaced("^a$", "b", "a\nca\na"), "b\nca\nb");
+        assert_eq!(replaced("(x)?y", r"[\1]", "y xy"), "[] [x]");
+        assert!(Template::parse(r"\d").is_err());
+        assert_eq!(replaced("a", r"\.", "a"), r"\.");
+    }
+}
