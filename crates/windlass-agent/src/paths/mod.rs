@@ -1,10 +1,12 @@
 //! What the modules that make paths have in common: reading modes, comparing attributes with the wanted ones,
 //! describing a path in a result.
 
+mod digest;
 mod info;
 mod mode;
 mod wish;
 
+pub use digest::{blake3_of, checksum};
 pub use info::{add_path_info, mode_text, owner_text, state_of};
 pub use mode::{ModeError, parse_mode};
 pub use wish::{Difference, Wish};

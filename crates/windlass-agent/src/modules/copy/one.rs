@@ -1,0 +1,170 @@
+//! One file.
+
+use super::Source;
+use crate::paths::{Wish, blake3_of, checksum, of_path, owner_text};
+use crate::system::{Meta, Observe};
+use crate::text::{text_diff, validation};
+use crate::{Context, ModuleError, Plan};
+use std::io::Read;
+use std::path::Path;
+use windlass_protocol::modules::copy::CopyArgs;
+use windlass_protocol::modules::stat::ChecksumAlgorithm;
+use windlass_protocol::{Diff, DiffSide, FileKind, Json, Op, What};
+
+/// More than this is not shown in a diff, and not read for it.
+const SHOWN: u64 = 200_000;
+
+/// A file to be put in its place.
+pub(super) struct One<'a> {
+    pub(super) args: &'a CopyArgs,
+    pub(super) cx: &'a Context<'a>,
+    pub(super) sys: &'a dyn Observe,
+    pub(super) source: &'a Source,
+    pub(super) dest: &'a str,
+    /// Give the values of a single file (checksums).
+    pub(super) headers: bool,
+}
+
+impl One<'_> {
+    /// Adds what has to be done. Names what the controller has to send, if the content was left out and is needed.
+    pub(super) fn plan(&self, plan: &mut Plan) -> Result<(), ModuleError> {
+        let Self { args, cx, sys, source, .. } = self;
+        let mut dest = self.dest.to_owned();
+        let at = |path: &str| {
+            let path = path.to_owned();
+            move |error: std::io::Error| of_path(Path::new(&path), &error)
+        };
+        let mut there = sys.lstat(Path::new(&dest)).map_err(at(&dest))?;
+        if args.follow
+            && there.as_ref().is_some_and(|meta| meta.kind == FileKind::Link)
+            && let Ok(real) = sys.canonicalize(Path::new(&dest))
+        {
+            dest = real;
+            there = sys.lstat(Path::new(&dest)).map_err(at(&dest))?;
+        }
+        if self.headers {
+            self.checksums(plan)?;
+        }
+        let exists = sys.stat(Path::new(&dest)).map_err(at(&dest))?.is_some();
+        if exists && !args.force {
+            plan.msg = Some("file already exists".into());
+            return Ok(());
+        }
+        let wish = self.wish(&dest)?;
+        let old = match &there {
+            Some(meta) if meta.kind == FileKind::File => Some(meta),
+            _ => None,
+        };
+        let old_hash = match old {
+            // Another size is another content: there is no need to read it.
+            Some(meta) if source.size.is_none_or(|size| size == meta.size) && sys.access(Path::new(&dest), 4) => {
+                let mut file = sys.open(Path::new(&dest)).map_err(at(&dest))?;
+                Some(blake3_of(&mut file).map_err(at(&dest))?)
+            }
+            _ => None,
+        };
+        if let (Some(meta), true) = (&there, old_hash.as_deref() == Some(source.hash.as_str())) {
+            self.attributes(plan, &wish, &dest, meta)?;
+            return Ok(());
+        }
+        let Some(content) = source.content.clone() else {
+            let needs = plan.values.entry("needs").or_insert_with(|| Json::Array(Vec::new()));
+            if let Json::Array(names) = needs {
+                names.push(source.name.as_str().into());
+            }
+            return Ok(());
+        };
+        if cx.diff {
+            plan.diff.push(self.content_diff(&dest, there.as_ref())?);
+        }
+        if self.headers {
+            let sum = source.checksum(ChecksumAlgorithm::Md5, cx, *sys)?;
+            plan.set("md5sum", sum);
+        }
+        let attrs = wish.for_replacement(old, Path::new(&dest), *sys)?;
+        let before = match old {
+            Some(_) if old_hash.is_none() => {
+                sys.open(Path::new(&dest)).and_then(|mut file| blake3_of(&mut file)).ok()
+            }
+            _ => old_hash,
+        };
+        let what = What::FileWritten { path: dest.clone(), before, after: source.hash.clone() };
+        let validate = validation(args.validate.as_deref())?;
+        let in_place = args.common.unsafe_writes.unwrap_or(false);
+        plan.push(what, Op::Write { path: dest, content, attrs, backup: args.backup, validate, in_place });
+        Ok(())
+    }
+
+    /// `preserve` is the mode of a file on the host; for others the controller has replaced it.
+    fn wish(&self, dest: &str) -> Result<Wish, ModuleError> {
+        let wish = Wish::of(&self.args.common, dest, self.sys)?;
+        let preserve = self.args.common.mode.as_ref().is_some_and(|mode| mode == "preserve");
+        Ok(match self.source.mode {
+            _ if !preserve => wish,
+            Some(mode) => wish.with_mode(Some(Json::from(mode))),
+            None => wish.with_mode(None),
+        })
+    }
+
+    fn checksums(&self, plan: &mut Plan) -> Result<(), ModuleError> {
+        let sum = self.source.checksum(ChecksumAlgorithm::Sha1, self.cx, self.sys)?;
+        if let (Some(wanted), Some(sum)) = (&self.args.checksum, &sum)
+            && !wanted.eq_ignore_ascii_case(sum)
+        {
+            let text = "Copied file does not match the expected checksum. Transfer failed.";
+            return Err(ModuleError::new(text)
+                .with("checksum", sum.as_str())
+                .with("expected_checksum", wanted.as_str()));
+        }
+        let sum = match sum {
+            Some(sum) => Some(sum),
+            // The content was left out: if it is there already, its checksum can be read from there.
+            None => {
+                let mut file = self.sys.open(Path::new(self.dest)).ok();
+                file.as_mut().and_then(|file| checksum(ChecksumAlgorithm::Sha1, file).ok())
+            }
+        };
+        plan.set("checksum", sum);
+        Ok(())
+    }
+
+    fn attributes(&self, plan: &mut Plan, wish: &Wish, dest: &str, meta: &Meta) -> Result<(), ModuleError> {
+        let found = wish.difference(Path::new(dest), meta, self.sys)?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let after = Meta {
+            mode: found.attrs.mode.unwrap_or(meta.mode),
+            uid: found.attrs.uid.unwrap_or(meta.uid),
+            gid: found.attrs.gid.unwrap_or(meta.gid),
+            ..meta.clone()
+        };
+        let what = What::AttributesSet {
+            path: dest.to_owned(),
+            before: owner_text(meta, self.sys),
+            after: owner_text(&after, self.sys),
+        };
+        if self.cx.diff {
+            let side = |mut map: windlass_protocol::JsonMap| {
+                map.insert("path".into(), dest.into());
+                DiffSide { header: String::new(), text: Json::Object(map).to_string() }
+            };
+            plan.diff.push(Diff::State { before: side(found.before), after: side(found.after) });
+        }
+        plan.push(what, Op::SetAttrs { path: dest.to_owned(), attrs: found.attrs, follow: false });
+        Ok(())
+    }
+
+    fn content_diff(&self, dest: &str, there: Option<&Meta>) -> Result<Diff, ModuleError> {
+        let mut old = Vec::new();
+        if there.is_some()
+            && let Ok(file) = self.sys.open(Path::new(dest))
+        {
+            file.take(SHOWN).read_to_end(&mut old)?;
+        }
+        let new = self.source.head(SHOWN, self.cx, self.sys)?;
+        let before = if there.is_some() { dest } else { "" };
+        let after = self.args.src.as_deref().unwrap_or(dest);
+        Ok(text_diff((before, after), &old, &new))
+    }
+}

@@ -1,0 +1,106 @@
+//! `remote_src` with a folder: a tree of the host is copied on the host.
+
+use super::{One, Source, tree};
+use crate::paths::{Wish, of_path};
+use crate::system::Observe;
+use crate::{Context, ModuleError, Plan};
+use std::path::Path;
+use windlass_protocol::modules::copy::CopyArgs;
+use windlass_protocol::{FileAttrs, FileKind, Json, Op, What};
+
+pub(super) fn is_folder(args: &CopyArgs, sys: &dyn Observe) -> Result<bool, ModuleError> {
+    let Some(src) = &args.src else { return Ok(false) };
+    let meta = sys.stat(Path::new(&**src)).map_err(|error| of_path(Path::new(&**src), &error))?;
+    Ok(meta.is_some_and(|meta| meta.kind == FileKind::Directory))
+}
+
+pub(super) fn plan(
+    plan: &mut Plan,
+    args: &CopyArgs,
+    cx: &Context<'_>,
+    sys: &dyn Observe,
+) -> Result<(), ModuleError> {
+    let src = args.src.as_deref().unwrap_or_default();
+    let from = src.trim_end_matches('/').to_owned();
+    let top = args.dest.trim_end_matches('/').to_owned();
+    let there = sys.stat(Path::new(&top)).map_err(|error| of_path(Path::new(&top), &error))?;
+    if there.as_ref().is_some_and(|meta| meta.kind != FileKind::Directory) {
+        let text = format!("remote_src: the destination {top} is no directory, but the source {src} is");
+        return Err(ModuleError::new(text).with("dest", top));
+    }
+    // As with rsync and cp: with a `/` at the end the contents are meant, else the folder itself.
+    let to = if src.ends_with('/') {
+        top.clone()
+    } else {
+        format!("{top}/{}", from.rsplit('/').next().unwrap_or_default())
+    };
+    if to == from || to.starts_with(&format!("{from}/")) {
+        return Err(ModuleError::new(format!("cannot copy {from} into itself")).with("dest", to));
+    }
+    tree::plan_folders(plan, Path::new(&top), args, sys)?;
+    Walk { args, cx, sys }.folder(plan, &from, &to)?;
+    plan.set("src", src);
+    plan.set("dest", args.dest.to_string());
+    Ok(())
+}
+
+struct Walk<'a> {
+    args: &'a CopyArgs,
+    cx: &'a Context<'a>,
+    sys: &'a dyn Observe,
+}
+
+impl Walk<'_> {
+    fn folder(&self, plan: &mut Plan, from: &str, to: &str) -> Result<(), ModuleError> {
+        let sys = self.sys;
+        let at = |path: &str| {
+            let path = path.to_owned();
+            move |error: std::io::Error| of_path(Path::new(&path), &error)
+        };
+        let meta = sys.stat(Path::new(from)).map_err(at(from))?;
+        let made = plan.changes.iter().any(|change| matches!(&change.op, Op::MakeDirectory { path, .. } if path == to));
+        let there = sys.stat(Path::new(to)).map_err(at(to))?;
+        if there.is_none() && !made {
+            let wish = Wish::of(&self.args.common, to, sys)?;
+            let mode = self.args.directory_mode.clone().filter(|mode| !mode.is_null());
+            let own = meta.map(|meta| Json::from(meta.mode));
+            let attrs = wish.with_mode(mode.or(own)).for_new(FileKind::Directory, Path::new(to), sys)?;
+            let path = to.to_owned();
+            plan.push(What::DirectoryMade { path: path.clone() }, Op::MakeDirectory { path, attrs });
+        }
+        for name in sys.read_dir(Path::new(from)).map_err(at(from))? {
+            let (from, to) = (format!("{from}/{name}"), format!("{to}/{name}"));
+            let Some(meta) = sys.lstat(Path::new(&from)).map_err(at(&from))? else { continue };
+            let follow = self.args.local_follow.unwrap_or(true);
+            let meta = match meta.kind {
+                FileKind::Link if follow => sys.stat(Path::new(&from)).map_err(at(&from))?.unwrap_or(meta),
+                _ => meta,
+            };
+            match meta.kind {
+                FileKind::Directory => self.folder(plan, &from, &to)?,
+                FileKind::Link => {
+                    tree::link(plan, &to, &sys.read_link(Path::new(&from)).map_err(at(&from))?, sys)?;
+                }
+                _ => self.file(plan, &from, &to)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&self, plan: &mut Plan, from: &str, to: &str) -> Result<(), ModuleError> {
+        let source = Source::file(from, self.sys)?;
+        let steps = plan.changes.len();
+        let one = One { args: self.args, cx: self.cx, sys: self.sys, source: &source, dest: to, headers: false };
+        one.plan(plan)?;
+        // A file that is new gets the mode of its source, as a copied tree does.
+        if self.args.common.mode.is_none()
+            && plan.changes.len() > steps
+            && self.sys.lstat(Path::new(to)).ok().flatten().is_none()
+            && let Some(Op::Write { attrs: FileAttrs { mode, .. }, .. }) =
+                plan.changes.last_mut().map(|change| &mut change.op)
+        {
+            *mode = source.mode;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! `stat`: says what is at a path.
+
+mod mime;
+
+use crate::paths::{checksum, of_path};
+use crate::system::{Meta, Observe};
+use crate::{Context, Module, ModuleError, Plan};
+use std::path::Path;
+use windlass_protocol::modules::stat::StatArgs;
+use windlass_protocol::{FileKind, Json, JsonMap};
+
+/// The module.
+pub struct Stat;
+
+/// Words for the letters of lsattr.
+const ATTRIBUTES: [(char, &str); 20] = [
+    ('A', "noatime"),
+    ('a', "append"),
+    ('C', "nocow"),
+    ('c', "compressed"),
+    ('D', "dirsync"),
+    ('d', "nodump"),
+    ('E', "encrypted"),
+    ('e', "extents"),
+    ('h', "blocksize"),
+    ('I', "indexed"),
+    ('i', "immutable"),
+    ('j', "journalled"),
+    ('N', "inline"),
+    ('S', "synchronous"),
+    ('s', "zero"),
+    ('T', "blockroot"),
+    ('t', "notail"),
+    ('u', "undelete"),
+    ('X', "compressedraw"),
+    ('Z', "compresseddirty"),
+];
+
+impl Module for Stat {
+    type Args = StatArgs;
+
+    fn plan(args: &StatArgs, _cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
+        let path = Path::new(&*args.path);
+        let meta = if args.follow { sys.stat(path) } else { sys.lstat(path) };
+        let meta = meta.map_err(|error| of_path(path, &error))?;
+        let mut stat = JsonMap::new();
+        match meta {
+            None => {
+                stat.insert("exists".into(), false.into());
+            }
+            Some(meta) => {
+                basics(&mut stat, args, &meta);
+                extras(&mut stat, args, &meta, sys);
+            }
+        }
+        let mut plan = Plan::default();
+        plan.set("stat", Json::Object(stat));
+        Ok(plan)
+    }
+}
+
+fn seconds(time: (i64, u32)) -> Json {
+    Json::from(time.0 as f64 + f64::from(time.1) / 1e9)
+}
+
+fn basics(stat: &mut JsonMap, args: &StatArgs, meta: &Meta) {
+    let mut set = |key: &str, value: Json| {
+        stat.insert(key.to_owned(), value);
+    };
+    let bit = |mask: u32| Json::from(meta.mode & mask != 0);
+    set("exists", true.into());
+    set("path", args.path.to_string().into());
+    set("mode", format!("{:04o}", meta.mode).into());
+    for (key, kind) in [
+        ("isdir", FileKind::Directory),
+        ("ischr", FileKind::CharDevice),
+        ("isblk", FileKind::BlockDevice),
+        ("isreg", FileKind::File),
+        ("isfifo", FileKind::Fifo),
+        ("islnk", FileKind::Link),
+        ("issock", FileKind::Socket),
+    ] {
+        set(key, (meta.kind == kind).into());
+    }
+    set("uid", meta.uid.into());
+    set("gid", meta.gid.into());
+    set("size", meta.size.into());
+    set("inode", meta.ino.into());
+    set("dev", meta.dev.into());
+    set("nlink", meta.nlink.into());
+    set("atime", seconds(meta.atime));
+    set("mtime", seconds(meta.mtime));
+    set("ctime", seconds(meta.ctime));
+    for (key, mask) in [
+        ("wusr", 0o200),
+        ("rusr", 0o400),
+        ("xusr", 0o100),
+        ("wgrp", 0o020),
+        ("rgrp", 0o040),
+        ("xgrp", 0o010),
+        ("woth", 0o002),
+        ("roth", 0o004),
+        ("xoth", 0o001),
+        ("isuid", 0o4000),
+        ("isgid", 0o2000),
+    ] {
+        set(key, bit(mask));
+    }
+    set("blocks", meta.blocks.into());
+    set("block_size", meta.blksize.into());
+    set("device_type", meta.rdev.into());
+}
+
+fn extras(stat: &mut JsonMap, args: &StatArgs, meta: &Meta, sys: &dyn Observe) {
+    let path = Path::new(&*args.path);
+    let mut set = |key: &str, value: Json| {
+        stat.insert(key.to_owned(), value);
+    };
+    let readable = sys.access(path, 4);
+    set("readable", readable.into());
+    set("writeable", sys.access(path, 2).into());
+    set("executable", sys.access(path, 1).into());
+    if meta.kind == FileKind::Link {
+        if let Ok(target) = sys.read_link(path) {
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            let led = crate::paths::tidy(&folder.join(&target).to_string_lossy());
+            set("lnk_source", sys.canonicalize(path).unwrap_or(led).into());
+            set("lnk_target", target.into());
+        }
+    }
+    if let Some(user) = sys.user_by_id(meta.uid) {
+        set("pw_name", user.name.into());
+    }
+    if let Some(group) = sys.group_by_id(meta.gid) {
+        set("gr_name", group.name.into());
+    }
+    if args.get_checksum
+        && readable
+        && meta.kind == FileKind::File
+        && let Ok(mut file) = sys.open(path)
+        && let Ok(sum) = checksum(args.checksum_algorithm, &mut file)
+    {
+        set("checksum", sum.into());
+    }
+    if args.get_mime {
+        let (kind, charset) = mime::guess(path, meta, sys);
+        set("mimetype", kind.into());
+        set("charset", charset.into());
+    }
+    if args.get_attributes {
+        let letters = sys.attributes(path);
+        let words: Vec<Json> = letters
+            .chars()
+            .filter_map(|letter| ATTRIBUTES.iter().find(|(known, _)| *known == letter))
+            .map(|(_, word)| Json::from(*word))
+            .collect();
+        set("version", sys.generation(path).map_or(Json::Null, |number| number.to_string().into()));
+        set("attributes", words.into());
+        set("attr_flags", letters.into());
+    }
+    if args.get_selinux_context {
+        let parts = sys.selinux_context(path).map(|text| {
+            Json::from(text.splitn(4, ':').map(Json::from).collect::<Vec<_>>())
+        });
+        set("selinux_context", parts.unwrap_or(Json::Null));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::system::fake::Fake;
+    use serde_json::json;
+
+    #[test]
+    fn links_are_looked_at_or_through() {
+        let fake = Fake::new();
+        fake.file("/srv/f", "hi\n");
+        fake.link("/srv/l", "f");
+        let stat = |args| fake.check_module("stat", args).values()["stat"].clone();
+        let link = stat(json!({"path": "/srv/l"}));
+        assert_eq!((&link["islnk"], &link["lnk_target"]), (&json!(true), &json!("f")));
+        assert_eq!(link["lnk_source"], "/srv/f");
+        assert!(link.get("checksum").is_none());
+        let file = stat(json!({"path": "/srv/l", "follow": true, "checksum": "md5"}));
+        assert_eq!(file["isreg"], true);
+        assert_eq!(file["checksum"], "764efa883dda1e11db47671c4a3bbd9e");
+        assert_eq!((&file["mimetype"], &file["charset"]), (&json!("text/plain"), &json!("us-ascii")));
+        assert_eq!(stat(json!({"path": "/srv/none"})), json!({"exists": false}));
+        let bare = stat(json!({"path": "/srv/f", "get_mime": false, "get_attributes": false, "get_checksum": false}));
+        for key in ["mimetype", "charset", "version", "attributes", "attr_flags", "checksum"] {
+            assert!(bare.get(key).is_none(), "{key}");
+        }
+    }
+}
