@@ -158,12 +158,6 @@ fn extras(stat: &mut JsonMap, args: &StatArgs, meta: &Meta, sys: &dyn Observe) {
         set("attributes", words.into());
         set("attr_flags", letters.into());
     }
-    if args.get_selinux_context {
-        let parts = sys.selinux_context(path).map(|text| {
-            Json::from(text.splitn(4, ':').map(Json::from).collect::<Vec<_>>())
-        });
-        set("selinux_context", parts.unwrap_or(Json::Null));
-    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 mod bytes;
 mod diff;
+mod edit;
 pub mod pattern;
 mod words;
 
 pub use bytes::{decode, encode};
 pub use diff::text_diff;
+pub use edit::{Edit, Writing, lines_of};
 pub use words::{WordsError, split_words, validation};

@@ -29,7 +29,5 @@ module_args! {
         get_mime: bool => default("true").aliases(&["mime", "mime_type", "mime-type"]),
         /// Give the attributes that lsattr shows.
         get_attributes: bool => default("true").aliases(&["attr", "attributes"]),
-        /// Give the SELinux context.
-        get_selinux_context: bool => default("false"),
     }
 }

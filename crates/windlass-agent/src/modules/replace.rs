@@ -1,0 +1,64 @@
+//! `replace`: everything in a file that an expression matches.
+
+use crate::system::Observe;
+use crate::text::pattern::{Template, compile, substitute};
+use crate::text::{Edit, Writing};
+use crate::{Context, Module, ModuleError, Plan};
+use windlass_protocol::modules::replace::ReplaceArgs;
+
+/// The module.
+pub struct Replace;
+
+impl Module for Replace {
+    type Args = ReplaceArgs;
+
+    fn plan(args: &ReplaceArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
+        let mut plan = Plan::default();
+        let edit = Edit::open(&args.path, sys)?;
+        let Some(old) = edit.old.clone() else {
+            return Err(ModuleError::new(format!("Path {} does not exist !", &*args.path)).with("rc", 257));
+        };
+        let (from, to) = match section(args, &old)? {
+            Ok(range) => range,
+            Err(pattern) => {
+                let text = format!("Pattern for before/after params did not match the given file: {pattern}");
+                plan.msg = Some(text);
+                return Ok(plan);
+            }
+        };
+        let regex = compile(&args.regexp, "m")?;
+        let template = Template::parse(&args.replace).map_err(|error| {
+            ModuleError::new(format!("Unable to process replace due to error: {}", error.msg))
+        })?;
+        let part = &old[from..to];
+        let (replaced, count) = substitute(&regex, &template, part)?;
+        let new = (count > 0 && replaced != part).then(|| format!("{}{replaced}{}", &old[..from], &old[to..]));
+        let how = Writing {
+            common: &args.common,
+            backup: args.backup,
+            validate: args.validate.as_deref(),
+            diff: cx.diff,
+            header: "",
+            check: cx.check,
+        };
+        edit.plan(&mut plan, new.as_deref(), &format!("{count} replacements made"), &how, sys)?;
+        Ok(plan)
+    }
+}
+
+/// The part of the text between `after` and `before`; their pattern if it does not match.
+fn section(args: &ReplaceArgs, text: &str) -> Result<Result<(usize, usize), String>, ModuleError> {
+    let full = |option: &Option<String>| option.clone().filter(|text| !text.is_empty());
+    let pattern = match (full(&args.after), full(&args.before)) {
+        (Some(after), Some(before)) => format!("{after}(?P<subsection>.*?){before}"),
+        (Some(after), None) => format!("{after}(?P<subsection>.*)"),
+        (None, Some(before)) => format!("(?P<subsection>.*){before}"),
+        (None, None) => return Ok(Ok((0, text.len()))),
+    };
+    let regex = compile(&pattern, "s")?;
+    let captures = regex
+        .captures(text)
+        .map_err(|error| ModuleError::new(format!("the pattern gave up: {error}")))?;
+    let part = captures.and_then(|captures| captures.name("subsection").map(|m| (m.start(), m.end())));
+    Ok(part.ok_or(pattern))
+}
