@@ -122,7 +122,12 @@ fn last_or_first(mut found: impl DoubleEndedIterator<Item = usize>, first: bool)
     if first { found.next() } else { found.next_back() }
 }
 
-fn places(args: &LineinfileArgs, regex: Option<&Regex>, line: &str, lines: &[String]) -> Result<Places, ModuleError> {
+fn places(
+    args: &LineinfileArgs,
+    regex: Option<&Regex>,
+    line: &str,
+    lines: &[String],
+) -> Result<Places, ModuleError> {
     let is_wanted = |text: &String| match (regex, &args.search_string) {
         (Some(regex), _) => is_match(regex, body(text)),
         (None, Some(part)) => text.contains(part.as_str()),

@@ -32,7 +32,8 @@ impl Module for Replace {
         })?;
         let part = &old[from..to];
         let (replaced, count) = substitute(&regex, &template, part)?;
-        let new = (count > 0 && replaced != part).then(|| format!("{}{replaced}{}", &old[..from], &old[to..]));
+        let new =
+            (count > 0 && replaced != part).then(|| format!("{}{replaced}{}", &old[..from], &old[to..]));
         let how = Writing {
             common: &args.common,
             backup: args.backup,
@@ -56,9 +57,8 @@ fn section(args: &ReplaceArgs, text: &str) -> Result<Result<(usize, usize), Stri
         (None, None) => return Ok(Ok((0, text.len()))),
     };
     let regex = compile(&pattern, "s")?;
-    let captures = regex
-        .captures(text)
-        .map_err(|error| ModuleError::new(format!("the pattern gave up: {error}")))?;
+    let captures =
+        regex.captures(text).map_err(|error| ModuleError::new(format!("the pattern gave up: {error}")))?;
     let part = captures.and_then(|captures| captures.name("subsection").map(|m| (m.start(), m.end())));
     Ok(part.ok_or(pattern))
 }

@@ -181,7 +181,9 @@ mod tests {
         assert_eq!(file["checksum"], "764efa883dda1e11db47671c4a3bbd9e");
         assert_eq!((&file["mimetype"], &file["charset"]), (&json!("text/plain"), &json!("us-ascii")));
         assert_eq!(stat(json!({"path": "/srv/none"})), json!({"exists": false}));
-        let bare = stat(json!({"path": "/srv/f", "get_mime": false, "get_attributes": false, "get_checksum": false}));
+        let bare = stat(
+            json!({"path": "/srv/f", "get_mime": false, "get_attributes": false, "get_checksum": false}),
+        );
         for key in ["mimetype", "charset", "version", "attributes", "attr_flags", "checksum"] {
             assert!(bare.get(key).is_none(), "{key}");
         }

@@ -36,7 +36,10 @@ impl Module for Tempfile {
                 let after = blake3::hash(b"").to_hex().to_string();
                 let what = What::FileWritten { path: path.clone(), before: None, after };
                 let content = Content::Bytes(Vec::new());
-                plan.push(what, Op::Write { path, content, attrs, backup: false, validate: None, in_place: false });
+                plan.push(
+                    what,
+                    Op::Write { path, content, attrs, backup: false, validate: None, in_place: false },
+                );
             }
             TempfileState::Directory => {
                 let attrs = FileAttrs { mode: Some(0o700), ..FileAttrs::default() };
@@ -81,7 +84,10 @@ mod tests {
         assert_eq!(fake.node(&path).unwrap().meta.mode, 0o600);
         let args = json!({"state": "directory", "path": "/srv", "prefix": "d_"});
         let second = fake.run_module("tempfile", args.clone());
-        assert_eq!((&second.values()["mode"], &second.values()["state"]), (&json!("0700"), &json!("directory")));
+        assert_eq!(
+            (&second.values()["mode"], &second.values()["state"]),
+            (&json!("0700"), &json!("directory"))
+        );
         assert_ne!(second.values()["path"], fake.run_module("tempfile", args).values()["path"]);
     }
 }

@@ -57,7 +57,9 @@ impl Edit {
             Some(_) => sys.canonicalize(at).unwrap_or_else(|_| path.to_owned()),
             // A link to nothing yet: the file is made where it leads.
             None => match sys.read_link(at) {
-                Ok(target) => at.parent().unwrap_or(Path::new("/")).join(target).to_string_lossy().into_owned(),
+                Ok(target) => {
+                    at.parent().unwrap_or(Path::new("/")).join(target).to_string_lossy().into_owned()
+                }
                 Err(_) => path.to_owned(),
             },
         };
@@ -136,7 +138,10 @@ impl Edit {
                 before: owner_text(meta, sys),
                 after: Json::Object(found.after.clone()).to_string(),
             };
-            plan.push(what, Op::SetAttrs { path: self.real.clone(), attrs: found.attrs.clone(), follow: true });
+            plan.push(
+                what,
+                Op::SetAttrs { path: self.real.clone(), attrs: found.attrs.clone(), follow: true },
+            );
         }
         let exists_for_attributes = self.meta.is_some() || (new.is_some() && !how.check);
         if !found.is_empty() && exists_for_attributes {
@@ -146,7 +151,8 @@ impl Edit {
             message.push_str("ownership, perms or SE linux context changed");
             if how.diff {
                 let header = format!("{} (file attributes)", self.path);
-                let side = |map: JsonMap| DiffSide { header: header.clone(), text: Json::Object(map).to_string() };
+                let side =
+                    |map: JsonMap| DiffSide { header: header.clone(), text: Json::Object(map).to_string() };
                 plan.diff.push(Diff::State { before: side(found.before), after: side(found.after) });
             }
         }

@@ -16,10 +16,9 @@ const BACKTRACKS: usize = 2_000_000;
 pub fn compile(pattern: &str, flags: &str) -> Result<Regex, ModuleError> {
     let translated = translate(pattern);
     let text = if flags.is_empty() { translated } else { format!("(?{flags}){translated}") };
-    RegexBuilder::new(&text)
-        .backtrack_limit(BACKTRACKS)
-        .build()
-        .map_err(|error| ModuleError::new(format!("Unable to compile regular expression '{pattern}': {error}")))
+    RegexBuilder::new(&text).backtrack_limit(BACKTRACKS).build().map_err(|error| {
+        ModuleError::new(format!("Unable to compile regular expression '{pattern}': {error}"))
+    })
 }
 
 /// Whether it matches somewhere. A pattern that takes too long does not.

@@ -57,7 +57,9 @@ impl One<'_> {
         };
         let old_hash = match old {
             // Another size is another content: there is no need to read it.
-            Some(meta) if source.size.is_none_or(|size| size == meta.size) && sys.access(Path::new(&dest), 4) => {
+            Some(meta)
+                if source.size.is_none_or(|size| size == meta.size) && sys.access(Path::new(&dest), 4) =>
+            {
                 let mut file = sys.open(Path::new(&dest)).map_err(at(&dest))?;
                 Some(blake3_of(&mut file).map_err(at(&dest))?)
             }

@@ -58,7 +58,10 @@ impl Walk<'_> {
             move |error: std::io::Error| of_path(Path::new(&path), &error)
         };
         let meta = sys.stat(Path::new(from)).map_err(at(from))?;
-        let made = plan.changes.iter().any(|change| matches!(&change.op, Op::MakeDirectory { path, .. } if path == to));
+        let made = plan
+            .changes
+            .iter()
+            .any(|change| matches!(&change.op, Op::MakeDirectory { path, .. } if path == to));
         let there = sys.stat(Path::new(to)).map_err(at(to))?;
         if there.is_none() && !made {
             let wish = Wish::of(&self.args.common, to, sys)?;
@@ -90,7 +93,8 @@ impl Walk<'_> {
     fn file(&self, plan: &mut Plan, from: &str, to: &str) -> Result<(), ModuleError> {
         let source = Source::file(from, self.sys)?;
         let steps = plan.changes.len();
-        let one = One { args: self.args, cx: self.cx, sys: self.sys, source: &source, dest: to, headers: false };
+        let one =
+            One { args: self.args, cx: self.cx, sys: self.sys, source: &source, dest: to, headers: false };
         one.plan(plan)?;
         // A file that is new gets the mode of its source, as a copied tree does.
         if self.args.common.mode.is_none()

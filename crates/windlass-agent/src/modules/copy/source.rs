@@ -112,7 +112,12 @@ impl Source {
     }
 
     /// The beginning of the content, at most so many bytes.
-    pub(super) fn head(&self, limit: u64, cx: &Context<'_>, sys: &dyn Observe) -> Result<Vec<u8>, ModuleError> {
+    pub(super) fn head(
+        &self,
+        limit: u64,
+        cx: &Context<'_>,
+        sys: &dyn Observe,
+    ) -> Result<Vec<u8>, ModuleError> {
         let mut bytes = Vec::new();
         if let Some(reader) = self.reader(cx, sys)? {
             reader.take(limit).read_to_end(&mut bytes)?;

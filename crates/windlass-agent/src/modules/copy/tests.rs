@@ -7,7 +7,8 @@ use windlass_protocol::Diff;
 #[test]
 fn a_blob_is_written_once() {
     let fake = Fake::new();
-    let args = json!({"dest": "/srv/", "src": "files/app.conf", "_original_basename": "app.conf", "mode": "0640"});
+    let args =
+        json!({"dest": "/srv/", "src": "files/app.conf", "_original_basename": "app.conf", "mode": "0640"});
     let put = || fake.task("copy", args.clone()).blob("content", "hi\n").diff().run();
     let outcome = put();
     assert!(outcome.changed, "{outcome:?}");
@@ -15,7 +16,10 @@ fn a_blob_is_written_once() {
     assert_eq!(values["dest"], "/srv/app.conf");
     assert_eq!(values["checksum"], "55ca6286e3e4f4fba5d0448333fa99fc5a404a73");
     assert_eq!(values["md5sum"], "764efa883dda1e11db47671c4a3bbd9e");
-    assert_eq!((&values["mode"], &values["size"], &values["state"]), (&json!("0640"), &json!(3), &json!("file")));
+    assert_eq!(
+        (&values["mode"], &values["size"], &values["state"]),
+        (&json!("0640"), &json!(3), &json!("file"))
+    );
     let Diff::Text { before, after } = &outcome.diff[0] else { panic!() };
     assert_eq!((before.header.as_str(), after.header.as_str()), ("", "files/app.conf"));
     let second = put();
@@ -36,7 +40,8 @@ fn a_refused_validation_leaves_the_old_file() {
     assert_eq!(outcome.msg.as_deref(), Some("failed to validate"));
     assert_eq!(outcome.values()["stderr"], "syntax error");
     assert_eq!(fake.text("/etc/sudoers").as_deref(), Some("old"));
-    let args = json!({"dest": "/etc/sudoers", "content": "good", "validate": "visudo -cf %s", "backup": true});
+    let args =
+        json!({"dest": "/etc/sudoers", "content": "good", "validate": "visudo -cf %s", "backup": true});
     let outcome = fake.run_module("copy", args);
     assert!(outcome.changed, "{outcome:?}");
     let backup = outcome.values()["backup_file"].as_str().unwrap().to_owned();

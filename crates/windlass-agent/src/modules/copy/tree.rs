@@ -47,8 +47,9 @@ pub(super) fn plan(
             TreeKind::Directory => folder(plan, args, &dest, &mut planned, sys)?,
             TreeKind::Link => link(plan, &dest, entry.target.as_deref().unwrap_or_default(), sys)?,
             TreeKind::File => {
-                let source = Source::blob(&entry.path, entry.hash.as_deref(), cx)
-                    .ok_or_else(|| ModuleError::new(format!("the content of '{}' did not come", entry.path)))?;
+                let source = Source::blob(&entry.path, entry.hash.as_deref(), cx).ok_or_else(|| {
+                    ModuleError::new(format!("the content of '{}' did not come", entry.path))
+                })?;
                 let mode = entry.mode.as_ref().and_then(|mode| u32::from_str_radix(mode, 8).ok());
                 let source = Source { mode, ..source };
                 One { args, cx, sys, source: &source, dest: &dest, headers: false }.plan(plan)?;
@@ -97,7 +98,9 @@ fn folder(
             }
         }
         Some(_) => {
-            return Err(ModuleError::new(format!("{dest} already exists and is no directory")).with("path", dest));
+            return Err(
+                ModuleError::new(format!("{dest} already exists and is no directory")).with("path", dest)
+            );
         }
     }
     Ok(())
@@ -108,8 +111,10 @@ pub(super) fn link(plan: &mut Plan, dest: &str, target: &str, sys: &dyn Observe)
     let before = match sys.lstat(Path::new(dest)).map_err(|error| of_path(Path::new(dest), &error))? {
         Some(meta) if meta.kind == FileKind::Link => Some(sys.read_link(Path::new(dest))?),
         Some(meta) if meta.kind == FileKind::Directory => {
-            return Err(ModuleError::new(format!("refusing to convert from directory to symlink for {dest}"))
-                .with("path", dest));
+            return Err(ModuleError::new(format!(
+                "refusing to convert from directory to symlink for {dest}"
+            ))
+            .with("path", dest));
         }
         _ => None,
     };

@@ -42,7 +42,9 @@ impl Job<'_> {
         let led = if is_folder { beside(&format!("{path}/x"), &src) } else { beside(path, &src) };
         let reached = self.sys.stat(Path::new(&led)).map_err(self.at(&led))?;
         if !force && reached.is_none() {
-            let text = format!("src file does not exist, use \"force=yes\" if you really want to create the link: {led}");
+            let text = format!(
+                "src file does not exist, use \"force=yes\" if you really want to create the link: {led}"
+            );
             return Err(ModuleError::new(text).with("path", path).with("src", src));
         }
         work.turns(path, state, "link");

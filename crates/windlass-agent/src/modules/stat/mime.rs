@@ -63,9 +63,24 @@ fn by_content(head: &[u8]) -> Result<(&'static str, &'static str), (&'static str
     // Scripts, markup, JSON and programs begin in ways that `file` tells apart.
     let start = head.trim_ascii_start();
     let telling: [&[u8]; 12] = [
-        b"#!", b"<", b"{", b"[", b"%", b"/*", b"//", b"#include", b"import ", b"from ", b"-----BEGIN", b"\\",
+        b"#!",
+        b"<",
+        b"{",
+        b"[",
+        b"%",
+        b"/*",
+        b"//",
+        b"#include",
+        b"import ",
+        b"from ",
+        b"-----BEGIN",
+        b"\\",
     ];
-    if telling.iter().any(|sign| start.starts_with(sign)) { Err(("text/plain", charset)) } else { Ok(("text/plain", charset)) }
+    if telling.iter().any(|sign| start.starts_with(sign)) {
+        Err(("text/plain", charset))
+    } else {
+        Ok(("text/plain", charset))
+    }
 }
 
 fn ask_file(path: &Path, sys: &dyn Observe) -> Option<(String, String)> {
