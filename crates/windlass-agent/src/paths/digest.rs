@@ -37,11 +37,19 @@ fn hex<D: Digest>(output: Output<D>) -> String {
 /// # Errors
 /// As the reader.
 pub fn blake3_of(reader: &mut dyn Read) -> io::Result<String> {
+    blake3_bytes(reader).map(|hash| blake3::Hash::from(hash).to_hex().to_string())
+}
+
+/// The same, as bytes.
+///
+/// # Errors
+/// As the reader.
+pub fn blake3_bytes(reader: &mut dyn Read) -> io::Result<[u8; 32]> {
     let mut hasher = blake3::Hasher::new();
     pieces(reader, |piece| {
         hasher.update(piece);
     })?;
-    Ok(hasher.finalize().to_hex().to_string())
+    Ok(*hasher.finalize().as_bytes())
 }
 
 fn pieces(reader: &mut dyn Read, mut each: impl FnMut(&[u8])) -> io::Result<()> {

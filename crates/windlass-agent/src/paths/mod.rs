@@ -6,7 +6,7 @@ mod info;
 mod mode;
 mod wish;
 
-pub use digest::{blake3_of, checksum};
+pub use digest::{blake3_bytes, blake3_of, checksum};
 pub use info::{add_path_info, mode_text, owner_text, state_of};
 pub use mode::{ModeError, parse_mode};
 pub use wish::{Difference, Wish};

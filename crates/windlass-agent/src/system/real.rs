@@ -12,22 +12,40 @@ mod process;
 mod tree;
 mod write;
 
-use crate::control::Control;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 pub use accounts::Accounts;
+
+/// Tells a running request to end. Cloned handles are the same switch.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Ends the request: what it runs is killed.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+    /// Whether [`Self::stop`] was called.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
 
 /// The machine, as one request sees it.
 #[derive(Debug, Default)]
 pub struct Real {
     /// Added to the environment of programs.
     environment: Vec<(String, String)>,
-    control: Arc<Control>,
+    deadline: Option<Instant>,
+    stop: Stop,
     accounts: Arc<Accounts>,
 }
 
 impl Real {
-    /// The machine, with no added environment and nobody who ends the request.
+    /// The machine, with no added environment and all the time of the world.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -38,10 +56,16 @@ impl Real {
         self.environment = environment;
         self
     }
-    /// Programs, waits and writes end when this says so.
+    /// Programs are killed after this time, counted from now.
     #[must_use]
-    pub fn with_control(mut self, control: Arc<Control>) -> Self {
-        self.control = control;
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.deadline = Instant::now().checked_add(timeout);
+        self
+    }
+    /// Programs are killed when this switch is turned.
+    #[must_use]
+    pub fn with_stop(mut self, stop: Stop) -> Self {
+        self.stop = stop;
         self
     }
     /// Shares what is known of users and groups with other requests.

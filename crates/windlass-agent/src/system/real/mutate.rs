@@ -2,7 +2,6 @@
 
 use super::write::{Manner, Temporary, sync_folder_of, write_file};
 use super::{Real, attrs, tree};
-use crate::control::Control;
 use crate::system::{Mutate, Observe, OutputSink, RunOutput};
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_OMIT};
 use std::io;
@@ -20,7 +19,7 @@ impl Mutate for Real {
         check: &mut dyn FnMut(&Path) -> io::Result<()>,
     ) -> io::Result<()> {
         let manner = Manner { in_place, durable: true, umask: self.umask() };
-        let mut content = Endable { content, control: &self.control };
+        let mut content = Endable { content, real: self };
         write_file(path, &mut content, attrs, &manner, check)
     }
 
@@ -34,7 +33,7 @@ impl Mutate for Real {
         // Reading the umask from /proc would cost more than the write where the mode is given.
         let umask = if attrs.mode.is_some() { 0 } else { self.umask() };
         let manner = Manner { in_place: false, durable: false, umask };
-        let mut content = Endable { content, control: &self.control };
+        let mut content = Endable { content, real: self };
         write_file(path, &mut content, attrs, &manner, &mut |temporary| match mtime {
             Some(_) => set_times(temporary, None, mtime, false),
             None => Ok(()),
@@ -119,13 +118,15 @@ impl Mutate for Real {
 /// A content that ends with an error when the request was ended, so that a long write does too.
 struct Endable<'a> {
     content: &'a mut dyn io::Read,
-    control: &'a Control,
+    real: &'a Real,
 }
 
 impl io::Read for Endable<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // Not as `Interrupted`: a reader's user tries those again.
-        self.control.check().map_err(|error| io::Error::other(error.to_string()))?;
+        if let Some(error) = self.real.why_to_end() {
+            // Not as `Interrupted`: who reads tries those again.
+            return Err(io::Error::other(error.to_string()));
+        }
         self.content.read(buffer)
     }
 }

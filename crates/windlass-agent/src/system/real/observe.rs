@@ -142,7 +142,7 @@ impl Observe for Real {
     }
 
     fn sleep(&self, ms: u64) {
-        self.control.sleep(std::time::Duration::from_millis(ms));
+        self.pause(ms);
     }
 
     fn connect(&self, address: &str, timeout_ms: u64, read: usize) -> io::Result<Vec<u8>> {

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use windlass_protocol::{RunSpec, Stream};
 
-/// How often to look whether the request was ended.
+/// How often the stop switch is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long to wait for more output after the program has ended: what it left in the background may hold the
 /// pipes open for ever.
@@ -26,6 +26,27 @@ impl Real {
         let own =
             self.environment.iter().rev().find(|(key, _)| key == "PATH").map(|(_, value)| value.clone());
         own.or_else(|| std::env::var("PATH").ok()).unwrap_or_else(|| "/usr/bin:/bin".into())
+    }
+
+    /// Waits, but no longer than the request may last.
+    pub(super) fn pause(&self, ms: u64) {
+        let end = Instant::now() + Duration::from_millis(ms);
+        while self.why_to_end().is_none() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(LOOK));
+        }
+    }
+
+    /// Why the request has to end, if it has to.
+    pub(super) fn why_to_end(&self) -> Option<io::Error> {
+        if self.stop.is_stopped() {
+            return Some(io::Error::new(io::ErrorKind::Interrupted, "the task was cancelled"));
+        }
+        let late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        late.then(|| io::Error::new(io::ErrorKind::TimedOut, "the task took longer than its timeout"))
     }
 
     pub(super) fn execute(&self, run: &RunSpec, sink: Option<OutputSink<'_>>) -> io::Result<RunOutput> {
@@ -43,10 +64,10 @@ impl Real {
         if let Some(mask) = run.umask {
             set_umask(&mut command, mask);
         }
-        self.control.check()?;
+        if let Some(error) = self.why_to_end() {
+            return Err(error);
+        }
         let mut child = command.spawn()?;
-        // Until it is waited for, so that its number cannot be another's by then.
-        let _tracked = self.control.track(child.id());
         let result = self.pump(&mut child, &run.stdin, sink);
         if result.is_err() {
             end_group(&mut child);
@@ -81,7 +102,9 @@ impl Real {
         let mut quiet_since = Instant::now();
         let mut buffer = vec![0u8; 64 * 1024];
         loop {
-            self.control.check()?;
+            if let Some(error) = self.why_to_end() {
+                return Err(error);
+            }
             if status.is_none() {
                 status = child.try_wait()?;
                 quiet_since = Instant::now();
@@ -93,7 +116,13 @@ impl Real {
                 output.code = status.code().unwrap_or_else(|| -status.signal().unwrap_or(1));
                 return Ok(output);
             }
-            let wait = if ended.is_some() { LOOK } else { Duration::from_millis(10) };
+            let mut wait = LOOK;
+            if let Some(deadline) = self.deadline {
+                wait = wait.min(deadline.saturating_duration_since(Instant::now()));
+            }
+            if ended.is_none() {
+                wait = wait.min(Duration::from_millis(10));
+            }
             wait_for(&stdin, &stdout, &stderr, ended.as_ref().filter(|_| status.is_none()), wait)?;
             if let Some(pipe) = &mut stdin {
                 match pipe.write(&input[written..]) {

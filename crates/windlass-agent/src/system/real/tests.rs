@@ -1,7 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::Real;
-use crate::control::{Control, Ended};
+use super::{Real, Stop};
 use crate::system::{Mutate, Observe};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -136,8 +135,9 @@ fn a_timeout_kills_the_whole_group() {
     let folder = tempfile::tempdir().unwrap();
     let mark = folder.path().join("mark");
     let script = format!("(sleep 1; touch {}) & sleep 30", mark.display());
+    let real = Real::new().with_timeout(Duration::from_millis(200));
     let start = Instant::now();
-    let error = run_ended_by(Ended::TimedOut, &RunSpec::new(["sh", "-c", &script]));
+    let error = real.run(&RunSpec::new(["sh", "-c", &script]), None).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     assert!(start.elapsed() < Duration::from_secs(3));
     std::thread::sleep(Duration::from_millis(1200));
@@ -146,20 +146,15 @@ fn a_timeout_kills_the_whole_group() {
 
 #[test]
 fn a_cancel_ends_it() {
-    let error = run_ended_by(Ended::Cancelled, &RunSpec::new(["sleep", "30"]));
-    assert_eq!(error.kind(), io::ErrorKind::Interrupted);
-}
-
-fn run_ended_by(why: Ended, run: &RunSpec) -> io::Error {
-    let control = Control::new();
-    let real = Real::new().with_control(std::sync::Arc::clone(&control));
+    let stop = Stop::default();
+    let real = Real::new().with_stop(stop.clone());
     let thread = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(150));
-        control.end(why);
+        stop.stop();
     });
-    let error = real.run(run, None).unwrap_err();
+    let error = real.run(&RunSpec::new(["sleep", "30"]), None).unwrap_err();
     thread.join().unwrap();
-    error
+    assert_eq!(error.kind(), io::ErrorKind::Interrupted);
 }
 
 #[test]
