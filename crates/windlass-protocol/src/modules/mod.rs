@@ -6,8 +6,6 @@ pub mod command;
 pub mod common;
 pub mod cron;
 pub mod blockinfile;
-pub mod command;
-pub mod common;
 pub mod copy;
 pub mod django_manage;
 pub mod fetch;
