@@ -2,11 +2,11 @@
 
 pub mod apt;
 pub mod authorized_key;
+pub mod blockinfile;
 pub mod command;
 pub mod common;
-pub mod cron;
-pub mod blockinfile;
 pub mod copy;
+pub mod cron;
 pub mod django_manage;
 pub mod fetch;
 pub mod file;
@@ -18,12 +18,12 @@ pub mod ping;
 pub mod pip;
 pub mod replace;
 pub mod setup;
+pub mod slurp;
+pub mod stat;
 pub mod systemd;
+pub mod tempfile;
 pub mod ufw;
 pub mod user;
 pub mod wait_for;
-pub mod slurp;
-pub mod stat;
-pub mod tempfile;
 
 pub use common::FileCommon;
