@@ -425,7 +425,7 @@ fn without_null(value: Json) -> Json {
     }
 }
 
-/// JSON as Python writes it: four blanks of indentation, ASCII only.
+/// JSON as Ansible prints it: with four blanks of indentation.
 fn json_text(value: &Json) -> String {
     use serde::Serialize;
     let mut bytes = Vec::new();
@@ -433,18 +433,7 @@ fn json_text(value: &Json) -> String {
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, formatter);
     // Writing a JSON value to memory cannot fail.
     let _ = value.serialize(&mut serializer);
-    let text = String::from_utf8_lossy(&bytes);
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_ascii() {
-            out.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    out
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

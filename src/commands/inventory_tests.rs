@@ -107,7 +107,7 @@ fn host() {
         1,
         \"x\"
     ],
-    \"name\": \"\\u00e4 b\"
+    \"name\": \"ä b\"
 }
 ";
     assert_eq!(out, expected);

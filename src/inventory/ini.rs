@@ -149,18 +149,18 @@ impl Reader<'_> {
             self.origin.add_group(self.inventory, group, Some(&line.span()))?;
         }
         if section != Section::Vars {
-            self.settle(group, line)?;
+            self.settle(group)?;
         }
         Ok(())
     }
 
     /// A group that was waited for is there now.
-    fn settle(&mut self, group: &str, line: &Line<'_>) -> Result<(), Refused> {
+    fn settle(&mut self, group: &str) -> Result<(), Refused> {
         if let Some(Pending::Child(span, parents)) = self.pending.shift_remove(group) {
             for parent in parents {
                 self.inventory.add_child(&parent, group).map_err(|error| Refused::from(error).at(&span))?;
                 if matches!(self.pending.get(&parent), Some(Pending::Child(..))) {
-                    self.settle(&parent, line)?;
+                    self.settle(&parent)?;
                 }
             }
         }

@@ -206,7 +206,16 @@ fn read_ini(inventory: &mut Inventory, path: &Path) -> Result<(), Refused> {
     };
     let file = SourceFile::new(path, text);
     let origin = Origin::of(path, opened.encrypted, &inventory.secrets);
-    ini::parse(inventory, &origin, &file)
+    let result = ini::parse(inventory, &origin, &file);
+    if opened.encrypted {
+        // The reason would quote what must not be shown.
+        return result.map_err(|Refused(reason)| {
+            let line = reason.span.map_or(0, |span| span.line);
+            Refused::new(format!("line {line} of the encrypted file {} cannot be read", path.display()))
+                .hint("look at it with `windlass vault view` or `windlass secret view`")
+        });
+    }
+    result
 }
 
 fn ascii_comments(data: &[u8]) -> Option<String> {

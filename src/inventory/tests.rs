@@ -316,6 +316,17 @@ fn encrypted_vars() {
     let (inventory, _) = dir.load_with(&["hosts"], &secrets);
     has(&inventory, "w", &[("a", "1"), ("token", "\"swordfish\"")]);
     assert_eq!(secrets.redactor().redact("swordfish"), "********");
+    // The inventory itself may be encrypted; what is wrong with it is told without quoting it.
+    let good = vault::seal(b"[web]\nw pass=hunter22\n", b"p", None).unwrap();
+    let bad = vault::seal(b"[web]\nw hunter33\n", b"p", None).unwrap();
+    std::fs::write(dir.path().join("good"), good).unwrap();
+    std::fs::write(dir.path().join("bad"), bad).unwrap();
+    let (inventory, _) = dir.load_with(&["good"], &secrets);
+    assert_eq!(inventory.host_vars("w", None).unwrap().get("pass").unwrap().as_str(), Some("hunter22"));
+    assert_eq!(secrets.redactor().redact("hunter22"), "********");
+    let (_, warnings) = dir.load_with(&["bad"], &secrets);
+    let shown: String = warnings.iter().map(|warning| render(warning, false)).collect();
+    assert!(shown.contains("line 2 of the encrypted file") && !shown.contains("hunter33"), "{shown}");
     let (inventory, _) = dir.load(&["hosts"]);
     let error = inventory.host_vars("w", None).unwrap_err();
     assert!(error.to_string().contains("no vault password was given"), "{error}");

@@ -46,12 +46,15 @@ impl Subject {
     }
 }
 
+/// A folder, and whose variables in it.
+type CacheKey = (PathBuf, Subject, String);
+
 /// What was read from `group_vars` and `host_vars`; nothing is read twice.
 #[derive(Debug, Default)]
 pub(super) struct VarsCache {
     /// Whether a folder exists.
     folders: Mutex<HashMap<PathBuf, bool>>,
-    vars: Mutex<HashMap<(PathBuf, Subject, String), Option<Arc<Map>>>>,
+    vars: Mutex<HashMap<CacheKey, Option<Arc<Map>>>>,
 }
 
 /// The endings of files of variables, in the order in which they are looked for.

@@ -146,14 +146,13 @@ impl PasswordError {
     }
 }
 
+/// Decrypts a password file that is itself a vault.
+type Decrypt<'a> = &'a dyn Fn(&[u8]) -> Option<Zeroizing<Vec<u8>>>;
+
 /// The password in a file, or what the file prints if it is executable.
 ///
 /// `open` decrypts a password file that is itself a vault.
-pub(crate) fn from_file(
-    path: &Path,
-    label: &str,
-    open: &dyn Fn(&[u8]) -> Option<Zeroizing<Vec<u8>>>,
-) -> Result<VaultSecret, PasswordError> {
+pub(crate) fn from_file(path: &Path, label: &str, open: Decrypt<'_>) -> Result<VaultSecret, PasswordError> {
     let meta = std::fs::metadata(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => PasswordError::NotFound(path.to_owned()),
         _ => PasswordError::Read { path: path.to_owned(), source },

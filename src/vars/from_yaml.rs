@@ -46,7 +46,10 @@ impl Reader<'_> {
                 digits.parse::<f64>().map_or_else(|_| self.text(node, digits), Value::Float)
             }
             Yaml::Float(f) => Value::Float(*f),
-            Yaml::Timestamp(text) => self.text(node, text),
+            // As Ansible hands dates on in JSON.
+            Yaml::Timestamp(text) => {
+                self.text(node, windlass_yaml::iso_format(text).as_deref().unwrap_or(text))
+            }
             Yaml::Binary(bytes) => self.text(node, &String::from_utf8_lossy(bytes)),
             Yaml::Str(text, _) if node.tag == Some(Tag::Vault) => match self.open.open(text) {
                 Ok(plain) => Value::Str(Text::trusted(plain, Some(node.span.clone())).into_secret()),
