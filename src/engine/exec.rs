@@ -77,12 +77,14 @@ impl Exec {
 
     fn error(&self, error: &TemplateError) -> TaskOutcome {
         let mut out = TaskOutcome::failure(error.message.clone());
-        let span = error.span.as_ref().unwrap_or(&self.task.span);
-        out.set("_place", Value::text(span.to_string()));
-        if let Some(hint) = &error.hint {
-            out.set("_hint", Value::text(hint.as_str()));
-        }
+        out.place = Some(error.span.clone().unwrap_or_else(|| self.task.span.clone()));
+        out.hint.clone_from(&error.hint);
         out
+    }
+
+    /// Where a failure has its cause: the expression, or the task.
+    fn origin(&self, outcome: &TaskOutcome) -> windlass_yaml::Span {
+        outcome.place.clone().unwrap_or_else(|| self.task.span.clone())
     }
 
     /// Runs it and tells the result.
@@ -414,6 +416,8 @@ impl Exec {
                 Err(error) => {
                     let failed = self.error(&error);
                     outcome.failed = true;
+                    outcome.place = failed.place;
+                    outcome.hint = failed.hint;
                     outcome.values.extend(failed.values);
                     outcome.set("changed_when_result", Value::text(format!("{error}")));
                     return;
@@ -429,6 +433,8 @@ impl Exec {
                 Err(error) => {
                     let failed = self.error(&error);
                     outcome.failed = true;
+                    outcome.place = failed.place;
+                    outcome.hint = failed.hint;
                     outcome.values.extend(failed.values);
                     outcome.set("failed_when_result", Value::text(format!("{error}")));
                 }
@@ -563,8 +569,10 @@ impl Exec {
             item: Some(if keywords.no_log { "None".to_owned() } else { label }),
             ignored: keywords.ignore_errors,
             no_log: keywords.no_log,
+            hint: outcome.hint.clone(),
             diff: Arc::clone(&outcome.diff),
             action: self.task.action.spec.name,
+            origin: (outcome.failed).then(|| self.origin(outcome)),
             has_items: false,
         };
         self.shared.reporter.event(Event::Item(result));
@@ -616,8 +624,10 @@ impl Exec {
             item: None,
             ignored,
             no_log: keywords.no_log,
+            hint: outcome.hint.clone(),
             diff: if has_items { Arc::default() } else { Arc::clone(&outcome.diff) },
             action: self.task.action.spec.name,
+            origin: (status == Status::Failed).then(|| self.origin(&outcome)),
             has_items,
         };
         if outcome.include.is_none() {

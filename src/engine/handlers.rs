@@ -123,7 +123,9 @@ impl Batch<'_> {
         let results = self.execute(handler, chosen).await;
         let mut included = Vec::new();
         for (host, done) in results {
-            self.count_handler(&host, &done);
+            if done.outcome.include.is_none() {
+                self.count_handler(&host, &done);
+            }
             for name in &done.notify {
                 self.notify(name, std::slice::from_ref(&host), handler);
             }
@@ -152,6 +154,7 @@ impl Batch<'_> {
                             hosts: vec![host.clone()],
                             item: entry.label.clone(),
                         });
+                        self.run.count(&host, |s| s.ok += 1);
                         for task in super::include::flatten(&found.block.main) {
                             if self.is_lost(&host) || task.action.kind == Kind::Meta {
                                 continue;

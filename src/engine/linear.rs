@@ -250,11 +250,15 @@ impl<'a> Batch<'a> {
     }
 
     /// Takes in the results of a task: numbers, failures, notifications, includes.
-    async fn settle(&mut self, task: &Arc<Task>, hosts: &[String], once: bool, results: Vec<(String, Done)>) {
+    async fn settle(&mut self, task: &Arc<Task>, hosts: &[String], once: bool, mut results: Vec<(String, Done)>) {
+        // They came as they ended; what follows from them is in the order of the inventory.
+        results.sort_by_key(|(host, _)| self.hosts.get_index_of(host));
         let mut broke = false;
         let mut includes: Vec<(String, super::include::IncludeRequest)> = Vec::new();
         for (host, done) in results {
-            self.count(&host, &done);
+            if done.outcome.include.is_none() {
+                self.count(&host, &done);
+            }
             for name in &done.notify {
                 let concerned: Vec<String> = if once { hosts.to_vec() } else { vec![host.clone()] };
                 self.notify(name, &concerned, task);
@@ -416,17 +420,14 @@ impl<'a> Batch<'a> {
         }
         let mut loaded: IndexMap<String, Option<Arc<Block>>> = IndexMap::new();
         for (key, (entry, hosts)) in &told {
-            let is_role = matches!(entry.what, super::include::What::Role { .. });
             match super::include::load(&self.run.shared.loader, task, entry, &self.run.shared.playbook_dir) {
                 Ok(included) => {
-                    if !is_role {
-                        self.run.shared.reporter.event(Event::Included {
-                            what: entry.display(),
-                            hosts: hosts.clone(),
-                            item: entry.label.clone(),
-                        });
-                        hosts.iter().for_each(|h| self.run.count(h, |s| s.ok += 1));
-                    }
+                    self.run.shared.reporter.event(Event::Included {
+                        what: entry.display(),
+                        hosts: hosts.clone(),
+                        item: entry.label.clone(),
+                    });
+                    hosts.iter().for_each(|h| self.run.count(h, |s| s.ok += 1));
                     self.add_handlers(&included.made.handlers);
                     if !included.made.roles.is_empty() {
                         let vars = Arc::make_mut(&mut self.vars);

@@ -128,6 +128,8 @@ impl Batch<'_> {
                 no_log: false,
                 diff: Arc::default(),
                 action: task.action.spec.name,
+                hint: None,
+                origin: None,
                 has_items: false,
             }));
         }

@@ -27,6 +27,10 @@ pub struct TaskOutcome {
     pub set: Option<(Arc<Map>, bool)>,
     /// Variables to be set on the host as `include_vars` does.
     pub included_vars: Option<Arc<Map>>,
+    /// Where a failure has its cause, if that is known better than by the task's place.
+    pub place: Option<windlass_yaml::Span>,
+    /// What to do about a failure.
+    pub hint: Option<String>,
     /// What to include.
     pub include: Option<super::include::IncludeRequest>,
 }

@@ -3,6 +3,7 @@
 use crate::vars::Map;
 use std::sync::Arc;
 use windlass_protocol::{Diff, Stream};
+use windlass_yaml::Span;
 use windlass_yaml::diagnostic::Diagnostic;
 
 /// How a task ended on a host.
@@ -41,6 +42,10 @@ pub struct TaskResult {
     pub diff: Arc<Vec<Diff>>,
     /// The action, by its canonical name.
     pub action: &'static str,
+    /// What to do about a failure.
+    pub hint: Option<String>,
+    /// Where the task stands, for failures.
+    pub origin: Option<Span>,
     /// It is the result of a loop as a whole; the items were told before.
     pub has_items: bool,
 }

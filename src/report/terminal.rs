@@ -287,8 +287,8 @@ impl Terminal {
                 } else {
                     format!("{word}: [{label}]: FAILED! => {}", self.dump(result, self.style.verbosity > 2))
                 };
+                self.cause(state, result);
                 self.line(state, &self.paint(RED, &text));
-                self.place(state, result);
                 if result.ignored && result.item.is_none() {
                     self.line(state, &self.paint(CYAN, "...ignoring"));
                 }
@@ -303,15 +303,22 @@ impl Terminal {
         }
     }
 
-    /// Where a failure has its cause, and what to do.
-    fn place(&self, state: &mut State, result: &TaskResult) {
-        let text = |key: &str| result.result.get(key).and_then(Value::as_str).map(str::to_owned);
-        if let Some(place) = text("_place") {
-            self.line(state, &self.paint(RED, &format!("  --> {place}")));
+    /// A failure's cause with its place in the playbook, in front of the result.
+    fn cause(&self, state: &mut State, result: &TaskResult) {
+        let Some(span) = result.origin.as_ref().filter(|_| !result.no_log) else { return };
+        let msg = result.result.get("msg").and_then(Value::as_str).unwrap_or("the task failed");
+        let msg = if msg.starts_with("Task failed") { msg.to_owned() } else { format!("Task failed: {msg}") };
+        let mut text = format!("[ERROR]: {msg}\nOrigin: {span}\n\n");
+        let first = span.line.saturating_sub(2).max(1);
+        for line in first..=span.line {
+            text.push_str(&format!("{line} {}\n", span.file.line(line).unwrap_or_default()));
         }
-        if let Some(hint) = text("_hint") {
-            self.line(state, &self.paint(CYAN, &format!("  hint: {hint}")));
+        let digits = span.line.to_string().len();
+        text.push_str(&format!("{}^ column {}\n", " ".repeat(digits + span.column as usize), span.column));
+        if let Some(hint) = &result.hint {
+            text.push_str(&format!("hint: {hint}\n"));
         }
+        self.line(state, &self.paint(RED, &text));
     }
 
     fn show_banner_for(&self, state: &mut State, result: &TaskResult) {
