@@ -201,6 +201,18 @@ impl<'a> Interp<'a> {
             }
             Err(error) => return Err(error.at(text.span())),
         };
+        if let Val::Str(result) = &value {
+            // Line ends at the end of a text are the operator's, not the template's.
+            let ends = |t: &str| t.len() - t.trim_end_matches('\n').len();
+            let lost = ends(text.as_str()).saturating_sub(ends(result.as_str()));
+            if lost > 0 {
+                let mut whole = Text::plain(format!("{}{}", result.as_str(), "\n".repeat(lost)));
+                if result.is_secret() {
+                    whole = whole.into_secret();
+                }
+                value = Val::Str(whole);
+            }
+        }
         if let Val::Str(result) = &value
             && result.is_template()
         {

@@ -51,7 +51,7 @@ impl Default for Syntax {
             comment_end: "#}".to_owned(),
             line_statement: None,
             line_comment: None,
-            trim_blocks: false,
+            trim_blocks: true,
             lstrip_blocks: false,
             keep_trailing_newline: false,
             raw_strings: true,
