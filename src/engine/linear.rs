@@ -250,7 +250,13 @@ impl<'a> Batch<'a> {
     }
 
     /// Takes in the results of a task: numbers, failures, notifications, includes.
-    async fn settle(&mut self, task: &Arc<Task>, hosts: &[String], once: bool, mut results: Vec<(String, Done)>) {
+    async fn settle(
+        &mut self,
+        task: &Arc<Task>,
+        hosts: &[String],
+        once: bool,
+        mut results: Vec<(String, Done)>,
+    ) {
         // They came as they ended; what follows from them is in the order of the inventory.
         results.sort_by_key(|(host, _)| self.hosts.get_index_of(host));
         let mut broke = false;
