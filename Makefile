@@ -19,7 +19,8 @@ setup:
 
 demo: setup
 	$(CARGO) build --release
-	scripts/as-root $(CARGO) run --quiet -p windlass-demo -- target/release/windlass
+	$(CARGO) build --quiet -p windlass-demo
+	scripts/as-root target/debug/demo target/release/windlass
 
 test: setup lint
 	CARGO=$(CARGO) scripts/test
@@ -27,7 +28,8 @@ test: setup lint
 bench: setup
 	@scripts/setup bench
 	$(CARGO) build --release
-	scripts/as-root $(CARGO) run --quiet --release -p windlass-bench -- $(BENCH)
+	$(CARGO) build --quiet -p windlass-bench
+	scripts/as-root target/debug/windlass-bench $(BENCH)
 
 lint:
 	$(CARGO) fmt --all -- --check
