@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use windlass::transport::{AgentError, Call, Connection, Settings, Source, Target, Via};
-use windlass_protocol::JsonMap;
+use windlass_protocol::{JsonMap, Stream};
 
 fn target() -> Target {
     Target { name: "here".into(), host: "localhost".into(), via: Via::Local, ..Target::default() }
@@ -109,5 +109,32 @@ async fn raw_commands_need_no_agent() {
         (output.code, output.stdout.as_slice(), output.stderr.as_slice()),
         (3, &b"in"[..], &b"err\n"[..])
     );
+    connection.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_stream_time_out_and_are_cancelled() {
+    let connection = open().await;
+    let agent = connection.agent(None).await.unwrap();
+    let shell = |text: &str| call("ansible.builtin.shell", serde_json::json!({"_raw_params": text}));
+    let (sender, mut output) = tokio::sync::mpsc::unbounded_channel();
+    let mut streaming = shell("echo one; sleep 0.5; echo two >&2");
+    streaming.stream = Some(sender);
+    let outcome = agent.run(streaming).await.unwrap();
+    assert!(!outcome.failed, "{:?}", outcome.msg);
+    assert_eq!(output.recv().await.unwrap(), (Stream::Stdout, b"one\n".to_vec()));
+    assert_eq!(output.recv().await.unwrap(), (Stream::Stderr, b"two\n".to_vec()));
+
+    let start = Instant::now();
+    let mut slow = shell("sleep 30 & sleep 30");
+    slow.timeout = Some(Duration::from_millis(300));
+    let outcome = agent.run(slow).await.unwrap();
+    assert!(outcome.failed && outcome.values().contains_key("timedout"), "{outcome:?}");
+
+    let dropped = tokio::time::timeout(Duration::from_millis(300), agent.run(shell("sleep 31"))).await;
+    assert!(dropped.is_err());
+    let after = agent.run(call("ansible.builtin.ping", serde_json::json!({"data": "pong"}))).await;
+    assert!(!after.unwrap().failed);
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
     connection.close().await;
 }

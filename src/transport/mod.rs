@@ -23,6 +23,7 @@ mod target;
 pub use agent::{AgentHandle, Call, MemorySink, Sink, Source};
 pub use connection::{Connection, RawOutput};
 pub use error::{AgentError, BecomeError, BecomeFailure, ConnectError};
+pub use ssh::keys::Passphrases;
 pub use target::{Become, BecomeMethod, HostKeyChecking, Prompter, Secret, Settings, Target, Via, Warn};
 
 /// Arguments as one line for a POSIX shell (and every other login shell that knows single quotes).

@@ -167,7 +167,8 @@ pub struct Settings {
     /// Agents in place of the embedded ones: machine type to file. For tests and development.
     pub agents: Vec<(String, PathBuf)>,
     /// What was loaded already.
-    pub(crate) shared: Arc<super::ssh::keys::Passphrases>,
+    #[doc(hidden)]
+    pub shared: Arc<super::Passphrases>,
 }
 
 /// Takes warnings.

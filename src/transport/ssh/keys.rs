@@ -26,7 +26,7 @@ pub(crate) enum Loaded {
 /// Private keys that were read in this run. Shared by all its connections: a passphrase is asked for once, and the
 /// slow key derivation is done once.
 #[derive(Debug, Default)]
-pub(crate) struct Passphrases(Mutex<HashMap<PathBuf, Loaded>>);
+pub struct Passphrases(Mutex<HashMap<PathBuf, Loaded>>);
 
 impl Passphrases {
     /// Reads a key. Blocks: it may ask, and decrypting takes its time. Nobody is asked twice for the same key.

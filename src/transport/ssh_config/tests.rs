@@ -150,7 +150,7 @@ fn as_ssh_itself_understands_it() {
     std::fs::write(&file, &text).unwrap();
     let own = Machine::own();
     for host in ["web1", "web9", "web2", "jumpy", "cmd", "inc1", "x.deep", "plain"] {
-        for options in ["", "-p 5 -l other", "-o HostName=z.int -i /k/first", "-J q:3"] {
+        for options in ["", "-p 5 -l other", "-o HostName=z.int -o IdentityFile=/k/first", "-J q:3"] {
             let mut args = Args::default();
             args.parse(options, "args").unwrap();
             args.config = Some(file.clone());
