@@ -5,7 +5,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use windlass::transport::{AgentError, Call, Connection, Settings, Source, Target, Via};
-use windlass_protocol::{JsonMap, Stream};
+use windlass_protocol::modules::command::ShellArgs;
+use windlass_protocol::{JsonMap, ModuleArgs as _, Stream};
 
 fn target() -> Target {
     Target { name: "here".into(), host: "localhost".into(), via: Via::Local, ..Target::default() }
@@ -116,7 +117,11 @@ async fn raw_commands_need_no_agent() {
 async fn commands_stream_time_out_and_are_cancelled() {
     let connection = open().await;
     let agent = connection.agent(None).await.unwrap();
-    let shell = |text: &str| call("ansible.builtin.shell", serde_json::json!({"_raw_params": text}));
+    let shell = |text: &str| {
+        let given = args(serde_json::json!({"_raw_params": text}));
+        let args = windlass_protocol::args::normalize(&ShellArgs::SPEC, &given).unwrap();
+        Call { module: "ansible.builtin.shell".into(), args, ..Call::default() }
+    };
     let (sender, mut output) = tokio::sync::mpsc::unbounded_channel();
     let mut streaming = shell("echo one; sleep 0.5; echo two >&2");
     streaming.stream = Some(sender);

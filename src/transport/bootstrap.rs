@@ -11,6 +11,7 @@ use super::error::{BecomeFailure, ConnectError, plain};
 use super::process::{Event, Exit, Process};
 use super::target::{Become, BecomeMethod, Settings};
 use bytes::{Bytes, BytesMut};
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -47,7 +48,7 @@ pub(crate) trait Exec {
         terminal: bool,
     ) -> impl Future<Output = Result<Process, ConnectError>> + Send;
     /// The host's name for messages.
-    fn host(&self) -> &str;
+    fn name(&self) -> &str;
 }
 
 /// Starts the agent, as another user if asked to.
@@ -89,7 +90,7 @@ async fn attempt(
     let process = way.exec(Line::Words(&elevation.argv), terminal).await?;
     let talk = Talk {
         process,
-        host: way.host(),
+        host: way.name(),
         mark: format!("windlass-{nonce} "),
         out: BytesMut::new(),
         said: String::new(),
@@ -224,6 +225,9 @@ impl Talk<'_> {
             // Asked again: the first answer was wrong. Another try would only count against the account.
             return Err(elevate::failure(become_, self.host, &self.said, None, self.asked).into());
         }
+        if become_.password.is_none() {
+            return Err(elevate::failure(become_, self.host, &self.said, None, self.asked).into());
+        }
         if let Some(password) = &become_.password {
             let line = zeroize::Zeroizing::new(format!("{}\n", password.expose()));
             let _ = self.process.input.send(line.as_bytes()).await;
@@ -293,7 +297,7 @@ pub(crate) struct Build {
     id: String,
     /// Files in place of the embedded ones.
     files: Vec<(String, std::path::PathBuf)>,
-    packed: Mutex<Vec<((String, bool), Arc<Packed>)>>,
+    packed: Mutex<HashMap<(String, bool), Arc<Packed>>>,
 }
 
 /// An agent ready to be sent.
@@ -336,14 +340,14 @@ impl Build {
         let work = move || {
             // Held while packing: of many hosts at once one packs and the others wait for it.
             let mut packed = this.packed.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((_, known)) = packed.iter().find(|(known, _)| *known == key) {
+            if let Some(known) = packed.get(&key) {
                 return Ok(Arc::clone(known));
             }
             let program = this.program(&key.0)?;
             let size = program.len();
             let bytes = if key.1 { compress(&program) } else { program };
             let new = Arc::new(Packed { bytes, size });
-            packed.push((key, Arc::clone(&new)));
+            packed.insert(key, Arc::clone(&new));
             Ok(new)
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {

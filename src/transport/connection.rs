@@ -38,11 +38,11 @@ impl Exec for Way {
             Self::System(way) => way.exec(line, terminal).await,
         }
     }
-    fn host(&self) -> &str {
+    fn name(&self) -> &str {
         match self {
-            Self::Local(way) => way.host(),
-            Self::Ssh(way) => way.host(),
-            Self::System(way) => way.host(),
+            Self::Local(way) => way.name(),
+            Self::Ssh(way) => way.name(),
+            Self::System(way) => way.name(),
         }
     }
 }
@@ -93,7 +93,7 @@ impl Connection {
 
     async fn start(&self, become_: Option<&Become>) -> Result<AgentHandle, ConnectError> {
         let started = bootstrap::start(&self.way, become_, &self.settings).await?;
-        let host = self.way.host();
+        let host = self.way.name();
         AgentHandle::greet(started, host).await.map_err(|error| match error {
             AgentError::ConnectionLost { host, said } => {
                 let reason = if said.is_empty() { "while the agent was started".to_owned() } else { said };

@@ -66,7 +66,8 @@ pub(crate) fn wrap(become_: &Become, script: &str, nonce: &str) -> Elevation {
             argv.extend(flags.unwrap_or_default());
             // A service account has no login shell, and the script is for a POSIX one.
             argv.extend(owned(&["-s", "/bin/sh", &become_.user, "-c", script]));
-            prompt = become_.password.is_some().then_some(PromptMark::Colon);
+            // It asks without being told that we have an answer; then we know that one is needed.
+            prompt = Some(PromptMark::Colon);
         }
         BecomeMethod::Doas => {
             argv.extend(flags.unwrap_or_default());
@@ -122,6 +123,7 @@ pub(crate) fn failure(
     } else if has(&[
         "a password is required",
         "no password was provided",
+        "authentication required",
         "must be run from a terminal to ask",
     ]) || (asked > 0 && become_.password.is_none())
     {

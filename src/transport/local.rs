@@ -39,7 +39,7 @@ impl Exec for Local {
         process::spawn(command)
     }
 
-    fn host(&self) -> &str {
+    fn name(&self) -> &str {
         &self.name
     }
 }

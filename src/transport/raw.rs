@@ -23,7 +23,7 @@ pub(crate) async fn run(
     let mut output = RawOutput::default();
     let mut early = None;
     if let (Some(become_), Some(prompt)) = (become_, elevation.as_ref().and_then(|e| e.prompt.as_ref())) {
-        early = answer(&mut process, become_, prompt, way.host(), terminal, &mut output).await?;
+        early = answer(&mut process, become_, prompt, way.name(), terminal, &mut output).await?;
     }
     let Process { mut input, mut events } = process;
     // Written while output is read: neither waits for the other.
@@ -49,7 +49,7 @@ pub(crate) async fn run(
         Some(Exit::Signal(_)) => 137,
         None => {
             let reason = "while a command ran".to_owned();
-            return Err(ConnectError::Lost { host: way.host().to_owned(), reason });
+            return Err(ConnectError::Lost { host: way.name().to_owned(), reason });
         }
     };
     Ok(output)
@@ -97,7 +97,7 @@ async fn answer(
         said.push_str(&String::from_utf8_lossy(&bytes));
         if prompt.is_at_end_of(&said) {
             asked += 1;
-            if asked > 1 {
+            if asked > 1 || become_.password.is_none() {
                 return Err(elevate::failure(become_, host, &said, None, asked).into());
             }
             said.clear();

@@ -117,7 +117,7 @@ impl Exec for SystemSsh {
         process::spawn(ssh)
     }
 
-    fn host(&self) -> &str {
+    fn name(&self) -> &str {
         &self.target.name
     }
 }

@@ -9,7 +9,7 @@ use windlass_test_hosts::{Sudo, require_hosts};
 fn leftovers(host: &Host) -> String {
     host.sh(
         "ls -d /root/.cache/windlass/run-* /home/*/.cache/windlass/run-* /tmp/windlass-run-* /var/tmp/windlass-run-* \
-         /dev/shm/windlass-run-* /run/user/*/windlass-run-* 2>/dev/null || true; pgrep -af 'agent-[0-9a-f]|sleep 98' || true",
+         /dev/shm/windlass-run-* /run/user/*/windlass-run-* 2>/dev/null || true; pgrep -af '[a]gent-[0-9a-f]|[s]leep 98' || true",
     )
     .unwrap()
 }
@@ -37,13 +37,14 @@ fn folders_that_cannot_be_used() {
             connection.close().await;
             Ok::<_, ConnectError>((path, scratch))
         })
+        .map_err(Box::new)
     };
     let ops = target(&host, "ops");
     assert!(path(&ops).unwrap().0.starts_with("/home/ops/.cache/windlass/agent-"));
     host.sh("rm -rf /home/ops/.cache; mkdir /home/ops/.cache; mount -t tmpfs -o noexec,mode=700,uid=$(id -u ops) none /home/ops/.cache").unwrap();
     let (at, _) = path(&ops).unwrap();
     assert!(!at.starts_with("/home/ops"), "{at}");
-    host.sh("umount /home/ops/.cache; rm -rf /var/tmp/windlass-*").unwrap();
+    host.sh("umount /home/ops/.cache; rm -rf /home/ops/.cache /var/tmp/windlass-*").unwrap();
 
     // No folder for temporary files can be written.
     host.sh("chmod 755 /tmp /var/tmp /dev/shm").unwrap();
@@ -55,7 +56,7 @@ fn folders_that_cannot_be_used() {
         Err(error) => error,
         Ok((at, _)) => panic!("{at}"),
     };
-    assert!(matches!(error, ConnectError::Bootstrap { .. }), "{error:?}");
+    assert!(matches!(*error, ConnectError::Bootstrap { .. }), "{error:?}");
     assert!(
         error.to_string().contains("/var/tmp/windlass-") && error.hint().unwrap().contains("XDG_CACHE_HOME"),
         "{error}"
@@ -105,16 +106,11 @@ fn a_killed_agent_and_a_lost_connection() {
     wait(async {
         let connection = open(&target(&host, "root")).await.unwrap();
         let agent = connection.agent(None).await.unwrap();
-        let call = |text: &str| Call {
-            module: "ansible.builtin.shell".into(),
-            args: serde_json::json!({ "_raw_params": text }).as_object().unwrap().clone(),
-            ..Call::default()
-        };
         let kill = async {
             tokio::time::sleep(Duration::from_millis(500)).await;
-            host.sh(&format!("kill -9 {}; pkill -f 'sleep 98' || true", agent.identity().pid)).unwrap();
+            host.sh(&format!("kill -9 {}; pkill -x sleep || true", agent.identity().pid)).unwrap();
         };
-        let (result, ()) = tokio::join!(agent.run(call("sleep 98")), kill);
+        let (result, ()) = tokio::join!(agent.run(shell_call("sleep 98")), kill);
         let error = result.unwrap_err();
         assert!(matches!(&error, AgentError::Died { .. }), "{error:?}");
         assert!(!error.is_unreachable());
@@ -125,7 +121,7 @@ fn a_killed_agent_and_a_lost_connection() {
             tokio::time::sleep(Duration::from_millis(500)).await;
             host.sh("pkill -9 sshd-session || pkill -9 -f 'sshd: root'").unwrap();
         };
-        let (result, ()) = tokio::join!(agent.run(call("sleep 98")), cut);
+        let (result, ()) = tokio::join!(agent.run(shell_call("sleep 98")), cut);
         let error = result.unwrap_err();
         assert!(matches!(&error, AgentError::ConnectionLost { .. }), "{error:?}");
         assert!(error.is_unreachable());
@@ -152,11 +148,7 @@ fn victim() {
     wait(async {
         let connection = open(&target).await.unwrap();
         let agent = connection.agent(None).await.unwrap();
-        let mut call = Call {
-            module: "ansible.builtin.shell".into(),
-            args: serde_json::json!({ "_raw_params": "sleep 98 & sleep 98" }).as_object().unwrap().clone(),
-            ..Call::default()
-        };
+        let mut call = shell_call("sleep 98 & sleep 98");
         call.blobs = vec![("large".into(), Source::Bytes(vec![7; 1 << 20].into()))];
         agent.run(call).await.unwrap();
     });

@@ -88,9 +88,9 @@ struct SshAgent {
 impl SshAgent {
     fn start(folder: &Path) -> Self {
         let socket = folder.join("agent");
-        let process =
-            Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(std::process::Stdio::null());
-        let process = process.spawn().unwrap();
+        let mut command = Command::new("ssh-agent");
+        command.arg("-D").arg("-a").arg(&socket).stdout(std::process::Stdio::null());
+        let process = command.spawn().unwrap();
         while !socket.exists() {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }

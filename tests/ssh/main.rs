@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use windlass::transport::{AgentHandle, Become, Call, ConnectError, Connection, Settings, Target};
-use windlass_protocol::Outcome;
+use windlass_protocol::modules::command::ShellArgs;
+use windlass_protocol::{ModuleArgs as _, Outcome};
 use windlass_test_hosts::Host;
 
 /// Runs a test's asynchronous part.
@@ -49,15 +50,16 @@ async fn open(target: &Target) -> Result<Connection, ConnectError> {
     Connection::open(target, &settings()).await
 }
 
+/// A call of a shell command.
+fn shell_call<'a>(text: &str) -> Call<'a> {
+    let args = serde_json::json!({ "_raw_params": text });
+    let args = windlass_protocol::args::normalize(&ShellArgs::SPEC, args.as_object().unwrap()).unwrap();
+    Call { module: "ansible.builtin.shell".into(), args, ..Call::default() }
+}
+
 /// A shell command by an agent.
 async fn shell(agent: &AgentHandle, text: &str) -> Outcome {
-    let args = serde_json::json!({ "_raw_params": text });
-    let call = Call {
-        module: "ansible.builtin.shell".into(),
-        args: args.as_object().unwrap().clone(),
-        ..Call::default()
-    };
-    agent.run(call).await.unwrap()
+    agent.run(shell_call(text)).await.unwrap()
 }
 
 async fn stdout(agent: &AgentHandle, text: &str) -> String {

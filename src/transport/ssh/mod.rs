@@ -13,11 +13,11 @@ use super::target::{HostKeyChecking, Settings, Target};
 use hostkey::{HostKeys, Trust};
 use russh::client::{self, DisconnectReason, Handle};
 use russh::keys::PublicKeyOrCertificate;
-use russh::{ChannelMsg, Disconnect, Preferred, cipher, compression};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred, cipher, compression};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Ansible's default for the connection timeout.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -25,6 +25,11 @@ const CONNECT: Duration = Duration::from_secs(10);
 const LOGIN: Duration = Duration::from_secs(60);
 /// Silence after which we ask whether the host is still there, if nothing else is configured.
 const ALIVE: Duration = Duration::from_secs(15);
+
+/// How long a program may go on after its input has ended, before its channel is closed.
+const HANGING: Duration = Duration::from_secs(15);
+/// How long output may come after the news that the program has ended: the server sends both as they happen.
+const TRAILING: Duration = Duration::from_secs(1);
 
 /// What the session's task tells us.
 #[derive(Debug, Default)]
@@ -279,6 +284,10 @@ async fn connect(
         Ok(Ok(handle)) => handle,
         Ok(Err(error)) => {
             let refused = told.lock().unwrap_or_else(PoisonError::into_inner).refused.take();
+            if refused.is_none() && config.proxy_command.is_some() {
+                // What the program says about it comes by another pipe.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
             return Err(refused.unwrap_or_else(|| {
                 let said = said.lock().unwrap_or_else(PoisonError::into_inner).trim().to_owned();
                 if said.is_empty() {
@@ -322,53 +331,96 @@ impl Exec for Ssh {
         };
         // The answer comes with the output; waiting for it would cost a round trip.
         channel.exec(true, command).await.map_err(lost)?;
-        let (mut from, to) = channel.split();
+        let (from, to) = channel.split();
         let (input, hung_up) = Input::new(to.make_writer());
         let (sender, events) = mpsc::channel(64);
-        tokio::spawn(async move {
-            let mut hung_up = Some(hung_up);
-            let mut deadline: Option<tokio::time::Instant> = None;
-            loop {
-                let message = tokio::select! {
-                    message = from.wait() => message,
-                    // Nobody writes any more: the program shall come to its end, and if it does not, we close.
-                    _ = async { match &mut hung_up { Some(end) => { let _ = end.await; } None => std::future::pending().await } } => {
-                        hung_up = None;
-                        let _ = to.eof().await;
-                        deadline = Some(tokio::time::Instant::now() + Duration::from_secs(15));
-                        continue;
-                    }
-                    () = async { match deadline { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
-                        let _ = to.close().await;
-                        return;
-                    }
-                };
-                let event = match message {
-                    Some(ChannelMsg::Data { data }) => Event::Stdout(data),
-                    Some(ChannelMsg::ExtendedData { data, .. }) => Event::Stderr(data),
-                    Some(ChannelMsg::ExitStatus { exit_status }) => Event::Exit(Exit::Code(exit_status)),
-                    Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
-                        Event::Exit(Exit::Signal(format!("{signal_name:?}")))
-                    }
-                    Some(ChannelMsg::Failure) => {
-                        let said = "the server refuses to run commands\n";
-                        let _ = sender.send(Event::Stderr(said.into())).await;
-                        Event::Exit(Exit::Code(255))
-                    }
-                    Some(ChannelMsg::Close) | None => return,
-                    Some(_) => continue,
-                };
-                if sender.send(event).await.is_err() && hung_up.is_none() {
-                    let _ = to.close().await;
-                    return;
-                }
-            }
-        });
+        tokio::spawn(relay(from, to, sender, hung_up));
         Ok(Process { input, events })
     }
 
-    fn host(&self) -> &str {
+    fn name(&self) -> &str {
         &self.name
+    }
+}
+
+/// Turns a channel's messages into events, and the end of our input into the end of the channel.
+async fn relay(
+    mut from: ChannelReadHalf,
+    to: ChannelWriteHalf<client::Msg>,
+    sender: mpsc::Sender<Event>,
+    hung_up: oneshot::Receiver<()>,
+) {
+    let mut hung_up = Some(hung_up);
+    // When to close a channel whose program does not end although its input has.
+    let mut closing: Option<Instant> = None;
+    // How the program ended, and until when to wait for output that the server sends after that.
+    let mut ended: Option<(Exit, Instant)> = None;
+    loop {
+        let due = match (&ended, closing) {
+            (Some((_, until)), _) => Some(*until),
+            (None, closing) => closing,
+        };
+        let message = tokio::select! {
+            message = from.wait() => message,
+            () = dropped(&mut hung_up) => {
+                hung_up = None;
+                let _ = to.eof().await;
+                closing = Some(Instant::now() + HANGING);
+                continue;
+            }
+            () = sleep_until(due) => {
+                if let Some((exit, _)) = ended.take() {
+                    // Something in the background holds the pipes; the program itself is done.
+                    let _ = sender.send(Event::Exit(exit)).await;
+                }
+                let _ = to.close().await;
+                return;
+            }
+        };
+        let event = match message {
+            Some(ChannelMsg::Data { data }) => Event::Stdout(data),
+            Some(ChannelMsg::ExtendedData { data, .. }) => Event::Stderr(data),
+            Some(ChannelMsg::ExitStatus { exit_status }) => {
+                ended = Some((Exit::Code(exit_status), Instant::now() + TRAILING));
+                continue;
+            }
+            Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
+                ended = Some((Exit::Signal(format!("{signal_name:?}")), Instant::now() + TRAILING));
+                continue;
+            }
+            Some(ChannelMsg::Failure) => {
+                ended = Some((Exit::Code(255), Instant::now()));
+                Event::Stderr("the server refuses to run commands\n".into())
+            }
+            Some(ChannelMsg::Close) | None => {
+                if let Some((exit, _)) = ended {
+                    let _ = sender.send(Event::Exit(exit)).await;
+                }
+                return;
+            }
+            Some(_) => continue,
+        };
+        if sender.send(event).await.is_err() && hung_up.is_none() {
+            let _ = to.close().await;
+            return;
+        }
+    }
+}
+
+/// Ends when the other side of this was dropped; never if that was seen before.
+async fn dropped(hung_up: &mut Option<oneshot::Receiver<()>>) {
+    match hung_up {
+        Some(end) => {
+            let _ = end.await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 

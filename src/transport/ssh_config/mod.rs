@@ -226,7 +226,8 @@ pub fn resolve(host: &str, args: &Args, files: &Files, machine: &Machine) -> Res
             break;
         }
         let expanded = hostname(&values, host, machine)?;
-        values.single.insert("hostname".to_owned(), vec![expanded]);
+        // It is expanded once more when it is read.
+        values.single.insert("hostname".to_owned(), vec![expanded.replace('%', "%%")]);
         final_pass = true;
     }
     typed(host, &values, machine)
