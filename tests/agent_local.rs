@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use windlass::transport::{AgentError, Call, Connection, Settings, Source, Target, Via};
+use windlass::transport::{AgentError, Call, Connection, MemorySink, Settings, Source, Target, Via};
 use windlass_protocol::modules::command::ShellArgs;
+use windlass_protocol::modules::fetch::FetchArgs;
 use windlass_protocol::{JsonMap, ModuleArgs as _, Stream};
 
 fn target() -> Target {
@@ -141,5 +142,25 @@ async fn commands_stream_time_out_and_are_cancelled() {
     let after = agent.run(call("ansible.builtin.ping", serde_json::json!({"data": "pong"}))).await;
     assert!(!after.unwrap().failed);
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    connection.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_come_back_in_pieces() {
+    let connection = open().await;
+    let agent = connection.agent(None).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("large");
+    // More chunks than the agent may send without credit.
+    let bytes: Vec<u8> = (0..20u32 << 20).map(|n| (n % 249) as u8).collect();
+    std::fs::write(&file, &bytes).unwrap();
+    let mut sink = MemorySink::default();
+    let given = args(serde_json::json!({"src": file, "dest": "unused"}));
+    let args = windlass_protocol::args::normalize(&FetchArgs::SPEC, &given).unwrap();
+    let mut fetch = Call { module: "ansible.builtin.fetch".into(), args, ..Call::default() };
+    fetch.sink = Some(&mut sink);
+    let outcome = agent.run(fetch).await.unwrap();
+    assert!(!outcome.failed, "{:?}", outcome.msg);
+    assert!(sink.0 == [bytes]);
     connection.close().await;
 }
