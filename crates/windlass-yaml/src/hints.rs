@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use granit_parser::{ErrorKind, ScanError};
+use granit_parser::ErrorKind;
 
 use crate::error::YamlError;
 use crate::node::{Node, Yaml};
@@ -50,28 +50,27 @@ fn quote_advice(span: &Span) -> String {
 }
 
 /// What the scanner found wrong, with the place moved to what the user has to change.
-pub(crate) fn scan_error(file: &Arc<SourceFile>, error: &ScanError) -> YamlError {
-    let at = error.marker().byte_offset().unwrap_or(file.text.len());
+pub(crate) fn scan_error(file: &Arc<SourceFile>, kind: &ErrorKind, at: usize) -> YamlError {
     let span = char_span(file, at);
     if let Some(found) = unquoted_template(file, span.line) {
         return found;
     }
-    if let Some(found) = tab_indent(file, error.kind(), span.line) {
+    if let Some(found) = tab_indent(file, kind, span.line) {
         return found;
     }
-    if matches!(error.kind(), ErrorKind::InvalidQuotedScalarIndent)
+    if matches!(kind, ErrorKind::InvalidQuotedScalarIndent)
         && let Some(found) = open_quote(file, &span)
     {
         return found;
     }
-    if matches!(error.kind(), ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement)
+    if matches!(kind, ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement)
         && let Some(found) = runs_on(file, &span)
     {
         return found;
     }
-    let (message, hint) = describe(error.kind(), file, &span);
+    let (message, hint) = describe(kind, file, &span);
     let mut out = YamlError::new(message, span.clone());
-    if let Some(moved) = place(error.kind(), file, &span) {
+    if let Some(moved) = place(kind, file, &span) {
         out.span = moved;
     }
     match hint {

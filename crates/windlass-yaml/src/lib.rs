@@ -12,6 +12,7 @@ pub mod diagnostic;
 mod error;
 mod hints;
 mod load;
+mod mend;
 mod node;
 mod number;
 mod resolve;

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span as RawSpan, StrInput};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Span as RawSpan, StrInput};
 
 use crate::error::{Warning, YamlError};
 use crate::hints;
+use crate::mend::{self, Mended};
 use crate::node::{Duplicate, Mapping, Node, Style, Tag, Yaml};
 use crate::resolve::{TagError, resolve_plain, tagged};
 use crate::source::{SourceFile, Span};
@@ -51,24 +52,62 @@ pub fn load(file: Arc<SourceFile>) -> Result<Loaded, YamlError> {
 
 /// Loads every document of a file, with options.
 pub fn load_with(file: Arc<SourceFile>, options: Options) -> Result<Loaded, YamlError> {
-    let mut loader = Loader::new(&file, options);
-    let mut docs = Vec::new();
-    while let Some((doc, _)) = loader.next_document()? {
-        docs.push(doc);
-    }
-    Ok(Loaded { docs, warnings: loader.warnings })
+    attempt(&file, options, |loader| {
+        let mut docs = Vec::new();
+        while let Some((doc, _)) = loader.next_document()? {
+            docs.push(doc);
+        }
+        Ok(Loaded { docs, warnings: std::mem::take(&mut loader.warnings) })
+    })
 }
 
 /// Loads a file that may hold one document; `None` when it holds none. A second document is an error at its place.
 pub fn load_one(file: Arc<SourceFile>) -> Result<(Option<Node>, Vec<Warning>), YamlError> {
-    let mut loader = Loader::new(&file, Options::default());
-    let Some((doc, _)) = loader.next_document()? else { return Ok((None, loader.warnings)) };
-    if let Some((_, marker)) = loader.next_document()? {
-        return Err(YamlError::new("expected a single document, but found another one", marker)
-            .label("the second document starts here")
-            .hint("keep one document per file, or remove this `---`"));
+    attempt(&file, Options::default(), |loader| {
+        let first = loader.next_document()?.map(|(doc, _)| doc);
+        if first.is_some()
+            && let Some((_, marker)) = loader.next_document()?
+        {
+            return Err(YamlError::new("expected a single document, but found another one", marker)
+                .label("the second document starts here")
+                .hint("keep one document per file, or remove this `---`"));
+        }
+        Ok((first, std::mem::take(&mut loader.warnings)))
+    })
+}
+
+/// How many quoted values are indented for the parser before it is left at that.
+const MAX_MENDED: usize = 500;
+
+/// Loads, and loads again with what only the parser objects to set right.
+fn attempt<T>(
+    file: &Arc<SourceFile>,
+    options: Options,
+    load: impl Fn(&mut Loader<'_>) -> Result<T, YamlError>,
+) -> Result<T, YamlError> {
+    let mut mended: Option<Mended> = None;
+    let mut unclosed: Option<YamlError> = None;
+    for _ in 0..MAX_MENDED {
+        let mut loader = Loader::new(file, mended.as_ref(), options);
+        let error = match load(&mut loader) {
+            Ok(loaded) => return Ok(loaded),
+            Err(error) => error,
+        };
+        let text = mended.as_ref().map_or(file.text.as_str(), |mended| &mended.text);
+        let next = loader.unindented.and_then(|at| {
+            // If it does not load even so, this was the mistake.
+            if unclosed.is_none() && mend::swallows_keys(text, at) {
+                unclosed = Some(error.clone());
+            }
+            Mended::new(&file.text, mended.as_ref(), at)
+        });
+        match next {
+            Some(next) => mended = Some(next),
+            None => return Err(unclosed.unwrap_or(error)),
+        }
     }
-    Ok((Some(doc), loader.warnings))
+    Err(unclosed
+        .unwrap_or_else(|| YamlError::new("too many quoted values are not indented", Span::new(file, 0, 0))))
 }
 
 /// A node that an alias can refer to.
@@ -80,6 +119,10 @@ struct Anchored {
 
 struct Loader<'a> {
     file: &'a Arc<SourceFile>,
+    /// What the parser reads in place of the file's text.
+    mended: Option<&'a Mended>,
+    /// Where the parser found a quoted value not to be indented.
+    unindented: Option<usize>,
     options: Options,
     parser: Parser<'a, StrInput<'a>>,
     /// By the parser's anchor id; `None` while the node is still being read.
@@ -143,7 +186,7 @@ impl Frame {
 }
 
 impl<'a> Loader<'a> {
-    fn new(file: &'a Arc<SourceFile>, options: Options) -> Self {
+    fn new(file: &'a Arc<SourceFile>, mended: Option<&'a Mended>, options: Options) -> Self {
         let mut settings = granit_parser::Options::default();
         settings.set_emit_comments(false);
         settings.block_nesting_limit = MAX_DEPTH;
@@ -151,7 +194,12 @@ impl<'a> Loader<'a> {
         Self {
             file,
             options,
-            parser: Parser::new_from_str_with_options(&file.text, settings),
+            mended,
+            unindented: None,
+            parser: Parser::new_from_str_with_options(
+                mended.map_or(file.text.as_str(), |mended| &mended.text),
+                settings,
+            ),
             anchors: HashMap::new(),
             copies: 0,
             warnings: Vec::new(),
@@ -161,14 +209,19 @@ impl<'a> Loader<'a> {
     }
 
     fn span(&self, raw: &RawSpan) -> Span {
-        let start = raw.start.byte_offset().unwrap_or(0);
-        let end = raw.end.byte_offset().unwrap_or(start).max(start);
+        let mut start = raw.start.byte_offset().unwrap_or(0);
+        let mut end = raw.end.byte_offset().unwrap_or(start).max(start);
+        let mut column = raw.start.col() + 1;
+        if let Some(mended) = self.mended {
+            column -= mended.column_shift(start).min(column - 1);
+            (start, end) = (mended.original(start), mended.original(end));
+        }
         Span {
             file: Arc::clone(self.file),
             start,
             end,
             line: u32::try_from(raw.start.line()).unwrap_or(u32::MAX),
-            column: u32::try_from(raw.start.col() + 1).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
         }
     }
 
@@ -178,7 +231,14 @@ impl<'a> Loader<'a> {
                 self.tag_span = raw.tag_span();
                 Ok((event, self.span(&raw)))
             }
-            Some(Err(error)) => Err(hints::scan_error(self.file, &error)),
+            Some(Err(error)) => {
+                let at = error.marker().byte_offset();
+                if matches!(error.kind(), ErrorKind::InvalidQuotedScalarIndent) {
+                    self.unindented = at;
+                }
+                let at = at.map(|at| self.mended.map_or(at, |mended| mended.original(at)));
+                Err(hints::scan_error(self.file, error.kind(), at.unwrap_or(self.file.text.len())))
+            }
             None => Ok((Event::StreamEnd, Span::new(self.file, self.file.text.len(), self.file.text.len()))),
         }
     }

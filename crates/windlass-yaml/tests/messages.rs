@@ -208,3 +208,27 @@ fn no_place_and_control_characters() {
     let shown = render(&Diagnostic::error("e").at(&Span::new(&file, 0, 1)), false);
     assert!(!shown.contains('\u{1b}'), "{shown:?}");
 }
+
+#[test]
+fn places_in_quoted_values_that_are_not_indented() {
+    let text = "a:\n  b: \"x\ny\nz\"\n  c: ü\nd: 'u\nv'\ne: 1\n";
+    let loaded = load(SourceFile::new("x.yml", text)).unwrap();
+    let root = loaded.docs[0].as_map().unwrap();
+    let a = root.get("a").unwrap().as_map().unwrap();
+    let place = |node: &windlass_yaml::Node| (node.span.to_string(), node.span.text().to_owned());
+    assert_eq!(place(a.get("b").unwrap()), ("x.yml:2:6".into(), "\"x\ny\nz\"".into()));
+    assert_eq!(place(a.get("c").unwrap()), ("x.yml:5:6".into(), "ü".into()));
+    assert_eq!(place(root.get("d").unwrap()), ("x.yml:6:4".into(), "'u\nv'".into()));
+    assert_eq!(place(root.get("e").unwrap()), ("x.yml:8:4".into(), "1".into()));
+    check(
+        "a: \"x\ny\"\nb: c: d\n",
+        "\
+error: a second `: ` in one line
+ --> x.yml:3:5
+  |
+3 | b: c: d
+  |     ^
+  |
+  = hint: quote the value: b: \"c: d\"",
+    );
+}

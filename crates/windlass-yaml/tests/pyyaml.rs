@@ -15,7 +15,7 @@ const LENIENT: &[&str] = &[
     "~: a\nnull: b\n\"\": c\n: d",
     "- &a a\n- &a b\n- *a",
     // Ansible adds this tag to PyYAML's own.
-    "a: !!python/dict {b: 1}\n",
+    "a: !!python/dict {b: 1}",
 ];
 
 fn dump(node: &Node) -> Value {
