@@ -9,7 +9,6 @@ use crate::vars::Key;
 use std::any::Any;
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// Longest `range`, as Jinja's sandbox has it.
 const MAX_RANGE: i64 = 100_000;
@@ -80,7 +79,7 @@ fn lookup(it: &mut Interp<'_>, mut args: Args, as_list: bool) -> R {
         None => "strict".to_owned(),
     };
     match lookups::run(it, &name, args.pos, args.named) {
-        Ok(found) => lookups::result(it, &name, found, wantlist),
+        Ok(found) => lookups::result(it, found, wantlist),
         Err(error) if error.kind == super::TemplateErrorKind::Undefined => Err(error),
         Err(_) if matches!(on_error.as_str(), "ignore" | "warn") => {
             Ok(if wantlist { Val::list(Vec::new()) } else { Val::None })
@@ -221,29 +220,5 @@ impl Object for Joiner {
     }
     fn callable(&self) -> bool {
         true
-    }
-}
-
-/// Names of everything here.
-pub(super) const NAMES: &[&str] = &[
-    "lookup",
-    "query",
-    "q",
-    "now",
-    "undef",
-    "omit",
-    "range",
-    "dict",
-    "namespace",
-    "cycler",
-    "joiner",
-    "lipsum",
-];
-
-/// Arguments by name, as text.
-pub(super) fn named_text(it: &mut Interp<'_>, named: &[(Arc<str>, Val)], name: &str) -> R<Option<String>> {
-    match named.iter().find(|(n, _)| &**n == name) {
-        None | Some((_, Val::None)) => Ok(None),
-        Some((_, value)) => it.str(value).map(Some),
     }
 }

@@ -30,3 +30,8 @@ pub trait Scope: Send + Sync {
     /// All names, for `vars` and for "did you mean".
     fn names(&self) -> Vec<Key>;
 }
+
+#[cfg(test)]
+mod behaviour_test;
+#[cfg(test)]
+mod table_test;

@@ -3,7 +3,7 @@
 use super::context::{FileOptions, TemplarSettings, TemplateContext};
 use super::error::{TemplateError, TemplateErrorKind};
 use super::eval::source::{Source, locate};
-use super::eval::val::{Undefined, Val};
+use super::eval::val::Val;
 use super::eval::{Env, Interp};
 use super::syntax::ast::{Expr, Template};
 use super::syntax::walk::{self, Mention};
@@ -481,9 +481,4 @@ pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> O
         .filter(|(score, _)| *score > 0.85)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, n)| n.to_owned())
-}
-
-/// An undefined value as an error, for those who hold one.
-pub(crate) fn undefined_error(undefined: &Undefined) -> TemplateError {
-    undefined.to_error()
 }

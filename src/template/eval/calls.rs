@@ -2,7 +2,7 @@
 
 use super::Interp;
 use super::methods;
-use super::val::{Args, Object, R, Val, failed, undefined};
+use super::val::{Args, Object, R, Val, failed};
 use crate::template::error::{TemplateError, TemplateErrorKind};
 use crate::template::{filters, globals, tests};
 use crate::vars::Text;
@@ -199,9 +199,4 @@ fn blame(what: &str, name: &str, error: TemplateError) -> TemplateError {
     }
     let message = format!("The {what} plugin 'ansible.builtin.{name}' failed: {}", error.message);
     TemplateError { message, ..error }
-}
-
-/// An aggregate over nothing.
-pub(crate) fn empty(message: &str) -> Val {
-    undefined(message)
 }

@@ -1,10 +1,27 @@
 //! Filters, one file per family.
 
+mod codec;
+mod community;
+mod crypt;
+mod dicts;
+mod json;
+mod lists;
+mod maths;
+mod mersenne;
 mod names;
+mod net;
+mod ipaddr;
+mod paths;
 mod regex;
+mod sets;
+mod texts;
 pub(crate) mod time;
 mod units;
+mod yaml;
+mod yaml_emit;
 
+pub(crate) use crypt::make_password_hash;
+pub(crate) use paths::expand_user;
 pub(crate) use regex::compile as compile_regex;
 pub(crate) use units::to_bool;
 
@@ -24,9 +41,22 @@ fn all() -> &'static Registry<Run> {
     ALL.get_or_init(|| {
         registry(&[
             (names::FILTERS, BUILTIN),
+            (texts::FILTERS, BUILTIN),
+            (lists::FILTERS, BUILTIN),
+            (sets::FILTERS, BUILTIN),
+            (dicts::FILTERS, BUILTIN),
+            (maths::FILTERS, BUILTIN),
             (units::FILTERS, BUILTIN),
+            (json::FILTERS, BUILTIN),
+            (yaml::FILTERS, BUILTIN),
+            (codec::FILTERS, BUILTIN),
+            (crypt::FILTERS, BUILTIN),
+            (paths::FILTERS, BUILTIN),
             (regex::FILTERS, BUILTIN),
             (time::FILTERS, BUILTIN),
+            (community::FILTERS, &["community.general"]),
+            (ipaddr::FILTERS, &["ansible.utils", "ansible.netcommon"]),
+            (net::FILTERS, &["ansible.utils", "ansible.netcommon"]),
         ])
     })
 }
@@ -45,4 +75,10 @@ pub(crate) fn suggest(name: &str) -> Option<String> {
 pub(crate) fn run(it: &mut Interp<'_>, filter: &Filter, value: Val, args: Args) -> R {
     let mut bound = Bound::new(filter.name, filter.params, value, args)?;
     (filter.run)(it, &mut bound)
+}
+
+/// Letters chosen at random; with a seed, always the same.
+pub(crate) fn choose_letters(letters: &[char], count: usize, seed: Option<&str>) -> String {
+    let mut random = mersenne::Random::new(seed);
+    (0..count).map(|_| letters[usize::try_from(random.below(letters.len() as u64)).unwrap_or(0)]).collect()
 }

@@ -223,7 +223,7 @@ fn sort(it: &mut Interp<'_>, b: &mut Bound) -> R {
 }
 
 fn unique(it: &mut Interp<'_>, b: &mut Bound) -> R {
-    let case_sensitive = b.flag(it, 0, true)?;
+    let case_sensitive = b.flag(it, 0, false)?;
     let path = b.get(1).cloned();
     let mut seen: Vec<Val> = Vec::new();
     let mut hashed = std::collections::HashSet::new();

@@ -1,11 +1,17 @@
 //! Lookups, one file per family.
 
+mod files;
 mod lists;
+mod passwords;
+mod programs;
+mod tables;
 mod variables;
+
+pub(crate) use files::glob;
 
 use super::error::{TemplateError, TemplateErrorKind};
 use super::eval::Interp;
-use super::eval::val::{R, Val, failed};
+use super::eval::val::{R, Val};
 use super::templar::nearest;
 use std::sync::Arc;
 
@@ -65,14 +71,12 @@ const fn of(name: &'static str, run: Run) -> Lookup {
     Lookup { name, run }
 }
 
-const FAMILIES: &[&[Lookup]] = &[lists::LOOKUPS, variables::LOOKUPS];
+const FAMILIES: &[&[Lookup]] =
+    &[lists::LOOKUPS, variables::LOOKUPS, files::LOOKUPS, tables::LOOKUPS, programs::LOOKUPS, passwords::LOOKUPS];
 
 /// The lookup of a name, short or in full.
 pub(crate) fn find(name: &str) -> Option<&'static Lookup> {
-    let short = name
-        .strip_prefix("ansible.builtin.")
-        .or_else(|| name.strip_prefix("ansible.legacy."))
-        .unwrap_or(name);
+    let short = name.strip_prefix("ansible.builtin.").or_else(|| name.strip_prefix("ansible.legacy.")).unwrap_or(name);
     FAMILIES.iter().flat_map(|f| f.iter()).find(|l| l.name == short)
 }
 
@@ -96,8 +100,7 @@ pub(crate) fn run(
             hint: suggest(name).map(|s| format!("did you mean '{s}'?")),
         });
     };
-    let mut call =
-        Call { terms: Vec::with_capacity(terms.len()), options: Vec::with_capacity(options.len()) };
+    let mut call = Call { terms: Vec::with_capacity(terms.len()), options: Vec::with_capacity(options.len()) };
     for term in terms {
         // `first_found` and `items` may be given what is not there; they say so themselves.
         call.terms.push(literal(it, term)?);
@@ -125,7 +128,7 @@ fn literal(it: &mut Interp<'_>, value: Val) -> R {
 }
 
 /// What `lookup()` and `query()` give for what was found: `query` a list, `lookup` texts joined by commas, or the only item.
-pub(crate) fn result(it: &mut Interp<'_>, name: &str, found: Vec<Val>, as_list: bool) -> R {
+pub(crate) fn result(it: &mut Interp<'_>, found: Vec<Val>, as_list: bool) -> R {
     if as_list {
         return Ok(Val::list(found));
     }
@@ -133,9 +136,7 @@ pub(crate) fn result(it: &mut Interp<'_>, name: &str, found: Vec<Val>, as_list: 
         return Ok(only.clone());
     }
     if found.is_empty() {
-        let short = name.rsplit('.').next().unwrap_or(name);
-        // Nothing found: what says that by an error gave one already.
-        return Ok(if matches!(short, "list" | "items") { Val::list(found) } else { Val::from("") });
+        return Ok(Val::list(found));
     }
     if found.iter().all(|v| matches!(v, Val::Str(_))) {
         let mut parts = Vec::new();
@@ -161,7 +162,3 @@ pub(crate) fn flatten(it: &mut Interp<'_>, terms: &[Val]) -> R<Vec<Val>> {
     Ok(out)
 }
 
-/// A failure that says what was missing.
-pub(crate) fn missing(what: &str, name: &str) -> TemplateError {
-    failed(format!("Unable to find {what} '{name}' in expected paths"))
-}

@@ -7,6 +7,8 @@ mod results;
 mod uris;
 mod versions;
 
+pub(crate) use versions::loose_order;
+
 use super::eval::Interp;
 use super::eval::val::{Args, R, Val};
 use super::plugin::{BUILTIN, Bound, Plugin, Registry, registry};

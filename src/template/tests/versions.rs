@@ -13,7 +13,7 @@ pub(super) const TESTS: &[Test] = &[
 
 /// How versions are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scheme {
+enum Scheme {
     /// Numbers and letters in turn.
     Loose,
     /// `1.2.3` with an optional `a4` or `b4`.
@@ -76,7 +76,7 @@ fn version(it: &mut Interp<'_>, b: &mut Bound) -> R<bool> {
 ///
 /// # Errors
 /// If one is no version in that scheme.
-pub(crate) fn compare_versions(a: &str, b: &str, scheme: Scheme) -> Result<Ordering, String> {
+fn compare_versions(a: &str, b: &str, scheme: Scheme) -> Result<Ordering, String> {
     match scheme {
         Scheme::Loose => loose(a, b),
         Scheme::Strict => Ok(strict(a)?.cmp(&strict(b)?)),
@@ -247,4 +247,9 @@ fn pep440(text: &str) -> Result<Pep440, String> {
     let local =
         if local.is_empty() { Vec::new() } else { local.split(['.', '-', '_']).map(str::to_owned).collect() };
     Ok((epoch, release, pre, post.unwrap_or(0), (dev.is_none(), dev.unwrap_or(0)), local))
+}
+
+/// Loose versions in order; what cannot be compared is ordered as text.
+pub(crate) fn loose_order(a: &str, b: &str) -> Ordering {
+    loose(a, b).unwrap_or_else(|_| a.cmp(b))
 }

@@ -1,0 +1,551 @@
+//! YAML laid out as PyYAML lays it out.
+
+use crate::template::eval::Interp;
+use crate::template::eval::print::float;
+use crate::template::eval::val::{R, Val, failed};
+use std::fmt::Write;
+
+/// Where long texts are broken.
+const WIDTH: usize = 80;
+
+/// How a document is laid out.
+pub(crate) struct Layout {
+    /// Blanks per level.
+    pub(crate) indent: usize,
+    /// `Some(true)`: everything in flow style; `None`: collections of scalars alone.
+    pub(crate) flow: Option<bool>,
+    /// Keys in order of the alphabet.
+    pub(crate) sort: bool,
+    /// Longest line.
+    pub(crate) width: usize,
+    /// Characters outside of ASCII stay as they are.
+    pub(crate) unicode: bool,
+    /// `---` at the top.
+    pub(crate) explicit_start: bool,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { indent: 2, flow: None, sort: true, width: WIDTH, unicode: true, explicit_start: false }
+    }
+}
+
+/// A value ready to be written.
+enum Node {
+    Scalar { text: String, plain_ok: bool },
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+}
+
+impl Node {
+    fn is_leaf(&self) -> bool {
+        matches!(self, Self::Scalar { .. })
+    }
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::List(items) => items.is_empty(),
+            Self::Map(pairs) => pairs.is_empty(),
+            Self::Scalar { .. } => false,
+        }
+    }
+    fn simple(&self) -> bool {
+        match self {
+            Self::Scalar { .. } => true,
+            Self::List(items) => items.iter().all(Self::is_leaf),
+            Self::Map(pairs) => pairs.iter().all(|(k, v)| k.is_leaf() && v.is_leaf()),
+        }
+    }
+}
+
+/// Writes a document.
+pub(crate) fn dump(it: &mut Interp<'_>, value: &Val, layout: &Layout) -> R<String> {
+    let node = node(it, value, layout)?;
+    let mut out = Emitter { out: String::new(), column: 0, layout };
+    if layout.explicit_start {
+        out.put("---");
+        if node.is_leaf() || node.is_empty() || flow(&node, layout) {
+            out.put(" ");
+        } else {
+            out.newline(0);
+        }
+    }
+    out.node(&node, 0, false, false);
+    let mut text = out.out;
+    if let Node::Scalar { plain_ok, .. } = &node
+        && *plain_ok
+        && !text.starts_with(['\'', '"'])
+    {
+        // A document that is one plain scalar is closed.
+        text.push_str("\n...");
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+fn flow(node: &Node, layout: &Layout) -> bool {
+    match layout.flow {
+        Some(flow) => flow,
+        None => node.simple(),
+    }
+}
+
+fn node(it: &mut Interp<'_>, value: &Val, layout: &Layout) -> R<Node> {
+    let scalar = |text: String| Node::Scalar { text, plain_ok: true };
+    Ok(match value {
+        Val::None | Val::Omit => scalar("null".to_owned()),
+        Val::Bool(b) => scalar(b.to_string()),
+        Val::Int(i) => scalar(i.to_string()),
+        Val::Float(f) if f.is_nan() => scalar(".nan".to_owned()),
+        Val::Float(f) if f.is_infinite() => scalar(if *f > 0.0 { ".inf" } else { "-.inf" }.to_owned()),
+        Val::Float(f) => {
+            let text = float(*f);
+            // YAML 1.1 wants a point in front of an exponent.
+            scalar(if text.contains('e') && !text.contains('.') { text.replacen('e', ".0e", 1) } else { text })
+        }
+        Val::Str(text) => {
+            let text = text.as_str().to_owned();
+            let plain_ok = !text.is_empty() && matches!(windlass_yaml::resolve_plain(&text), windlass_yaml::Yaml::Str(..));
+            Node::Scalar { text, plain_ok }
+        }
+        Val::List(_) | Val::Tuple(_) => {
+            let mut out = Vec::new();
+            for item in it.items(value)? {
+                if !matches!(item, Val::Omit) {
+                    out.push(it.nested(|it| node(it, &item, layout))?);
+                }
+            }
+            Node::List(out)
+        }
+        Val::Dict(_) | Val::Dynamic(_) => {
+            let mut pairs = it.pairs(value)?;
+            if layout.sort {
+                pairs.sort_by_key(|(k, _)| k.to_string());
+            }
+            let mut out = Vec::new();
+            for (key, item) in pairs {
+                if matches!(item, Val::Omit) {
+                    continue;
+                }
+                let key = node(it, &Val::from_key(&key), layout)?;
+                out.push((key, it.nested(|it| node(it, &item, layout))?));
+            }
+            Node::Map(out)
+        }
+        Val::Undefined(undefined) => return Err(undefined.to_error()),
+        Val::Object(object) if object.type_name() == "datetime" => scalar(object.print()),
+        Val::Object(object) => {
+            return Err(failed(format!("cannot represent an object of type {}", object.type_name())));
+        }
+    })
+}
+
+struct Emitter<'a> {
+    out: String,
+    column: usize,
+    layout: &'a Layout,
+}
+
+impl Emitter<'_> {
+    fn put(&mut self, text: &str) {
+        self.out.push_str(text);
+        match text.rfind('\n') {
+            Some(at) => self.column = text[at + 1..].chars().count(),
+            None => self.column += text.chars().count(),
+        }
+    }
+
+    fn newline(&mut self, indent: usize) {
+        self.out.push('\n');
+        self.out.push_str(&" ".repeat(indent));
+        self.column = indent;
+    }
+
+    /// `in_map`: as the value of a key; lists then stand at the key's own indentation.
+    fn node(&mut self, node: &Node, indent: usize, in_map: bool, in_list: bool) {
+        match node {
+            Node::Scalar { text, plain_ok } => self.scalar(text, *plain_ok, indent, false, false),
+            Node::List(items) if items.is_empty() => self.put("[]"),
+            Node::Map(pairs) if pairs.is_empty() => self.put("{}"),
+            _ if flow(node, self.layout) => self.flow(node, indent),
+            Node::List(items) => {
+                // Inside a list the first item stands on the same line.
+                let mut first = in_list;
+                for item in items {
+                    if first || self.out.is_empty() || self.out.ends_with('\n') {
+                        first = false;
+                        if self.out.ends_with('\n') {
+                            self.put(&" ".repeat(indent));
+                        }
+                    } else {
+                        self.newline(indent);
+                    }
+                    self.put("-");
+                    let width = self.layout.indent;
+                    // Children stand behind the dash, padded to the step of the layout.
+                    let compact = !item.is_leaf() && !item.is_empty() && !flow(item, self.layout);
+                    let pad = if compact { width.saturating_sub(1).max(1) } else { 1 };
+                    self.put(&" ".repeat(pad));
+                    self.node(item, indent + width.max(2), false, true);
+                }
+                let _ = in_map;
+            }
+            Node::Map(pairs) => {
+                let mut first = in_list;
+                for (key, value) in pairs {
+                    if first || self.out.is_empty() || self.out.ends_with('\n') {
+                        first = false;
+                        if self.out.ends_with('\n') {
+                            self.put(&" ".repeat(indent));
+                        }
+                    } else {
+                        self.newline(indent);
+                    }
+                    self.key(key, indent);
+                    let block = !value.is_leaf() && !value.is_empty() && !flow(value, self.layout);
+                    match value {
+                        Node::List(_) if block => {
+                            self.newline(indent);
+                            self.node(value, indent, true, true);
+                        }
+                        _ if block => {
+                            let inner = indent + self.layout.indent;
+                            self.newline(inner);
+                            self.node(value, inner, true, true);
+                        }
+                        _ => {
+                            self.put(" ");
+                            self.node(value, indent + self.layout.indent, true, false);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn key(&mut self, key: &Node, indent: usize) {
+        if let Node::Scalar { text, plain_ok } = key {
+            let simple = text.chars().count() < 128 && !text.contains('\n');
+            if simple {
+                self.scalar(text, *plain_ok, indent + self.layout.indent, true, false);
+                self.put(":");
+            } else {
+                self.put("? ");
+                self.scalar(text, *plain_ok, indent + self.layout.indent, false, false);
+                self.newline(indent);
+                self.put(":");
+            }
+        }
+    }
+
+    fn flow(&mut self, node: &Node, indent: usize) {
+        let indent = indent.max(self.layout.indent);
+        match node {
+            Node::Scalar { text, plain_ok } => self.scalar(text, *plain_ok, indent, false, true),
+            Node::List(items) => {
+                self.put("[");
+                for (i, item) in items.iter().enumerate() {
+                    if i > 0 {
+                        self.put(",");
+                    }
+                    self.flow_gap(i, indent);
+                    self.flow(item, indent + self.layout.indent);
+                }
+                self.put("]");
+            }
+            Node::Map(pairs) => {
+                self.put("{");
+                for (i, (key, value)) in pairs.iter().enumerate() {
+                    if i > 0 {
+                        self.put(",");
+                    }
+                    self.flow_gap(i, indent);
+                    if let Node::Scalar { text, plain_ok } = key {
+                        self.scalar(text, *plain_ok, indent, true, true);
+                    }
+                    self.put(": ");
+                    self.flow(value, indent + self.layout.indent);
+                }
+                self.put("}");
+            }
+        }
+    }
+
+    fn flow_gap(&mut self, i: usize, indent: usize) {
+        if self.column > self.layout.width {
+            self.newline(indent);
+        } else if i > 0 {
+            self.put(" ");
+        }
+    }
+
+    fn scalar(&mut self, text: &str, plain_ok: bool, indent: usize, key: bool, in_flow: bool) {
+        let look = Look::at(text, self.layout.unicode);
+        let multiline = look.line_breaks;
+        if plain_ok && look.plain(in_flow) && !(key && multiline) && !multiline {
+            self.words(text, indent, !key);
+        } else if look.single && !(key && multiline) {
+            self.single(text, indent, !key);
+        } else {
+            self.double(text, indent, !key);
+        }
+    }
+
+    /// A plain text, broken at blanks where it is too long.
+    fn words(&mut self, text: &str, indent: usize, split: bool) {
+        let chars: Vec<char> = text.chars().collect();
+        let mut start = 0;
+        let mut spaces = false;
+        for end in 0..=chars.len() {
+            let c = chars.get(end).copied();
+            if spaces {
+                if c != Some(' ') {
+                    if start + 1 == end && self.column > self.layout.width && split {
+                        self.newline(indent);
+                    } else {
+                        let run: String = chars[start..end].iter().collect();
+                        self.put(&run);
+                    }
+                    start = end;
+                }
+            } else if c.is_none() || c == Some(' ') {
+                let run: String = chars[start..end].iter().collect();
+                self.put(&run);
+                start = end;
+            }
+            spaces = c == Some(' ');
+        }
+    }
+
+    fn single(&mut self, text: &str, indent: usize, split: bool) {
+        self.put("'");
+        let chars: Vec<char> = text.chars().collect();
+        let (mut start, mut spaces, mut breaks) = (0, false, false);
+        for end in 0..=chars.len() {
+            let c = chars.get(end).copied();
+            if spaces {
+                if c != Some(' ') {
+                    if start + 1 == end && self.column > self.layout.width && split && start != 0 && end != chars.len() {
+                        self.newline(indent);
+                    } else {
+                        let run: String = chars[start..end].iter().collect();
+                        self.put(&run);
+                    }
+                    start = end;
+                }
+            } else if breaks {
+                if c != Some('\n') {
+                    if chars[start] == '\n' {
+                        self.out.push('\n');
+                        self.column = 0;
+                    }
+                    for _ in start..end {
+                        self.out.push('\n');
+                        self.column = 0;
+                    }
+                    // The last of these is written together with the indentation.
+                    self.out.pop();
+                    self.newline(indent);
+                    start = end;
+                }
+            } else if c.is_none() || matches!(c, Some(' ' | '\n' | '\'')) {
+                let run: String = chars[start..end].iter().collect();
+                self.put(&run);
+                start = end;
+            }
+            if c == Some('\'') {
+                self.put("''");
+                start = end + 1;
+            }
+            spaces = c == Some(' ');
+            breaks = c == Some('\n');
+        }
+        self.put("'");
+    }
+
+    fn double(&mut self, text: &str, indent: usize, split: bool) {
+        self.put("\"");
+        let chars: Vec<char> = text.chars().collect();
+        let mut start = 0;
+        for end in 0..=chars.len() {
+            let c = chars.get(end).copied();
+            let escape = c.is_none_or(|c| {
+                matches!(c, '"' | '\\' | '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+                    || !(' '..='~').contains(&c) && !(self.layout.unicode && is_printable(c))
+            });
+            if escape {
+                if start < end {
+                    let run: String = chars[start..end].iter().collect();
+                    self.put(&run);
+                    start = end;
+                }
+                if let Some(c) = c {
+                    let code = escape_of(c);
+                    self.put(&code);
+                    start = end + 1;
+                }
+            }
+            if end > 0
+                && end + 1 < chars.len()
+                && (c == Some(' ') || start >= end)
+                && self.column + end.saturating_sub(start) > self.layout.width
+                && split
+            {
+                if start < end {
+                    let run: String = chars[start..end].iter().collect();
+                    self.put(&run);
+                    start = end;
+                }
+                self.put("\\");
+                self.newline(indent);
+                if chars.get(start) == Some(&' ') {
+                    self.put("\\");
+                }
+            }
+        }
+        self.put("\"");
+    }
+}
+
+fn is_printable(c: char) -> bool {
+    matches!(c, '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
+}
+
+fn escape_of(c: char) -> String {
+    let short = match c {
+        '\0' => '0',
+        '\u{7}' => 'a',
+        '\u{8}' => 'b',
+        '\t' => 't',
+        '\n' => 'n',
+        '\u{b}' => 'v',
+        '\u{c}' => 'f',
+        '\r' => 'r',
+        '\u{1b}' => 'e',
+        '"' => '"',
+        '\\' => '\\',
+        '\u{85}' => 'N',
+        '\u{a0}' => '_',
+        '\u{2028}' => 'L',
+        '\u{2029}' => 'P',
+        c => {
+            let code = c as u32;
+            let mut out = String::new();
+            let _ = match code {
+                0..=0xff => write!(out, "\\x{code:02X}"),
+                0x100..=0xffff => write!(out, "\\u{code:04X}"),
+                _ => write!(out, "\\U{code:08X}"),
+            };
+            return out;
+        }
+    };
+    format!("\\{short}")
+}
+
+/// What the characters of a text allow.
+struct Look {
+    line_breaks: bool,
+    block_plain: bool,
+    flow_plain: bool,
+    single: bool,
+}
+
+impl Look {
+    fn plain(&self, in_flow: bool) -> bool {
+        if in_flow { self.flow_plain } else { self.block_plain }
+    }
+
+    fn at(text: &str, unicode: bool) -> Self {
+        if text.is_empty() {
+            return Self { line_breaks: false, block_plain: false, flow_plain: false, single: true };
+        }
+        let (mut block, mut flow, mut breaks, mut special) = (false, false, false, false);
+        let (mut space_break, mut break_space, mut trailing_space, mut trailing_break) = (false, false, false, false);
+        let (mut leading_space, mut leading_break) = (false, false);
+        if text.starts_with("---") || text.starts_with("...") {
+            block = true;
+            flow = true;
+        }
+        let chars: Vec<char> = text.chars().collect();
+        let blank = |c: Option<&char>| c.is_none_or(|c| matches!(c, '\0' | ' ' | '\t' | '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}'));
+        let mut preceded = true;
+        let (mut previous_space, mut previous_break) = (false, false);
+        for (i, c) in chars.iter().copied().enumerate() {
+            let followed = blank(chars.get(i + 1));
+            if i == 0 {
+                match c {
+                    '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => {
+                        block = true;
+                        flow = true;
+                    }
+                    '?' | ':' => {
+                        flow = true;
+                        block |= followed;
+                    }
+                    '-' if followed => {
+                        block = true;
+                        flow = true;
+                    }
+                    _ => {}
+                }
+            } else {
+                match c {
+                    ',' | '?' | '[' | ']' | '{' | '}' => flow = true,
+                    ':' => {
+                        flow = true;
+                        block |= followed;
+                    }
+                    '#' if preceded => {
+                        block = true;
+                        flow = true;
+                    }
+                    _ => {}
+                }
+            }
+            let is_break = matches!(c, '\n' | '\u{85}' | '\u{2028}' | '\u{2029}');
+            breaks |= is_break;
+            if !(c == '\n' || (' '..='~').contains(&c)) {
+                let printable = c == '\u{85}' || (is_printable(c) && c != '\u{feff}');
+                if !(printable && unicode) {
+                    special = true;
+                }
+            }
+            if c == ' ' {
+                leading_space |= i == 0;
+                trailing_space |= i + 1 == chars.len();
+                break_space |= previous_break;
+                previous_space = true;
+                previous_break = false;
+            } else if is_break {
+                leading_break |= i == 0;
+                trailing_break |= i + 1 == chars.len();
+                space_break |= previous_space;
+                previous_space = false;
+                previous_break = true;
+            } else {
+                previous_space = false;
+                previous_break = false;
+            }
+            preceded = blank(Some(&c));
+        }
+        let mut out = Self { line_breaks: breaks, block_plain: !block, flow_plain: !flow, single: true };
+        if leading_space || leading_break || trailing_space || trailing_break {
+            out.block_plain = false;
+            out.flow_plain = false;
+        }
+        if break_space {
+            out.block_plain = false;
+            out.flow_plain = false;
+            out.single = false;
+        }
+        if space_break || special {
+            out.block_plain = false;
+            out.flow_plain = false;
+            out.single = false;
+        }
+        if breaks {
+            out.block_plain = false;
+            out.flow_plain = false;
+        }
+        out
+    }
+}
