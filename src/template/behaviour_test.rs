@@ -26,7 +26,9 @@ fn render(scope: &Map, text: &str) -> Result<Value, TemplateError> {
 
 #[test]
 fn an_error_points_into_the_playbook() {
-    let scope = load("first: 1\nmsg: \"hello {{ frist }} and {{ first }}\"\nblock: |\n  one\n  two {{ first | nosuch }}\n");
+    let scope = load(
+        "first: 1\nmsg: \"hello {{ frist }} and {{ first }}\"\nblock: |\n  one\n  two {{ first | nosuch }}\n",
+    );
     let search = SearchPath::default();
     let templar = Templar::new(TemplarSettings::default());
     let cx = TemplateContext::new(&scope, &search);
@@ -44,7 +46,9 @@ fn an_error_points_into_the_playbook() {
 
 #[test]
 fn the_static_check_knows_names() {
-    let scope = load("a: \"{{ x | defualt(1) }}\"\nb: \"{{ x is definde }}\"\nc: \"{{ lookup('fiel', 'x') }}\"\nd: \"{{ x | }}\"\ne: \"{{ y | default(1) }}\"\n");
+    let scope = load(
+        "a: \"{{ x | defualt(1) }}\"\nb: \"{{ x is definde }}\"\nc: \"{{ lookup('fiel', 'x') }}\"\nd: \"{{ x | }}\"\ne: \"{{ y | default(1) }}\"\n",
+    );
     let templar = Templar::new(TemplarSettings::default());
     let hints: Vec<Option<String>> = ["a", "b", "c", "d", "e"]
         .iter()
@@ -86,12 +90,29 @@ fn what_a_target_said_is_never_a_template() {
 fn secrets_stay_secret_through_expressions() {
     let mut scope = Map::new();
     scope.insert("pw".into(), Value::Str(Text::plain("hunter2").into_secret()));
-    scope.insert("cfg".into(), Value::map([(crate::vars::Key::from("k"), Value::Str(Text::plain("deep").into_secret()))].into_iter().collect()));
+    scope.insert(
+        "cfg".into(),
+        Value::map(
+            [(crate::vars::Key::from("k"), Value::Str(Text::plain("deep").into_secret()))]
+                .into_iter()
+                .collect(),
+        ),
+    );
     let secret = |source: &str| match render(&scope, source).unwrap() {
         Value::Str(text) => text.is_secret(),
         _ => false,
     };
-    for source in ["{{ pw }}", "x{{ pw }}", "{{ pw ~ 'x' }}", "{{ pw | b64encode }}", "{{ pw.upper() }}", "{{ pw[1:] }}", "{{ '%s' % pw }}", "{{ cfg | to_json }}", "{{ pw + 'a' }}"] {
+    for source in [
+        "{{ pw }}",
+        "x{{ pw }}",
+        "{{ pw ~ 'x' }}",
+        "{{ pw | b64encode }}",
+        "{{ pw.upper() }}",
+        "{{ pw[1:] }}",
+        "{{ '%s' % pw }}",
+        "{{ cfg | to_json }}",
+        "{{ pw + 'a' }}",
+    ] {
         assert!(secret(source), "{source}");
     }
     for source in ["{{ 'a' if pw else 'b' }}", "{{ pw | ternary('a', 'b') }}", "{{ nope | default('c') }}"] {
@@ -118,7 +139,10 @@ fn hostvars_are_asked_only_for_what_is_used() {
     let mut scope = Map::new();
     scope.insert("hostvars".into(), Value::Dynamic(counting.clone()));
     assert_eq!(render(&scope, "{{ hostvars['web1'] }}").unwrap().as_str(), Some("found"));
-    assert_eq!(render(&scope, "{{ hostvars.web1 }} {{ 'web2' in hostvars }}").unwrap().as_str(), Some("found True"));
+    assert_eq!(
+        render(&scope, "{{ hostvars.web1 }} {{ 'web2' in hostvars }}").unwrap().as_str(),
+        Some("found True")
+    );
     assert_eq!(counting.0.load(Ordering::SeqCst), 2);
 }
 
@@ -180,7 +204,10 @@ fn files_keep_and_trim_what_the_template_module_does() {
     assert_eq!(run("{{ l }}\n\n"), "[1, 2]\n\n");
     assert_eq!(run("{{ 'a\\tb' }}\n"), "a\tb\n");
     assert_eq!(run("#jinja2: lstrip_blocks: True, trim_blocks:False\n  {% if n %}x{% endif %}\n"), "x\n");
-    assert_eq!(run("#jinja2:variable_start_string:'[%' , variable_end_string:'%]'\n[% n %] {{ n }}\n"), "5 {{ n }}\n");
+    assert_eq!(
+        run("#jinja2:variable_start_string:'[%' , variable_end_string:'%]'\n[% n %] {{ n }}\n"),
+        "5 {{ n }}\n"
+    );
     assert_eq!(run("{{ z }}|\n"), "|\n");
 }
 
@@ -210,7 +237,10 @@ fn templates_include_import_and_extend_each_other() {
     let scope = load("n: 5\n");
     let search = SearchPath::new(vec![dir.path().to_owned()]);
     let run = |text: &str| file("t.j2", text, &scope, &search);
-    assert_eq!(run("{% extends 'base.j2' %}x{% block a %}new {{ super() }}{% endblock %}").unwrap(), "<new base|B5>");
+    assert_eq!(
+        run("{% extends 'base.j2' %}x{% block a %}new {{ super() }}{% endblock %}").unwrap(),
+        "<new base|B5>"
+    );
     assert_eq!(run("{% set local = 1 %}{% include 'part.j2' %}").unwrap(), "part 5 1");
     assert_eq!(run("{% import 'macros.j2' as m %}{{ m.hi(1) }} {{ m.v }}").unwrap(), "hi 1 7");
     assert_eq!(run("{% from 'macros.j2' import hi as hello with context %}{{ hello(2) }}").unwrap(), "hi 2");
@@ -240,10 +270,16 @@ fn lookups_read_files() {
     assert_eq!(run("{{ lookup('file', 'a.txt') }}").as_str(), Some("content"));
     assert_eq!(run("{{ lookup('file', 'a.txt', rstrip=false) }}").as_str(), Some("content\n"));
     assert_eq!(run("{{ lookup('ini', 'key section=s file=x.ini') }}").as_str(), Some("v"));
-    assert_eq!(run("{{ lookup('ini', 'nope', section='s', file='x.ini', default='d') }}").as_str(), Some("d"));
+    assert_eq!(
+        run("{{ lookup('ini', 'nope', section='s', file='x.ini', default='d') }}").as_str(),
+        Some("d")
+    );
     assert_eq!(run("{{ lookup('csvfile', 'q', file='x.csv', delimiter=',') }}").as_str(), Some("a,b"));
     assert_eq!(run("{{ lookup('first_found', ['nope', 'a.txt']) | basename }}").as_str(), Some("a.txt"));
-    assert_eq!(run("{{ query('fileglob', '*.txt') | map('basename') | list }}"), Value::list(vec![Value::text("a.txt")]));
+    assert_eq!(
+        run("{{ query('fileglob', '*.txt') | map('basename') | list }}"),
+        Value::list(vec![Value::text("a.txt")])
+    );
     assert_eq!(run("{{ lookup('pipe', 'echo hi') }}").as_str(), Some("hi"));
     let first = run("{{ lookup('password', 'pw.txt length=12 chars=digits') }}");
     assert_eq!(first.as_str().unwrap().len(), 12);
@@ -260,7 +296,10 @@ fn community_filters() {
     assert_eq!(run("{{ '10.0.0.0/8' | ipsubnet(16, 1) }}"), r#""10.1.0.0/16""#);
     assert_eq!(run("{{ '192.168.1.5/24' | ipaddr('netmask') }}"), r#""255.255.255.0""#);
     assert_eq!(run("{{ ['10.0.0.1', 'x', '::1'] | ipv4 }}"), r#"["10.0.0.1"]"#);
-    assert_eq!(run("{{ ['1.10', '1.9', '1.2'] | community.general.version_sort }}"), r#"["1.2","1.9","1.10"]"#);
+    assert_eq!(
+        run("{{ ['1.10', '1.9', '1.2'] | community.general.version_sort }}"),
+        r#"["1.2","1.9","1.10"]"#
+    );
     assert_eq!(run("{{ '1h 30m' | community.general.to_minutes }}"), "90.0");
     assert_eq!(run("{{ ['a', 'b', 'a'] | community.general.counter }}"), r#"{"a":2,"b":1}"#);
     assert_eq!(run("{{ 'x' | community.general.dict_kv('k') }}"), r#"{"k":"x"}"#);
@@ -274,7 +313,9 @@ fn vault_filters_turn_around() {
 
 #[test]
 fn bcrypt_has_the_form_of_crypt() {
-    let value = render(&Map::new(), "{{ 'test' | password_hash('bcrypt', '1234567890123456789012', rounds=5) }}").unwrap();
+    let value =
+        render(&Map::new(), "{{ 'test' | password_hash('bcrypt', '1234567890123456789012', rounds=5) }}")
+            .unwrap();
     let text = value.as_str().unwrap().to_owned();
     assert!(text.starts_with("$2b$05$123456789012345678901") && text.len() == 60, "{text}");
     assert!(bcrypt::verify("test", &text).unwrap());

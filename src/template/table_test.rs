@@ -47,10 +47,10 @@ fn same_error(ours: &str, theirs: &str) -> bool {
 
 fn same_json(a: &Json, b: &Json) -> bool {
     match (a, b) {
-        (Json::Number(x), Json::Number(y)) => {
-            x.is_f64() == y.is_f64() && (x.as_f64() == y.as_f64())
+        (Json::Number(x), Json::Number(y)) => x.is_f64() == y.is_f64() && (x.as_f64() == y.as_f64()),
+        (Json::Array(x), Json::Array(y)) => {
+            x.len() == y.len() && x.iter().zip(y).all(|(x, y)| same_json(x, y))
         }
-        (Json::Array(x), Json::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| same_json(x, y)),
         (Json::Object(x), Json::Object(y)) => {
             x.len() == y.len()
                 && x.iter().all(|(k, v)| {
@@ -87,7 +87,8 @@ fn agrees_with_ansible() {
             _ => false,
         };
         if !good {
-            let theirs = case.get("error").map_or_else(|| case["value"].to_string(), |e| format!("ERROR {e}"));
+            let theirs =
+                case.get("error").map_or_else(|| case["value"].to_string(), |e| format!("ERROR {e}"));
             let ours = match ours {
                 Ok(value) => value.to_string(),
                 Err(message) => format!("ERROR {message:?}"),

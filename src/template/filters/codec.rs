@@ -20,8 +20,11 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("b64decode", &["encoding", "urlsafe"], b64decode),
     Filter::new("to_uuid", &["namespace"], |it, b| {
         let namespace = match b.str(it, 0)? {
-            Some(text) => uuid::Uuid::parse_str(&text)
-                .map_err(|_| failed(format!("Invalid value '{text}' for 'namespace': badly formed hexadecimal UUID string")))?,
+            Some(text) => uuid::Uuid::parse_str(&text).map_err(|_| {
+                failed(format!(
+                    "Invalid value '{text}' for 'namespace': badly formed hexadecimal UUID string"
+                ))
+            })?,
             None => NAMESPACE,
         };
         let text = b.text(it)?;
@@ -49,8 +52,13 @@ fn b64decode(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let urlsafe = b.flag(it, 1, false)? || text.contains(['-', '_']);
     let decoded = if urlsafe { URL_SAFE.decode(&text) } else { STANDARD.decode(&text) };
     let bytes = decoded.map_err(|e| {
-        let padding = matches!(e, base64::DecodeError::InvalidPadding | base64::DecodeError::InvalidLength(_));
-        failed(if padding { "Incorrect padding".to_owned() } else { format!("Invalid base64-encoded string: {e}") })
+        let padding =
+            matches!(e, base64::DecodeError::InvalidPadding | base64::DecodeError::InvalidLength(_));
+        failed(if padding {
+            "Incorrect padding".to_owned()
+        } else {
+            format!("Invalid base64-encoded string: {e}")
+        })
     })?;
     let encoding = b.str_or(it, 0, "utf-8")?.to_ascii_lowercase();
     let units = |pair: fn([u8; 2]) -> u16| -> Vec<u16> {
@@ -59,7 +67,9 @@ fn b64decode(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let text = match encoding.as_str() {
         "utf-16-le" => String::from_utf16_lossy(&units(u16::from_le_bytes)),
         "utf-16-be" => String::from_utf16_lossy(&units(u16::from_be_bytes)),
-        "utf-16" => String::from_utf16_lossy(units(u16::from_le_bytes).strip_prefix(&[0xfeff]).unwrap_or(&units(u16::from_le_bytes))),
+        "utf-16" => String::from_utf16_lossy(
+            units(u16::from_le_bytes).strip_prefix(&[0xfeff]).unwrap_or(&units(u16::from_le_bytes)),
+        ),
         "latin-1" | "latin1" | "iso-8859-1" => bytes.iter().map(|b| char::from(*b)).collect(),
         _ => String::from_utf8_lossy(&bytes).into_owned(),
     };

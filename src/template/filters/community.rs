@@ -63,7 +63,9 @@ pub(super) const FILTERS: &[Filter] = &[
         }
         Ok(Val::list(keyed.into_iter().map(|(_, v)| v).collect()))
     }),
-    Filter::new("random_string", &["length", "upper", "lower", "numbers", "special"], |it, b| random_string(it, b)),
+    Filter::new("random_string", &["length", "upper", "lower", "numbers", "special"], |it, b| {
+        random_string(it, b)
+    }),
     Filter::new("lists_union", &["*", "**"], |it, b| lists(it, b, Set::Union)),
     Filter::new("lists_intersect", &["*", "**"], |it, b| lists(it, b, Set::Intersect)),
     Filter::new("lists_difference", &["*", "**"], |it, b| lists(it, b, Set::Difference)),
@@ -82,8 +84,7 @@ pub(super) const FILTERS: &[Filter] = &[
 fn random_string(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let length = b.size(0, 8)?;
     let mut letters = String::new();
-    for (at, set) in
-        [(1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), (2, "abcdefghijklmnopqrstuvwxyz"), (3, "0123456789")]
+    for (at, set) in [(1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), (2, "abcdefghijklmnopqrstuvwxyz"), (3, "0123456789")]
     {
         if b.flag(it, at, true)? {
             letters.push_str(set);

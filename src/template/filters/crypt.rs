@@ -52,7 +52,10 @@ pub(super) const FILTERS: &[Filter] = &[
 fn need_secret(b: &Bound) -> R<String> {
     match b.val(0) {
         Val::Str(text) => Ok(text.as_str().to_owned()),
-        other => Err(failed(format!("Secret passed is required to be a string, instead we got: {}", other.type_name()))),
+        other => Err(failed(format!(
+            "Secret passed is required to be a string, instead we got: {}",
+            other.type_name()
+        ))),
     }
 }
 
@@ -90,7 +93,8 @@ fn password_hash(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let size = b.int(2)?.map(|n| usize::try_from(n.clamp(0, 64)).unwrap_or(0));
     let rounds = b.int(3)?.map(|n| usize::try_from(n.max(0)).unwrap_or(0));
     let ident = b.str(it, 4)?;
-    make_password_hash(&password, &kind, salt, size, rounds, ident.as_deref()).map(|hash| Val::Str(crate::vars::Text::plain(hash)))
+    make_password_hash(&password, &kind, salt, size, rounds, ident.as_deref())
+        .map(|hash| Val::Str(crate::vars::Text::plain(hash)))
 }
 
 /// A password as `crypt` stores it.
@@ -198,14 +202,22 @@ fn md5_crypt(password: &[u8], salt: &[u8]) -> String {
     let mut result = main.finalize();
     for round in 0..1000 {
         let mut next = Md5::new();
-        if round & 1 == 1 { next.update(password) } else { next.update(result) }
+        if round & 1 == 1 {
+            next.update(password)
+        } else {
+            next.update(result)
+        }
         if round % 3 != 0 {
             next.update(salt);
         }
         if round % 7 != 0 {
             next.update(password);
         }
-        if round & 1 == 1 { next.update(result) } else { next.update(password) }
+        if round & 1 == 1 {
+            next.update(result)
+        } else {
+            next.update(password)
+        }
         result = next.finalize();
     }
     let mut out = String::new();

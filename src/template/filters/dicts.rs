@@ -142,13 +142,21 @@ fn flatten(it: &mut Interp<'_>, items: Vec<Val>, out: &mut Vec<Val>) -> R<()> {
         } else {
             item.check()?;
             let name = item.type_name();
-            return Err(failed(format!("failed to combine variables, expected dicts but got a '{name}' and a 'dict'")));
+            return Err(failed(format!(
+                "failed to combine variables, expected dicts but got a '{name}' and a 'dict'"
+            )));
         }
     }
     Ok(())
 }
 
-fn merge_into(it: &mut Interp<'_>, into: &mut Entries, from: Entries, recursive: bool, merge: Merge) -> R<()> {
+fn merge_into(
+    it: &mut Interp<'_>,
+    into: &mut Entries,
+    from: Entries,
+    recursive: bool,
+    merge: Merge,
+) -> R<()> {
     for (key, new) in from {
         let Some(old) = into.get(&key).cloned() else {
             into.insert(key, new);

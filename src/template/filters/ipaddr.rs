@@ -121,16 +121,26 @@ impl Net {
         if self.v6 { IpAddr::V6(Ipv6Addr::from(bits)) } else { IpAddr::V4(Ipv4Addr::from(bits as u32)) }
     }
     fn contains(&self, other: &Self) -> bool {
-        self.v6 == other.v6 && self.prefix <= other.prefix && other.first() & !self.host_mask() == self.first()
+        self.v6 == other.v6
+            && self.prefix <= other.prefix
+            && other.first() & !self.host_mask() == self.first()
     }
     fn size(&self) -> u128 {
         self.host_mask().saturating_add(1)
     }
     fn usable(&self) -> (u128, u128) {
-        if self.width() - self.prefix <= 1 { (self.first(), self.last()) } else { (self.first() + 1, self.last() - 1) }
+        if self.width() - self.prefix <= 1 {
+            (self.first(), self.last())
+        } else {
+            (self.first() + 1, self.last() - 1)
+        }
     }
     fn offset_from(&self, from: u128, by: i64) -> Option<IpAddr> {
-        let bits = if by < 0 { from.checked_sub(u128::from(by.unsigned_abs()))? } else { from.checked_add(by as u128)? };
+        let bits = if by < 0 {
+            from.checked_sub(u128::from(by.unsigned_abs()))?
+        } else {
+            from.checked_add(by as u128)?
+        };
         (self.v6 || bits <= u128::from(u32::MAX)).then(|| self.address(bits))
     }
     fn nth(&self, n: i64) -> Option<IpAddr> {
@@ -173,7 +183,8 @@ fn query(it: &mut Interp<'_>, value: &Val, wanted: &Val, version: Option<i64>) -
     }
     let ip = |bits: u128| Val::from(net.address(bits).to_string());
     let with_prefix = |bits: u128| Val::from(format!("{}/{}", net.address(bits), net.prefix));
-    let mask = || net.address(if net.v6 { !net.host_mask() } else { !net.host_mask() & u128::from(u32::MAX) });
+    let mask =
+        || net.address(if net.v6 { !net.host_mask() } else { !net.host_mask() & u128::from(u32::MAX) });
     if let Some(n) = wanted.as_int() {
         return Ok(net.nth(n).map_or(Val::Bool(false), |a| Val::from(format!("{a}/{}", net.prefix))));
     }
@@ -194,21 +205,34 @@ fn query(it: &mut Interp<'_>, value: &Val, wanted: &Val, version: Option<i64>) -
         "host" => with_prefix(net.bits),
         "host/prefix" | "ip/prefix" | "address/prefix" => with_prefix(net.bits),
         "net" | "subnet_net" => {
-            if is_network { with_prefix(net.first()) } else { Val::Bool(false) }
+            if is_network {
+                with_prefix(net.first())
+            } else {
+                Val::Bool(false)
+            }
         }
         "subnet" => with_prefix(net.first()),
         "network" | "network_id" => ip(net.first()),
         "network/prefix" => with_prefix(net.first()),
         "netmask" => Val::from(mask().to_string()),
         "network_netmask" => Val::from(format!("{} {}", net.address(net.first()), mask())),
-        "address_netmask" | "ip_netmask" | "ip/netmask" | "address/netmask" => {
-            Val::from(format!("{}{}{}", net.address(net.bits), if name.contains('/') { "/" } else { " " }, mask()))
+        "address_netmask" | "ip_netmask" | "ip/netmask" | "address/netmask" => Val::from(format!(
+            "{}{}{}",
+            net.address(net.bits),
+            if name.contains('/') { "/" } else { " " },
+            mask()
+        )),
+        "network_wildcard" => {
+            Val::from(format!("{} {}", net.address(net.first()), net.address(net.host_mask())))
         }
-        "network_wildcard" => Val::from(format!("{} {}", net.address(net.first()), net.address(net.host_mask()))),
         "wildcard" | "hostmask" => ip(net.host_mask()),
         "prefix" => Val::Int(i64::from(net.prefix)),
         "broadcast" => {
-            if net.width() - net.prefix > 1 { ip(net.last()) } else { Val::None }
+            if net.width() - net.prefix > 1 {
+                ip(net.last())
+            } else {
+                Val::None
+            }
         }
         "size" => Val::Int(i64::try_from(net.size()).unwrap_or(i64::MAX)),
         "size_usable" => {
@@ -249,7 +273,12 @@ fn query(it: &mut Interp<'_>, value: &Val, wanted: &Val, version: Option<i64>) -
         "private" | "public" | "loopback" | "multicast" | "link-local" | "lla" | "unicast" => {
             let holds = match name.as_str() {
                 "private" => is_private(&net),
-                "public" => !is_private(&net) && !special(&net, "loopback") && !special(&net, "multicast") && !special(&net, "link-local"),
+                "public" => {
+                    !is_private(&net)
+                        && !special(&net, "loopback")
+                        && !special(&net, "multicast")
+                        && !special(&net, "link-local")
+                }
                 "unicast" => !special(&net, "multicast"),
                 "lla" => special(&net, "link-local"),
                 other => special(&net, other),
@@ -272,8 +301,12 @@ fn reverse(net: &Net) -> String {
             format!("{d}.{c}.{b}.{a}.in-addr.arpa.")
         }
         IpAddr::V6(a) => {
-            let nibbles: Vec<String> =
-                a.octets().iter().rev().flat_map(|o| [format!("{:x}", o & 15), format!("{:x}", o >> 4)]).collect();
+            let nibbles: Vec<String> = a
+                .octets()
+                .iter()
+                .rev()
+                .flat_map(|o| [format!("{:x}", o & 15), format!("{:x}", o >> 4)])
+                .collect();
             format!("{}.ip6.arpa.", nibbles.join("."))
         }
     }
@@ -300,7 +333,11 @@ fn nth_usable(it: &mut Interp<'_>, b: &mut Bound, direction: i64) -> R {
     let offset = b.int(0)?.unwrap_or(0).saturating_mul(direction);
     let Some(net) = Net::parse(&text) else { return Ok(Val::Bool(false)) };
     let (first, last) = net.usable();
-    let moved = if offset < 0 { net.bits.checked_sub(u128::from(offset.unsigned_abs())) } else { net.bits.checked_add(offset as u128) };
+    let moved = if offset < 0 {
+        net.bits.checked_sub(u128::from(offset.unsigned_abs()))
+    } else {
+        net.bits.checked_add(offset as u128)
+    };
     Ok(match moved {
         Some(bits) if bits >= first && bits <= last => Val::from(net.address(bits).to_string()),
         _ => Val::Bool(false),
@@ -316,7 +353,9 @@ fn subnet(it: &mut Interp<'_>, b: &mut Bound) -> R {
     }
     let index = b.int(1)?;
     let Ok(prefix) = wanted.parse::<u32>() else {
-        let (Some(outer), Some(place)) = (Net::parse(&wanted), index.or(Some(0))) else { return Ok(Val::Bool(false)) };
+        let (Some(outer), Some(place)) = (Net::parse(&wanted), index.or(Some(0))) else {
+            return Ok(Val::Bool(false));
+        };
         let _ = place;
         if !outer.contains(&net) {
             return Err(failed(format!("{text} is not in the subnet {wanted}")));
@@ -347,7 +386,8 @@ fn subnet(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let steps = prefix - net.prefix;
     let count = if steps >= 127 { u128::MAX } else { 1_u128 << steps };
     let Some(index) = index else { return Ok(Val::from(count.to_string())) };
-    let at = if index < 0 { count.checked_sub(u128::from(index.unsigned_abs())) } else { Some(index as u128) };
+    let at =
+        if index < 0 { count.checked_sub(u128::from(index.unsigned_abs())) } else { Some(index as u128) };
     Ok(match at {
         Some(at) if at < count => {
             let size = Net { prefix, ..net.clone() }.size();

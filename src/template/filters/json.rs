@@ -11,15 +11,12 @@ use std::fmt::Write;
 pub(super) const FILTERS: &[Filter] = &[
     Filter::new("to_json", &["**"], |it, b| dump(it, b, Style { sort: false, ..Style::default() })),
     Filter::new("to_nice_json", &["indent", "sort_keys", "**"], |it, b| {
-        let style = Style {
-            indent: Some(b.size(0, 4)?),
-            sort: b.flag(it, 1, true)?,
-            ..Style::default()
-        };
+        let style = Style { indent: Some(b.size(0, 4)?), sort: b.flag(it, 1, true)?, ..Style::default() };
         dump(it, b, style)
     }),
     Filter::new("tojson", &["indent"], |it, b| {
-        let style = Style { indent: b.get(0).map(|_| b.size(0, 2)).transpose()?, sort: true, ..Style::default() };
+        let style =
+            Style { indent: b.get(0).map(|_| b.size(0, 2)).transpose()?, sort: true, ..Style::default() };
         let mut out = String::new();
         write(it, &b.value, &style, 0, &mut out)?;
         let safe = out
@@ -65,9 +62,12 @@ fn dump(it: &mut Interp<'_>, b: &mut Bound, mut style: Style) -> R {
                 separators = true;
             }
             // Hints for Python's own encoder.
-            "vault_to_text" | "preprocess_unsafe" | "skipkeys" | "check_circular" | "allow_nan" | "default" | "cls" => {}
+            "vault_to_text" | "preprocess_unsafe" | "skipkeys" | "check_circular" | "allow_nan"
+            | "default" | "cls" => {}
             other => {
-                return Err(failed(format!("JSONEncoder.__init__() got an unexpected keyword argument '{other}'")));
+                return Err(failed(format!(
+                    "JSONEncoder.__init__() got an unexpected keyword argument '{other}'"
+                )));
             }
         }
     }
@@ -180,7 +180,8 @@ fn parse(text: &str) -> Result<Value, String> {
         Ok(value) => Ok(Value::from(value)),
         Err(error) => {
             // The line's start plus the column is the offset.
-            let start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+            let start: usize =
+                text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
             let blank = text.len() - text.trim_start().len();
             let offset = if text.trim().is_empty() {
                 0

@@ -1,7 +1,7 @@
 //! Lists: taking apart, cutting, mixing.
 
-use super::mersenne::Random;
 use super::Filter;
+use super::mersenne::Random;
 use crate::template::eval::Interp;
 use crate::template::eval::val::{R, Val, failed, undefined};
 use crate::template::plugin::Bound;
@@ -71,7 +71,8 @@ pub(super) const FILTERS: &[Filter] = &[
         for other in &b.rest {
             columns.push(it.items(other)?);
         }
-        let repeat = b.named.iter().find(|(n, _)| &**n == "repeat").and_then(|(_, v)| v.as_int()).unwrap_or(1);
+        let repeat =
+            b.named.iter().find(|(n, _)| &**n == "repeat").and_then(|(_, v)| v.as_int()).unwrap_or(1);
         let once = columns.clone();
         for _ in 1..repeat.clamp(1, 64) {
             columns.extend(once.iter().cloned());
@@ -83,7 +84,9 @@ pub(super) const FILTERS: &[Filter] = &[
         for column in &columns {
             rows = rows
                 .iter()
-                .flat_map(|row| column.iter().map(move |item| row.iter().cloned().chain([item.clone()]).collect()))
+                .flat_map(|row| {
+                    column.iter().map(move |item| row.iter().cloned().chain([item.clone()]).collect())
+                })
                 .collect();
         }
         Ok(Val::list(rows.into_iter().map(Val::tuple).collect()))
@@ -124,7 +127,13 @@ pub(super) const FILTERS: &[Filter] = &[
     }),
 ];
 
-fn flatten(it: &mut Interp<'_>, items: Vec<Val>, levels: Option<i64>, skip: bool, out: &mut Vec<Val>) -> R<()> {
+fn flatten(
+    it: &mut Interp<'_>,
+    items: Vec<Val>,
+    levels: Option<i64>,
+    skip: bool,
+    out: &mut Vec<Val>,
+) -> R<()> {
     for item in items {
         let null = item.is_none() || matches!(item.as_str(), Some("None" | "null"));
         if skip && null {
@@ -150,7 +159,11 @@ fn zip(it: &mut Interp<'_>, b: &mut Bound, fill: Option<Val>) -> R {
     let fill = fill.unwrap_or(Val::None);
     Ok(Val::list(
         (0..rows)
-            .map(|i| Val::tuple(columns.iter().map(|c| c.get(i).cloned().unwrap_or_else(|| fill.clone())).collect()))
+            .map(|i| {
+                Val::tuple(
+                    columns.iter().map(|c| c.get(i).cloned().unwrap_or_else(|| fill.clone())).collect(),
+                )
+            })
             .collect(),
     ))
 }

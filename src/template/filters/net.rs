@@ -11,7 +11,8 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("get_path", &["path!", "wantlist"], |it, b| {
         let path = b.str_or(it, 0, "")?;
         let mut value = b.value.clone();
-        for part in path.replace('[', ".").replace(['\'', '"', ']'], "").split('.').filter(|p| !p.is_empty()) {
+        for part in path.replace('[', ".").replace(['\'', '"', ']'], "").split('.').filter(|p| !p.is_empty())
+        {
             let key = part.parse().map_or_else(|_| Val::from(part), Val::Int);
             value = it.item(&value, &key)?;
         }

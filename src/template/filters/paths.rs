@@ -222,7 +222,8 @@ fn common(paths: &[String]) -> R<String> {
     if paths.iter().any(|p| p.starts_with('/') != absolute) {
         return Err(failed("Can't mix absolute and relative paths"));
     }
-    let split = |p: &str| p.split('/').filter(|c| !c.is_empty() && *c != ".").map(str::to_owned).collect::<Vec<_>>();
+    let split =
+        |p: &str| p.split('/').filter(|c| !c.is_empty() && *c != ".").map(str::to_owned).collect::<Vec<_>>();
     let mut shared = split(first);
     for path in &paths[1..] {
         let same = shared.iter().zip(split(path)).take_while(|(a, b)| **a == *b).count();
@@ -266,7 +267,10 @@ fn urlsplit(it: &mut Interp<'_>, b: &mut Bound) -> R {
     };
     let port = match port {
         None | Some("") => Val::None,
-        Some(port) => Val::Int(port.parse().map_err(|_| failed(format!("Port could not be cast to integer value as '{port}'")))?),
+        Some(port) => Val::Int(
+            port.parse()
+                .map_err(|_| failed(format!("Port could not be cast to integer value as '{port}'")))?,
+        ),
     };
     let hostname = if host.is_empty() { Val::None } else { Val::from(host.to_ascii_lowercase()) };
     let mut out = Entries::new();

@@ -26,7 +26,9 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("replace", &["old!", "new!", "count"], |it, b| {
         let (text, old, new) = (b.text(it)?, b.str_or(it, 0, "")?, b.str_or(it, 1, "")?);
         Ok(Val::from(match b.int(2)? {
-            Some(count) if count >= 0 => text.replacen(&old, &new, usize::try_from(count).unwrap_or(usize::MAX)),
+            Some(count) if count >= 0 => {
+                text.replacen(&old, &new, usize::try_from(count).unwrap_or(usize::MAX))
+            }
             _ => text.replace(&old, &new),
         }))
     }),
@@ -75,7 +77,17 @@ pub(super) const FILTERS: &[Filter] = &[
     }),
     Filter::new(
         "comment",
-        &["style", "newline", "beginning", "prefix", "prefix_count", "decoration", "postfix", "postfix_count", "end"],
+        &[
+            "style",
+            "newline",
+            "beginning",
+            "prefix",
+            "prefix_count",
+            "decoration",
+            "postfix",
+            "postfix_count",
+            "end",
+        ],
         comment,
     ),
 ];
@@ -212,7 +224,11 @@ fn wrap(line: &str, width: usize, break_long: bool, hyphens: bool) -> Vec<String
 
 /// HTML's special characters as entities.
 pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&#34;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&#34;")
+        .replace('\'', "&#39;")
 }
 
 fn strip_tags(text: &str) -> String {
@@ -320,7 +336,9 @@ fn urlencode(it: &mut Interp<'_>, b: &mut Bound) -> R {
     } else if b.value.is_seq() {
         for pair in it.items(&b.value)? {
             let parts = it.items(&pair)?;
-            let [key, value] = parts.as_slice() else { return Err(failed("not a valid non-string sequence or mapping object")) };
+            let [key, value] = parts.as_slice() else {
+                return Err(failed("not a valid non-string sequence or mapping object"));
+            };
             pairs.push((it.str(key)?, it.str(value)?));
         }
     } else {

@@ -46,7 +46,9 @@ fn read(text: &str) -> R<Vec<Value>> {
 fn write(it: &mut Interp<'_>, b: &mut Bound, mut layout: Layout) -> R {
     for (name, value) in std::mem::take(&mut b.named) {
         match &*name {
-            "indent" => layout.indent = value.as_int().and_then(|i| usize::try_from(i).ok()).unwrap_or(2).clamp(2, 9),
+            "indent" => {
+                layout.indent = value.as_int().and_then(|i| usize::try_from(i).ok()).unwrap_or(2).clamp(2, 9)
+            }
             "width" => {
                 layout.width = match value.as_f64() {
                     Some(w) if w.is_finite() && w > 4.0 => w as usize,
@@ -54,12 +56,14 @@ fn write(it: &mut Interp<'_>, b: &mut Bound, mut layout: Layout) -> R {
                     None => layout.width,
                 }
             }
-            "default_flow_style" => layout.flow = if value.is_none() { None } else { Some(it.truthy(&value)?) },
+            "default_flow_style" => {
+                layout.flow = if value.is_none() { None } else { Some(it.truthy(&value)?) }
+            }
             "sort_keys" => layout.sort = it.truthy(&value)?,
             "allow_unicode" => layout.unicode = it.truthy(&value)?,
             "explicit_start" => layout.explicit_start = it.truthy(&value)?,
-            "line_break" | "version" | "canonical" | "default_style" | "encoding" | "explicit_end" | "tags"
-            | "dump_vault_tags" | "vault_behavior" => {}
+            "line_break" | "version" | "canonical" | "default_style" | "encoding" | "explicit_end"
+            | "tags" | "dump_vault_tags" | "vault_behavior" => {}
             other => return Err(failed(format!("dump_all() got an unexpected keyword argument '{other}'"))),
         }
     }

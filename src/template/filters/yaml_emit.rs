@@ -100,11 +100,16 @@ fn node(it: &mut Interp<'_>, value: &Val, layout: &Layout) -> R<Node> {
         Val::Float(f) => {
             let text = float(*f);
             // YAML 1.1 wants a point in front of an exponent.
-            scalar(if text.contains('e') && !text.contains('.') { text.replacen('e', ".0e", 1) } else { text })
+            scalar(if text.contains('e') && !text.contains('.') {
+                text.replacen('e', ".0e", 1)
+            } else {
+                text
+            })
         }
         Val::Str(text) => {
             let text = text.as_str().to_owned();
-            let plain_ok = !text.is_empty() && matches!(windlass_yaml::resolve_plain(&text), windlass_yaml::Yaml::Str(..));
+            let plain_ok = !text.is_empty()
+                && matches!(windlass_yaml::resolve_plain(&text), windlass_yaml::Yaml::Str(..));
             Node::Scalar { text, plain_ok }
         }
         Val::List(_) | Val::Tuple(_) => {
@@ -324,7 +329,12 @@ impl Emitter<'_> {
             let c = chars.get(end).copied();
             if spaces {
                 if c != Some(' ') {
-                    if start + 1 == end && self.column > self.layout.width && split && start != 0 && end != chars.len() {
+                    if start + 1 == end
+                        && self.column > self.layout.width
+                        && split
+                        && start != 0
+                        && end != chars.len()
+                    {
                         self.newline(indent);
                     } else {
                         let run: String = chars[start..end].iter().collect();
@@ -459,21 +469,27 @@ impl Look {
             return Self { line_breaks: false, block_plain: false, flow_plain: false, single: true };
         }
         let (mut block, mut flow, mut breaks, mut special) = (false, false, false, false);
-        let (mut space_break, mut break_space, mut trailing_space, mut trailing_break) = (false, false, false, false);
+        let (mut space_break, mut break_space, mut trailing_space, mut trailing_break) =
+            (false, false, false, false);
         let (mut leading_space, mut leading_break) = (false, false);
         if text.starts_with("---") || text.starts_with("...") {
             block = true;
             flow = true;
         }
         let chars: Vec<char> = text.chars().collect();
-        let blank = |c: Option<&char>| c.is_none_or(|c| matches!(c, '\0' | ' ' | '\t' | '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}'));
+        let blank = |c: Option<&char>| {
+            c.is_none_or(|c| {
+                matches!(c, '\0' | ' ' | '\t' | '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
+            })
+        };
         let mut preceded = true;
         let (mut previous_space, mut previous_break) = (false, false);
         for (i, c) in chars.iter().copied().enumerate() {
             let followed = blank(chars.get(i + 1));
             if i == 0 {
                 match c {
-                    '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => {
+                    '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%'
+                    | '@' | '`' => {
                         block = true;
                         flow = true;
                     }

@@ -89,7 +89,11 @@ fn has_magic(text: &str) -> bool {
 fn glob_any(pattern: &str) -> Vec<String> {
     let path = Path::new(pattern);
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return vec![pattern.to_owned()] };
-    let dirs = if has_magic(&dir.to_string_lossy()) { glob_any(&dir.to_string_lossy()) } else { vec![dir.display().to_string()] };
+    let dirs = if has_magic(&dir.to_string_lossy()) {
+        glob_any(&dir.to_string_lossy())
+    } else {
+        vec![dir.display().to_string()]
+    };
     dirs.iter()
         .flat_map(|dir| matches_in(Path::new(dir), &name.to_string_lossy()))
         .map(|p| p.display().to_string())
@@ -101,7 +105,9 @@ fn matches_in(dir: &Path, pattern: &str) -> Vec<PathBuf> {
         let path = dir.join(pattern);
         return if path.exists() { vec![path] } else { Vec::new() };
     }
-    let Ok(glob) = globset::GlobBuilder::new(pattern).literal_separator(true).build() else { return Vec::new() };
+    let Ok(glob) = globset::GlobBuilder::new(pattern).literal_separator(true).build() else {
+        return Vec::new();
+    };
     let matcher = glob.compile_matcher();
     let Ok(entries) = std::fs::read_dir(if dir.as_os_str().is_empty() { Path::new(".") } else { dir }) else {
         return Vec::new();
@@ -146,9 +152,12 @@ fn first_found(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
     let split = |it: &mut Interp<'_>, value: Option<Val>| -> R<Vec<String>> {
         match value {
             None | Some(Val::None) => Ok(Vec::new()),
-            Some(Val::Str(text)) => {
-                Ok(text.as_str().split([',', ';', ':']).map(|p| p.trim().to_owned()).filter(|p| !p.is_empty()).collect())
-            }
+            Some(Val::Str(text)) => Ok(text
+                .as_str()
+                .split([',', ';', ':'])
+                .map(|p| p.trim().to_owned())
+                .filter(|p| !p.is_empty())
+                .collect()),
             Some(list) => {
                 let mut out = Vec::new();
                 for item in it.items(&list)? {
@@ -252,7 +261,8 @@ fn template(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         let scope = Overlay { front: &front, behind: it.cx.scope };
         let mut inner = Interp::new(it.shared, TemplateContext { scope: &scope, search: it.cx.search });
         inner.syntax = Arc::new(syntax);
-        let source = Source { text: Arc::from(file.text.as_str()), span: None, file: Some(Arc::clone(&file)) };
+        let source =
+            Source { text: Arc::from(file.text.as_str()), span: None, file: Some(Arc::clone(&file)) };
         let value = inner.nested(|inner| inner.run(&template, Rc::new(source), Env::root(false)))?;
         let mut text = String::new();
         inner.print(&value, &mut text)?;

@@ -71,12 +71,21 @@ const fn of(name: &'static str, run: Run) -> Lookup {
     Lookup { name, run }
 }
 
-const FAMILIES: &[&[Lookup]] =
-    &[lists::LOOKUPS, variables::LOOKUPS, files::LOOKUPS, tables::LOOKUPS, programs::LOOKUPS, passwords::LOOKUPS];
+const FAMILIES: &[&[Lookup]] = &[
+    lists::LOOKUPS,
+    variables::LOOKUPS,
+    files::LOOKUPS,
+    tables::LOOKUPS,
+    programs::LOOKUPS,
+    passwords::LOOKUPS,
+];
 
 /// The lookup of a name, short or in full.
 pub(crate) fn find(name: &str) -> Option<&'static Lookup> {
-    let short = name.strip_prefix("ansible.builtin.").or_else(|| name.strip_prefix("ansible.legacy.")).unwrap_or(name);
+    let short = name
+        .strip_prefix("ansible.builtin.")
+        .or_else(|| name.strip_prefix("ansible.legacy."))
+        .unwrap_or(name);
     FAMILIES.iter().flat_map(|f| f.iter()).find(|l| l.name == short)
 }
 
@@ -100,7 +109,8 @@ pub(crate) fn run(
             hint: suggest(name).map(|s| format!("did you mean '{s}'?")),
         });
     };
-    let mut call = Call { terms: Vec::with_capacity(terms.len()), options: Vec::with_capacity(options.len()) };
+    let mut call =
+        Call { terms: Vec::with_capacity(terms.len()), options: Vec::with_capacity(options.len()) };
     for term in terms {
         // `first_found` and `items` may be given what is not there; they say so themselves.
         call.terms.push(literal(it, term)?);
@@ -161,4 +171,3 @@ pub(crate) fn flatten(it: &mut Interp<'_>, terms: &[Val]) -> R<Vec<Val>> {
     }
     Ok(out)
 }
-

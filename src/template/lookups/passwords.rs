@@ -44,13 +44,13 @@ fn letters(names: &[String]) -> Vec<char> {
 fn parse(it: &mut Interp<'_>, call: &Call, term: &str) -> R<Wanted> {
     // The path may hold blanks; options come behind it.
     let words: Vec<&str> = term.split(' ').collect();
-    let known = |word: &str| {
-        ["length=", "encrypt=", "chars=", "ident=", "seed="].iter().any(|o| word.starts_with(o))
-    };
+    let known =
+        |word: &str| ["length=", "encrypt=", "chars=", "ident=", "seed="].iter().any(|o| word.starts_with(o));
     let first = words.iter().position(|w| known(w)).unwrap_or(words.len());
     let path = words[..first].join(" ");
     let option = |it: &mut Interp<'_>, name: &str| -> R<Option<Val>> {
-        let inline = words[first..].iter().find_map(|w| w.strip_prefix(name).and_then(|w| w.strip_prefix('=')));
+        let inline =
+            words[first..].iter().find_map(|w| w.strip_prefix(name).and_then(|w| w.strip_prefix('=')));
         let _ = &it;
         Ok(inline.map(Val::from).or_else(|| call.get(name).cloned()))
     };
@@ -82,7 +82,9 @@ fn parse(it: &mut Interp<'_>, call: &Call, term: &str) -> R<Wanted> {
             names
         }
     };
-    let text = |it: &mut Interp<'_>, value: Option<Val>| value.filter(|v| !v.is_none()).map(|v| it.str(&v)).transpose();
+    let text = |it: &mut Interp<'_>, value: Option<Val>| {
+        value.filter(|v| !v.is_none()).map(|v| it.str(&v)).transpose()
+    };
     let encrypt = option(it, "encrypt")?;
     let encrypt = match encrypt {
         Some(Val::Bool(true)) => Some("sha512".to_owned()),
@@ -96,7 +98,14 @@ fn parse(it: &mut Interp<'_>, call: &Call, term: &str) -> R<Wanted> {
         Some(root) if !path.starts_with('/') => root.join(&path),
         _ => PathBuf::from(&path),
     };
-    Ok(Wanted { path, length, letters: letters(&names), encrypt, ident: text(it, ident)?, seed: text(it, seed)? })
+    Ok(Wanted {
+        path,
+        length,
+        letters: letters(&names),
+        encrypt,
+        ident: text(it, ident)?,
+        seed: text(it, seed)?,
+    })
 }
 
 fn password(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
@@ -116,7 +125,8 @@ fn one(wanted: &Wanted) -> R<String> {
     let stored = stored.map(|s| s.trim_end_matches('\n').to_owned());
     let (mut plain, mut salt, mut ident) = (stored.clone(), None, wanted.ident.clone());
     if let Some(text) = &stored {
-        let (rest, found) = text.rsplit_once(" ident=").map_or((text.as_str(), None), |(r, i)| (r, Some(i.to_owned())));
+        let (rest, found) =
+            text.rsplit_once(" ident=").map_or((text.as_str(), None), |(r, i)| (r, Some(i.to_owned())));
         ident = ident.or(found);
         if let Some((password, found)) = rest.rsplit_once(" salt=") {
             plain = Some(password.to_owned());
@@ -154,7 +164,8 @@ fn one(wanted: &Wanted) -> R<String> {
     }
     if !throwaway && stored.as_ref() != Some(&line) {
         if let Some(dir) = wanted.path.parent() {
-            std::fs::create_dir_all(dir).map_err(|e| failed(format!("could not make {}: {e}", dir.display())))?;
+            std::fs::create_dir_all(dir)
+                .map_err(|e| failed(format!("could not make {}: {e}", dir.display())))?;
         }
         write_private(&wanted.path, format!("{line}\n").as_bytes())
             .map_err(|e| failed(format!("could not write {}: {e}", wanted.path.display())))?;

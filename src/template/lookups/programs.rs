@@ -119,7 +119,11 @@ fn fetch(wanted: Request) -> Result<String, String> {
         let response = request.send().await.map_err(|e| format!("Failed lookup url for {url} : {e}"))?;
         if !response.status().is_success() {
             let status = response.status();
-            return Err(format!("Received HTTP error for {url} : HTTP Error {}: {}", status.as_u16(), status.canonical_reason().unwrap_or("")));
+            return Err(format!(
+                "Received HTTP error for {url} : HTTP Error {}: {}",
+                status.as_u16(),
+                status.canonical_reason().unwrap_or("")
+            ));
         }
         response.text().await.map_err(|e| format!("Failed lookup url for {url} : {e}"))
     })

@@ -22,7 +22,13 @@ fn term_options(term: &str) -> (String, Vec<(String, String)>) {
     (names.join(" "), options)
 }
 
-fn setting(it: &mut Interp<'_>, call: &Call, inline: &[(String, String)], name: &str, default: &str) -> R<String> {
+fn setting(
+    it: &mut Interp<'_>,
+    call: &Call,
+    inline: &[(String, String)],
+    name: &str,
+    default: &str,
+) -> R<String> {
     if let Some((_, value)) = inline.iter().find(|(n, _)| n == name) {
         return Ok(value.clone());
     }
@@ -104,7 +110,9 @@ fn ini(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
             Some((_, value)) => out.push(it.derived(&[&found], value.clone())),
             None => {
                 let overwrite = call.get("default").cloned();
-                match overwrite.or_else(|| inline.iter().find(|(n, _)| n == "default").map(|(_, v)| Val::from(v.as_str()))) {
+                match overwrite.or_else(|| {
+                    inline.iter().find(|(n, _)| n == "default").map(|(_, v)| Val::from(v.as_str()))
+                }) {
                     Some(value) => out.push(value),
                     None if kind == "properties" => out.push(Val::from("")),
                     None => out.push(Val::from("")),
@@ -153,7 +161,11 @@ fn csvfile(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         let (key, inline) = term_options(&term);
         let file = setting(it, call, &inline, "file", "ansible.csv")?;
         let delimiter = setting(it, call, &inline, "delimiter", "TAB")?;
-        let delimiter = if matches!(delimiter.as_str(), "TAB" | "\\t") { '\t' } else { delimiter.chars().next().unwrap_or('\t') };
+        let delimiter = if matches!(delimiter.as_str(), "TAB" | "\\t") {
+            '\t'
+        } else {
+            delimiter.chars().next().unwrap_or('\t')
+        };
         let number = |text: String| text.parse::<usize>().map_err(|_| failed(format!("{text} is no column")));
         let column = number(setting(it, call, &inline, "col", "1")?)?;
         let key_column = number(setting(it, call, &inline, "keycol", "0")?)?;
