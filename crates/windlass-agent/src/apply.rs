@@ -21,8 +21,8 @@ pub fn apply(
     let mut applied = Applied::default();
     for change in changes {
         let output = match &mut sink {
-            Some(sink) => step(change, blobs, sys, Some(&mut **sink), &mut applied.backups),
-            None => step(change, blobs, sys, None, &mut applied.backups),
+            Some(sink) => step(change, blobs, sys, Some(&mut **sink), &mut applied),
+            None => step(change, blobs, sys, None, &mut applied),
         }?;
         applied.outputs.push(output);
     }
@@ -34,7 +34,7 @@ fn step(
     blobs: &Blobs,
     sys: &dyn Mutate,
     sink: Option<OutputSink<'_>>,
-    backups: &mut Vec<String>,
+    applied: &mut Applied,
 ) -> Result<Option<RunOutput>, ModuleError> {
     match &change.op {
         Op::Write { path, content, attrs, backup, validate, in_place } => {
@@ -44,7 +44,7 @@ fn step(
                 // The backup of a link is of what it shows, not another link to what is about to change.
                 let shown = sys.canonicalize(target).map_err(at(path))?;
                 sys.copy_tree(Path::new(&shown), &copy).map_err(at(path))?;
-                backups.push(copy.to_string_lossy().into_owned());
+                applied.backups.push(copy.to_string_lossy().into_owned());
             }
             let mut reader = open(content, path, blobs, sys)?;
             let mut refused = None;
@@ -95,6 +95,7 @@ fn step(
             sys.touch(Path::new(path), *atime, *mtime, *follow).map_err(at(path))?;
         }
         Op::CopyTree { from, to } => sys.copy_tree(Path::new(from), Path::new(to)).map_err(at(to))?,
+        Op::Http(request) => applied.answers.push(sys.http_change(request)),
         Op::Run(run) => return execute(run, sys, sink).map(Some),
         Op::Sleep { ms } => sys.sleep(*ms),
         Op::Nothing => {}

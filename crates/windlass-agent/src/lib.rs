@@ -13,5 +13,6 @@ pub mod registry;
 pub mod server;
 pub mod system;
 pub mod text;
+pub mod web;
 
 pub use module::{Context, Finish, Module, ModuleError, Plan};

@@ -1,7 +1,7 @@
 //! What a module is: it observes, plans, and after its plan was applied says what came of it.
 
 use crate::blobs::Blobs;
-use crate::system::{Observe, RunOutput};
+use crate::system::{HttpError, HttpResponse, Observe, RunOutput};
 use std::path::PathBuf;
 use windlass_protocol::{Change, Diff, Json, JsonMap, ModuleArgs, Op, What};
 
@@ -110,6 +110,8 @@ impl Plan {
 pub struct Applied {
     /// One entry for each change.
     pub outputs: Vec<Option<RunOutput>>,
+    /// Answers to the requests, in the order of the plan's changes.
+    pub answers: Vec<Result<HttpResponse, HttpError>>,
     /// Paths of the backups that were made.
     pub backups: Vec<String>,
     /// Whether an earlier plan of the same request was applied already, and how many there were.

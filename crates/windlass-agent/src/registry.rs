@@ -70,7 +70,9 @@ modules! {
     modules::wait_for::WaitFor,
     modules::setup::Setup,
     modules::django_manage::DjangoManage,
+    modules::get_url::GetUrl,
     modules::git::GitModule,
+    modules::uri::Uri,
     modules::htpasswd::Htpasswd,
     modules::pip::Pip,
 }

@@ -5,6 +5,7 @@
 
 #![allow(missing_docs)] // the fields of the variants below are named for what they are
 
+use crate::http::HttpRequest;
 use serde::{Deserialize, Serialize};
 
 /// One step of a plan.
@@ -173,6 +174,8 @@ pub enum Op {
     CopyTree { from: String, to: String },
     /// Run a program.
     Run(RunSpec),
+    /// Make a request that changes something on the other side (`POST`).
+    Http(Box<HttpRequest>),
     /// Wait until a condition holds, in milliseconds between looks. The module looks again in `finish`.
     Sleep { ms: u64 },
     /// Nothing to execute: the change is a note (in check mode only), or was done by an earlier operation.

@@ -7,12 +7,14 @@
 pub mod args;
 pub mod change;
 pub mod frame;
+pub mod http;
 pub mod message;
 #[macro_use]
 pub mod spec;
 pub mod modules;
 
 pub use change::{Change, Diff, DiffSide, FileAttrs, FileKind, Op, RunSpec, What};
+pub use http::HttpRequest;
 pub use message::{Blob, BlobData, FromAgent, Hello, Outcome, Request, Stream, ToAgent};
 pub use spec::{ArgKind, ArgType, Constraint, FieldSpec, ModuleArgs, ModuleSpec};
 

@@ -14,9 +14,11 @@ mod mutate;
 mod observe;
 mod task;
 mod tree;
+mod web;
 
 pub use task::Task;
 pub use tree::Node;
+pub use web::{Asked, answer};
 
 use super::{Group, RunOutput, User};
 use std::collections::BTreeMap;
@@ -42,6 +44,7 @@ pub struct Ran {
 pub struct Fake {
     state: Mutex<State>,
     programs: Mutex<BTreeMap<String, Program>>,
+    web: web::Web,
 }
 
 pub(super) struct State {

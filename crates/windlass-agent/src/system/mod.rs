@@ -5,17 +5,19 @@
 
 pub mod accounts;
 pub mod fake;
+pub mod http;
 pub mod machine;
 pub mod real;
 
 pub use accounts::{Group, User};
+pub use http::{HttpError, HttpResponse};
 pub use machine::{FsStat, InterfaceAddress, LocalTime, Machine};
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use windlass_protocol::change::{Content, FileAttrs};
-use windlass_protocol::{FileKind, RunSpec, Stream};
+use windlass_protocol::{FileKind, HttpRequest, RunSpec, Stream};
 
 /// What `stat` says of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,6 +162,18 @@ pub trait Observe: Send + Sync {
     /// # Errors
     /// As the connect.
     fn connect(&self, address: &str, timeout_ms: u64, read: usize) -> io::Result<Vec<u8>>;
+    /// Makes a request **that only reads** (`GET`, `HEAD`). Its body may go into a file in the agent's private folder.
+    ///
+    /// # Errors
+    /// If there is no answer; an answer of failure is an answer.
+    fn http(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError>;
+    /// Keeps something in the agent's private folder, which is no part of the machine's state. Give it a path in there only.
+    ///
+    /// # Errors
+    /// As writing a file.
+    fn keep(&self, path: &Path, content: &[u8]) -> io::Result<()>;
+    /// Takes away what was kept in the agent's private folder. Give it a path in there only.
+    fn discard(&self, path: &Path);
     /// Names, processors and addresses of the machine.
     fn machine(&self) -> Machine {
         machine::machine()
@@ -261,6 +275,11 @@ pub trait Mutate: Observe {
     /// # Errors
     /// If it cannot be started, or [`io::ErrorKind::TimedOut`] / [`io::ErrorKind::Interrupted`] when it was killed (its whole process group is).
     fn run(&self, run: &RunSpec, sink: Option<OutputSink<'_>>) -> io::Result<RunOutput>;
+    /// Makes a request that may change something on the other side.
+    ///
+    /// # Errors
+    /// If there is no answer; an answer of failure is an answer.
+    fn http_change(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError>;
     /// The content that [`Content`] names, blobs aside.
     ///
     /// # Errors

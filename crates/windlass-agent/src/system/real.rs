@@ -68,6 +68,10 @@ impl Real {
         self.stop = stop;
         self
     }
+    /// Whether the request was given up, or its time is over.
+    fn is_given_up(&self) -> bool {
+        self.stop.is_stopped() || self.deadline.is_some_and(|end| Instant::now() >= end)
+    }
     /// Shares what is known of users and groups with other requests.
     #[must_use]
     pub fn with_accounts(mut self, accounts: Arc<Accounts>) -> Self {

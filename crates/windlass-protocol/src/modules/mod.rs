@@ -10,6 +10,7 @@ pub mod cron;
 pub mod django_manage;
 pub mod fetch;
 pub mod file;
+pub mod get_url;
 pub mod git;
 pub mod hostname;
 pub mod htpasswd;
@@ -23,6 +24,7 @@ pub mod stat;
 pub mod systemd;
 pub mod tempfile;
 pub mod ufw;
+pub mod uri;
 pub mod user;
 pub mod wait_for;
 

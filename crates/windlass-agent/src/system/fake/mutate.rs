@@ -1,10 +1,10 @@
 //! Changing the imagined machine.
 
 use super::{Fake, Node, State};
-use crate::system::{Mutate, OutputSink, RunOutput};
+use crate::system::{HttpError, HttpResponse, Mutate, OutputSink, RunOutput};
 use std::io;
 use std::path::{Path, PathBuf};
-use windlass_protocol::{FileAttrs, FileKind, RunSpec, Stream};
+use windlass_protocol::{FileAttrs, FileKind, HttpRequest, RunSpec, Stream};
 
 impl State {
     /// Notes a call, and fails if it has to.
@@ -213,6 +213,10 @@ impl Mutate for Fake {
         let mut state = self.state();
         state.call("copy_tree", to)?;
         state.tree.copy(from, to)
+    }
+
+    fn http_change(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.ask_web(request, true)
     }
 
     fn run(&self, run: &RunSpec, sink: Option<OutputSink<'_>>) -> io::Result<RunOutput> {

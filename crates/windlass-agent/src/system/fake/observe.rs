@@ -1,12 +1,12 @@
 //! Looking at the imagined machine.
 
-use super::{Fake, Ran, State};
-use crate::system::{Group, Meta, Observe, RunOutput, User};
+use super::{Fake, Node, Ran, State};
+use crate::system::{Group, HttpError, HttpResponse, Meta, Observe, RunOutput, User};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::PoisonError;
-use windlass_protocol::{FileKind, RunSpec};
+use windlass_protocol::{FileKind, HttpRequest, RunSpec};
 
 impl State {
     pub(super) fn check_failure(&self, call: &str, path: &Path) -> io::Result<()> {
@@ -197,6 +197,19 @@ impl Observe for Fake {
             Some(greeting) => Ok(greeting.iter().copied().take(read).collect()),
             None => Err(io::Error::from(io::ErrorKind::ConnectionRefused)),
         }
+    }
+
+    fn http(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.ask_web(request, false)
+    }
+
+    fn keep(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        self.put(path, Node::file(content).mode(0o600));
+        Ok(())
+    }
+
+    fn discard(&self, path: &Path) {
+        self.delete(path);
     }
 
     fn machine(&self) -> crate::system::Machine {

@@ -2,12 +2,12 @@
 
 use super::write::{Manner, Temporary, sync_folder_of, write_file};
 use super::{Real, attrs, tree};
-use crate::system::{Mutate, Observe, OutputSink, RunOutput};
+use crate::system::{HttpError, HttpResponse, Mutate, Observe, OutputSink, RunOutput};
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_OMIT};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
-use windlass_protocol::{FileAttrs, RunSpec};
+use windlass_protocol::{FileAttrs, HttpRequest, RunSpec};
 
 impl Mutate for Real {
     fn write_file(
@@ -108,6 +108,10 @@ impl Mutate for Real {
 
     fn copy_tree(&self, from: &Path, to: &Path) -> io::Result<()> {
         tree::copy(from, to)
+    }
+
+    fn http_change(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.http(request)
     }
 
     fn run(&self, run: &RunSpec, sink: Option<OutputSink<'_>>) -> io::Result<RunOutput> {

@@ -1,12 +1,12 @@
 //! Looking at the machine.
 
 use super::{Real, attrs, net};
-use crate::system::{Group, Meta, Observe, RunOutput, User};
+use crate::system::{Group, HttpError, HttpResponse, Meta, Observe, RunOutput, User, http};
 use rustix::fs::{Access, AtFlags, CWD, FileType};
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
-use windlass_protocol::{FileKind, RunSpec};
+use windlass_protocol::{FileKind, HttpRequest, RunSpec};
 
 /// Folders beside `PATH` in which system programs are.
 const SBIN: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -147,6 +147,19 @@ impl Observe for Real {
 
     fn connect(&self, address: &str, timeout_ms: u64, read: usize) -> io::Result<Vec<u8>> {
         net::connect(address, timeout_ms, read)
+    }
+
+    fn http(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
+        http::client::fetch(request, &|| self.is_given_up())
+    }
+
+    fn keep(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        http::private_file(path)?.write_all(content)
+    }
+
+    fn discard(&self, path: &Path) {
+        // It goes with the folder at the latest.
+        let _ = std::fs::remove_file(path);
     }
 }
 
