@@ -72,6 +72,7 @@ modules! {
     modules::django_manage::DjangoManage,
     modules::get_url::GetUrl,
     modules::git::GitModule,
+    modules::unarchive::Unarchive,
     modules::uri::Uri,
     modules::htpasswd::Htpasswd,
     modules::pip::Pip,

@@ -24,6 +24,7 @@ pub mod stat;
 pub mod systemd;
 pub mod tempfile;
 pub mod ufw;
+pub mod unarchive;
 pub mod uri;
 pub mod user;
 pub mod wait_for;

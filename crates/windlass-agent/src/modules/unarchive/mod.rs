@@ -1,0 +1,262 @@
+//! `unarchive`: unpacks an archive with the target's `tar` or `unzip`, if what is there differs from what is in it.
+
+mod tar;
+mod zip;
+
+use crate::module::{Applied, Context, Finish, Module, ModuleError, Plan};
+use crate::paths::{Wish, add_path_info};
+use crate::system::{Observe, RunOutput};
+use crate::web;
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::Path;
+use windlass_protocol::http::Redirects;
+use windlass_protocol::modules::unarchive::UnarchiveArgs;
+use windlass_protocol::{Diff, FileKind, HttpRequest, Json, Op, RunSpec, What};
+
+/// The module.
+pub struct Unarchive;
+
+/// What an archive is packed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Zip,
+    Tar,
+    Gzip,
+    Bzip,
+    Xz,
+    Zstd,
+}
+
+/// An archive, compared with what is there.
+#[derive(Debug, Default)]
+struct Compared {
+    /// The names in it that are wanted.
+    files: Vec<String>,
+    /// What differs, in a line each.
+    differences: Vec<String>,
+    /// Names to leave out besides those of the task (newer ones).
+    leave: Vec<String>,
+}
+
+/// Where the plan keeps the names in the archive until the attributes are set; not a return value.
+const FILES: &str = "_files";
+
+impl Module for Unarchive {
+    type Args = UnarchiveArgs;
+
+    fn plan(args: &UnarchiveArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
+        let mut plan = Plan::default();
+        if let Some(creates) = &args.creates
+            && sys.stat(Path::new(&**creates))?.is_some()
+        {
+            plan.skipped = true;
+            plan.msg = Some(format!("skipped, since {} exists", &**creates));
+            return Ok(plan);
+        }
+        let dest = args.dest.0.as_str();
+        if !sys.stat(Path::new(dest))?.is_some_and(|meta| meta.kind == FileKind::Directory) {
+            return Err(ModuleError::new(format!("dest '{dest}' must be an existing dir")));
+        }
+        let archive = bring(args, cx, sys)?;
+        let format = Format::of(&archive, sys)?;
+        plan.set("handler", format.handler());
+        plan.set("dest", dest);
+        plan.set("src", archive.as_str());
+        let compared = match format {
+            Format::Zip => zip::compare(args, sys, &archive)?,
+            _ => tar::compare(args, sys, &archive, format)?,
+        };
+        if args.list_files {
+            plan.set("files", compared.files.clone());
+        }
+        if compared.differences.is_empty() {
+            attributes(args, sys, &mut plan, &compared.files)?;
+        } else {
+            if cx.diff {
+                plan.diff.push(Diff::Prepared(compared.differences.join("\n") + "\n"));
+            }
+            let run = match format {
+                Format::Zip => zip::unpack(args, sys, &archive, &compared.leave)?,
+                _ => tar::unpack(args, sys, &archive, format)?,
+            };
+            plan.push(What::Command { text: run.argv.join(" ") }, Op::Run(run));
+            plan.changed = Some(true);
+            if !cx.check {
+                plan.set(FILES, compared.files);
+            }
+        }
+        add_path_info(&mut plan.values, sys);
+        Ok(plan)
+    }
+
+    fn finish(
+        args: &UnarchiveArgs,
+        cx: &Context<'_>,
+        sys: &dyn Observe,
+        mut plan: Plan,
+        applied: &Applied,
+    ) -> Result<Finish, ModuleError> {
+        let files = plan.values.shift_remove(FILES);
+        if let (Some(Json::Array(files)), Some(output)) = (files, applied.last_output()) {
+            let results = results(&plan, output);
+            if output.code != 0 {
+                let archive = plan.values.get("src").and_then(Json::as_str).unwrap_or_default();
+                let msg = format!("failed to unpack {archive} to {}", &*args.dest);
+                let mut error = ModuleError::new(msg);
+                error.values = std::mem::take(&mut plan.values);
+                error.values.insert("extract_results".into(), results);
+                return Err(error);
+            }
+            plan.set("extract_results", results);
+            let files: Vec<String> = files.iter().filter_map(|f| f.as_str().map(str::to_owned)).collect();
+            let mut next = Plan { values: std::mem::take(&mut plan.values), ..Plan::default() };
+            attributes(args, sys, &mut next, &files)?;
+            if !next.changes.is_empty() {
+                return Ok(Finish::More(plan, next));
+            }
+            plan.values = next.values;
+        }
+        sys.discard(Path::new(&kept(cx)));
+        add_path_info(&mut plan.values, sys);
+        Ok(Finish::Done(plan))
+    }
+}
+
+/// What came of the unpacking, as the result shows it.
+fn results(plan: &Plan, output: &RunOutput) -> Json {
+    let cmd = plan.changes.iter().rev().find_map(|change| match &change.op {
+        Op::Run(run) => Some(run.argv.clone()),
+        _ => None,
+    });
+    serde_json::json!({"cmd": cmd, "rc": output.code, "out": output.out(), "err": output.err()})
+}
+
+fn kept(cx: &Context<'_>) -> String {
+    cx.scratch.join("unarchive-source").to_string_lossy().into_owned()
+}
+
+/// The path of the archive on the target, after it was brought there if need be.
+fn bring(args: &UnarchiveArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<String, ModuleError> {
+    let src = args.src.0.as_str();
+    let path = if let Some(blob) = cx.blobs.get("content") {
+        let path = kept(cx);
+        sys.keep(Path::new(&path), &blob.bytes()?)?;
+        path
+    } else if src.contains("://") {
+        download(args, cx, sys)?
+    } else {
+        src.to_owned()
+    };
+    let place = Path::new(&path);
+    let Some(meta) = sys.stat(place)? else {
+        let end = if args.remote_src || !args.copy { "does not exist" } else { "failed to transfer" };
+        return Err(ModuleError::new(format!("Source '{src}' {end}")));
+    };
+    if !sys.access(place, 4) {
+        return Err(ModuleError::new(format!("Source '{src}' not readable")));
+    }
+    if meta.size == 0 {
+        return Err(ModuleError::new(format!("Invalid archive '{src}', the file is 0 bytes")));
+    }
+    Ok(path)
+}
+
+fn download(args: &UnarchiveArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<String, ModuleError> {
+    let (url, credentials) = web::split_credentials(&args.src, None, None);
+    let path = kept(cx);
+    let request = HttpRequest {
+        method: "GET".into(),
+        url,
+        headers: web::standard_headers(Vec::new(), "ansible-httpget", false, None),
+        credentials,
+        redirects: Redirects::Urllib,
+        insecure: !args.validate_certs,
+        timeout_ms: 10_000,
+        use_proxy: true,
+        use_netrc: true,
+        decompress: false,
+        save_to: Some(path.clone()),
+        variables: web::variables(cx, sys),
+        ..HttpRequest::default()
+    };
+    let failed =
+        |text: String| ModuleError::new(format!("Failure downloading {}, {text}", web::mask(&args.src)));
+    let response = sys.http(&request).map_err(|error| failed(error.message()))?;
+    if response.status == 200 { Ok(path) } else { Err(failed(web::message(&response))) }
+}
+
+impl Format {
+    fn of(path: &str, sys: &dyn Observe) -> Result<Self, ModuleError> {
+        let mut start = Vec::new();
+        sys.open(Path::new(path))?.take(6).read_to_end(&mut start)?;
+        Ok(match start.as_slice() {
+            [b'P', b'K', 3 | 5 | 7, ..] => Self::Zip,
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [b'B', b'Z', b'h', ..] => Self::Bzip,
+            [0xfd, b'7', b'z', b'X', b'Z', ..] => Self::Xz,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            _ => Self::Tar,
+        })
+    }
+
+    fn handler(self) -> &'static str {
+        match self {
+            Self::Zip => "ZipArchive",
+            Self::Tar => "TarArchive",
+            Self::Gzip => "TgzArchive",
+            Self::Bzip => "TarBzipArchive",
+            Self::Xz => "TarXzArchive",
+            Self::Zstd => "TarZstdArchive",
+        }
+    }
+}
+
+/// An archive that none of the programs of the target can read.
+fn unreadable(archive: &str, reason: &str) -> ModuleError {
+    ModuleError::new(format!(
+        "Failed to find handler for \"{archive}\". Make sure the required command to extract the file is installed.\n{reason}"
+    ))
+}
+
+/// A program that speaks English.
+fn program(argv: Vec<String>, cwd: Option<&str>) -> RunSpec {
+    let env = ["LANG", "LC_ALL", "LC_MESSAGES", "LANGUAGE"].map(|name| (name.to_owned(), "C".to_owned()));
+    RunSpec { argv, cwd: cwd.map(str::to_owned), env: env.into(), ..RunSpec::default() }
+}
+
+/// Plans the attributes that the task wants of everything that is in the archive, and of the folders at its top.
+fn attributes(
+    args: &UnarchiveArgs,
+    sys: &dyn Observe,
+    plan: &mut Plan,
+    files: &[String],
+) -> Result<(), ModuleError> {
+    let common = &args.file;
+    let wants = common.mode.is_some()
+        || common.owner.is_some()
+        || common.group.is_some()
+        || common.attributes.is_some();
+    let wants = wants
+        || [&common.seuser, &common.serole, &common.setype, &common.selevel].iter().any(|p| p.is_some());
+    if !wants {
+        return Ok(());
+    }
+    let wish = Wish::of(common, &args.dest, sys)?;
+    let mut names: BTreeSet<&str> =
+        files.iter().map(|f| f.trim_end_matches('/').trim_start_matches("./")).collect();
+    names
+        .extend(files.iter().filter_map(|f| f.split_once('/')).map(|(top, _)| top).filter(|top| *top != "."));
+    for name in names.into_iter().filter(|name| !name.is_empty() && !name.split('/').any(|part| part == ".."))
+    {
+        let path = Path::new(&*args.dest).join(name);
+        // What was left out is not there. Links keep what they have.
+        let Some(meta) = sys.lstat(&path)?.filter(|meta| meta.kind != FileKind::Link) else { continue };
+        let difference = wish.difference(&path, &meta, sys)?;
+        web::plan_attributes(plan, &path.to_string_lossy(), &meta, &difference, sys);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
