@@ -11,7 +11,6 @@ pub mod fetch;
 pub mod file;
 pub mod get_url;
 pub mod getent;
-pub mod getent;
 pub mod git;
 pub mod group;
 pub mod hostname;

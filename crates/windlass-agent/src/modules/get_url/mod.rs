@@ -27,6 +27,11 @@ impl Module for GetUrl {
             // Every failure tells at least of what and whereto.
             let ModuleError { values, .. } = &error;
             let mut all = job.known();
+            // Without a file there are no checksums to tell.
+            if values.contains_key("status_code") {
+                all.shift_remove("checksum_dest");
+                all.shift_remove("checksum_src");
+            }
             all.extend(values.clone());
             ModuleError { values: all, ..error }
         })
@@ -160,12 +165,15 @@ impl<'a> Job<'a> {
         if let Some(expected) = &expected {
             let found = self.sum(expected.algorithm, &self.spool)?;
             if found != expected.value {
+                let sum = self.sum(ChecksumAlgorithm::Sha1, &self.spool)?;
                 sys.discard(Path::new(&self.spool));
                 let msg = format!(
                     "The checksum for {} did not match {}; it was {found}.",
                     self.spool, expected.value
                 );
-                return Err(ModuleError::new(msg));
+                let before = plan.values.get("checksum_dest").cloned().unwrap_or_default();
+                let error = ModuleError::new(msg).with("checksum_src", sum).with("checksum_dest", before);
+                return Err(error.with("src", self.spool.as_str()).with("dest", dest));
             }
         }
         let sum = self.sum(ChecksumAlgorithm::Sha1, &self.spool)?;

@@ -68,6 +68,8 @@ pub(super) fn describe(args: &UriArgs, answer: Result<&HttpResponse, String>, el
         if args.return_content {
             set("content", text.into());
         }
+    } else if !good {
+        set("body", decode(&response.body, &kind).into());
     }
     Described { status: response.status.into(), msg, values }
 }

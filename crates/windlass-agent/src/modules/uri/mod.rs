@@ -4,7 +4,7 @@ mod answer;
 mod body;
 
 use crate::module::{Applied, Context, Finish, Module, ModuleError, Plan};
-use crate::paths::{Wish, blake3_of, of_path};
+use crate::paths::{Wish, add_path_info, blake3_of, of_path};
 use crate::system::{HttpResponse, Observe};
 use crate::web;
 use std::path::Path;
@@ -63,7 +63,13 @@ impl Module for Uri {
         mut plan: Plan,
         applied: &Applied,
     ) -> Result<Finish, ModuleError> {
-        let Some(answer) = applied.answers.last() else { return Ok(Finish::Done(plan)) };
+        let Some(answer) = applied.answers.last() else {
+            // The body was saved, or there was nothing to do.
+            if plan.values.contains_key("path") {
+                add_path_info(&mut plan.values, sys);
+            }
+            return Ok(Finish::Done(plan));
+        };
         let started =
             plan.values.shift_remove(STARTED).and_then(|v| v.as_i64()).unwrap_or_else(|| sys.now().0);
         let next = Plan { warnings: std::mem::take(&mut plan.warnings), ..Plan::default() };

@@ -170,7 +170,7 @@ fn saves_the_answer() {
     assert!(outcome.changed && !outcome.failed, "{:?}", outcome.msg);
     assert_eq!(fake.text("/srv/out").as_deref(), Some("text"));
     assert_eq!(fake.node("/srv/out").unwrap().meta.mode, 0o600);
-    assert_eq!(outcome.values()["path"], json!("/srv/out"));
+    assert_eq!((&outcome.values()["path"], &outcome.values()["mode"]), (&json!("/srv/out"), &json!("0600")));
     let outcome = run(&fake, json!({"dest": "/srv"}), "/text");
     assert_eq!((outcome.changed, fake.text("/srv/text").as_deref()), (true, Some("text")));
     let posted = run(
