@@ -118,7 +118,9 @@ impl<'a> Batch<'a> {
             self.advance(&hosts);
             return;
         }
-        let once = self.flag(task, &hosts, "run_once");
+        // What concerns the run as a whole is done for the first host alone.
+        let for_all = matches!(task.action.spec.name, "ansible.builtin.add_host" | "ansible.builtin.pause");
+        let once = for_all || self.flag(task, &hosts, "run_once");
         let chosen = if once { hosts[..1].to_vec() } else { hosts.clone() };
         self.announce(task, &chosen, false);
         let results = self.execute(task, &chosen).await;
@@ -209,9 +211,6 @@ impl<'a> Batch<'a> {
         if let Some(throttle) = throttle {
             width = width.min(throttle as usize);
         }
-        if matches!(task.action.spec.name, "ansible.builtin.add_host" | "ansible.builtin.pause") {
-            width = 1;
-        }
         let run_one = |host: String| {
             let exec = Exec {
                 shared: Arc::clone(shared),
@@ -300,6 +299,7 @@ impl<'a> Batch<'a> {
         }
         if broke {
             self.fatal_errors(task, hosts);
+            self.remember_lost();
         }
     }
 
@@ -392,6 +392,19 @@ impl<'a> Batch<'a> {
                 self.stop_run = true;
                 self.ended = true;
             }
+        }
+    }
+
+    /// Takes hosts that are out from the magic variables that list the play's hosts.
+    fn remember_lost(&mut self) {
+        let (failed, unreachable) = (&self.failed, &self.unreachable);
+        let vars = Arc::make_mut(&mut self.vars);
+        let magic = Arc::make_mut(&mut vars.magic);
+        for name in ["ansible_play_hosts", "ansible_play_batch", "play_hosts"] {
+            let Some(Value::List(hosts)) = magic.get(name) else { continue };
+            let lost = |h: &Value| h.as_str().is_some_and(|h| failed.contains(h) || unreachable.contains(h));
+            let left = hosts.iter().filter(|h| !lost(h)).cloned().collect();
+            magic.insert(Key::from(name), Value::list(left));
         }
     }
 
@@ -512,8 +525,8 @@ impl<'a> Batch<'a> {
 /// A task as a rescue sees it.
 fn task_value(task: &Task) -> Value {
     let mut map = Map::new();
-    let name = task.name.clone().unwrap_or_else(|| Value::text(task.action_written.as_str()));
-    map.insert(Key::from("name"), Value::text(name.as_str().unwrap_or_default()));
+    let name = task.name.as_ref().and_then(Value::as_str).unwrap_or_default();
+    map.insert(Key::from("name"), Value::text(name));
     map.insert(Key::from("action"), Value::text(task.action_written.as_str()));
     map.insert(Key::from("resolved_action"), Value::text(task.action.spec.name));
     map.insert(Key::from("args"), Value::from(Value::Map(Arc::clone(&task.args)).to_json()));

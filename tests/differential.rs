@@ -1,0 +1,131 @@
+//! The same playbooks by windlass and by ansible-core, on this machine: exit code, recap and the files they leave have to be equal.
+//!
+//! The reference comes from PyPI into `target/oracle` on first use.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+const VERSION: &str = "2.19.14";
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The reference's folder of programs; `None` (told loudly, and a failure in continuous integration) if it cannot be had.
+fn oracle() -> Option<&'static Path> {
+    static BIN: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BIN.get_or_init(|| {
+        let venv = root().join("target/oracle").join(VERSION);
+        let bin = venv.join("bin");
+        if !bin.join("ansible-playbook").exists() {
+            let made = run(Command::new("python3").args(["-m", "venv"]).arg(&venv))
+                .and_then(|()| run(Command::new(bin.join("pip")).args(["install", "-q", &format!("ansible-core=={VERSION}")])));
+            if let Err(reason) = made {
+                println!("!! NOT RUN: the differential tests need ansible-core {VERSION}: {reason}");
+                assert!(std::env::var_os("CI").is_none(), "ansible-core {VERSION} cannot be had: {reason}");
+                return None;
+            }
+        }
+        Some(bin)
+    })
+    .as_deref()
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|e| e.to_string())?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+/// What a run left: exit code, recap, and the files by name with mode and content.
+#[derive(Debug, PartialEq, Eq)]
+struct Left {
+    code: i32,
+    recap: Vec<String>,
+    files: BTreeMap<String, (u32, Vec<u8>)>,
+}
+
+fn left(output: &Output, out: &Path) -> Left {
+    use std::os::unix::fs::MetadataExt;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let recap = text.lines().skip_while(|l| !l.starts_with("PLAY RECAP")).skip(1).filter(|l| !l.trim().is_empty());
+    let recap = recap.map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let mut files = BTreeMap::new();
+    for entry in walkdir::WalkDir::new(out).min_depth(1).into_iter().map(Result::unwrap) {
+        let name = entry.path().strip_prefix(out).unwrap().to_string_lossy().into_owned();
+        let content = if entry.file_type().is_file() { std::fs::read(entry.path()).unwrap() } else { Vec::new() };
+        files.insert(name, (entry.metadata().unwrap().mode() & 0o7777, content));
+    }
+    Left { code: output.status.code().unwrap_or(-1), recap, files }
+}
+
+/// Runs a case by both and compares.
+fn same(case: &str, options: &[&str]) {
+    let Some(oracle) = oracle() else { return };
+    let dir = root().join("tests/differential");
+    let go = |program: &mut Command, more: &[String]| {
+        // One path for both, so that files that name it are equal.
+        let out = tempfile::tempdir().unwrap();
+        let place = out.path().join("out");
+        std::fs::create_dir(&place).unwrap();
+        let output = program
+            .current_dir(&dir)
+            .args(["-i", "hosts.ini", &format!("{case}.yml"), "-e", &format!("out={}", place.display())])
+            .args(options)
+            .args(more)
+            .env("ANSIBLE_LOCALHOST_WARNING", "0")
+            .env("ANSIBLE_NOCOLOR", "1")
+            .env("WINDLASS_TEST_VALUE", "v")
+            .env_remove("ANSIBLE_CONFIG")
+            .output()
+            .unwrap();
+        let left = left(&output, &place);
+        (left, String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let python = format!("ansible_python_interpreter={}", oracle.join("python").display());
+    let (theirs, their_out, their_err) =
+        go(&mut Command::new(oracle.join("ansible-playbook")), &["-e".to_owned(), python]);
+    let mut windlass = Command::new(env!("CARGO_BIN_EXE_windlass"));
+    let (ours, our_out, our_err) = go(windlass.arg("playbook"), &[]);
+    assert!(!theirs.recap.is_empty(), "{case}: the reference printed no recap:\n{their_out}\n{their_err}");
+    assert!(
+        ours == theirs,
+        "{case} {options:?} differs\nwindlass: {} {:?}\nansible:  {} {:?}\nfiles that differ: {:#?}\n--- windlass\n{our_out}\n{our_err}\n--- ansible\n{their_out}",
+        ours.code, ours.recap, theirs.code, theirs.recap, different(&ours, &theirs),
+    );
+}
+
+fn different(ours: &Left, theirs: &Left) -> Vec<String> {
+    let names = ours.files.keys().chain(theirs.files.keys());
+    let text = |left: &Left, name: &str| {
+        left.files.get(name).map_or_else(|| "(none)".to_owned(), |(m, c)| format!("{m:o} {}", String::from_utf8_lossy(c)))
+    };
+    let mut all: Vec<String> = names
+        .filter(|n| ours.files.get(*n) != theirs.files.get(*n))
+        .map(|n| format!("{n}: ours {} / theirs {}", text(ours, n), text(theirs, n)))
+        .collect();
+    all.dedup();
+    all
+}
+
+macro_rules! cases {
+    ($($name:ident => $case:literal $options:expr;)*) => { $( #[test] fn $name() { same($case, &$options); } )* };
+}
+
+cases! {
+    variables_by_precedence => "precedence" [];
+    loops_and_retries => "loops" [];
+    blocks_rescues_and_lost_hosts => "blocks" [];
+    handlers_in_their_order => "handlers" [];
+    includes_imports_and_new_hosts => "includes" [];
+    delegation_batches_and_fatal_errors => "delegation" [];
+    templates_and_conditions => "templating" [];
+    tags_all => "tags" [];
+    tags_chosen => "tags" ["--tags", "deploy,three"];
+    tags_skipped => "tags" ["--skip-tags", "two,always"];
+    limited_and_forked => "delegation" ["--limit", "web", "-f", "1"];
+    check_mode => "precedence" ["--check"];
+}
