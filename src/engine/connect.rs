@@ -128,7 +128,8 @@ impl Pool {
         match connection.agent(way.become_.as_ref()).await {
             Ok(agent) => Ok(agent),
             Err(error @ ConnectError::Become(_)) => Err(NoAgent::Failed(describe(&error))),
-            Err(error) => Err(NoAgent::Unreachable(describe(&error))),
+            Err(error) if error.is_unreachable() => Err(NoAgent::Unreachable(describe(&error))),
+            Err(error) => Err(NoAgent::Failed(describe(&error))),
         }
     }
 

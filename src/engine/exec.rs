@@ -142,7 +142,7 @@ impl Exec {
                 });
             }
             while let Some((index, scope, outcome, keywords)) = pending.next().await {
-                let outcome = self.label(outcome, &items[index], index, names);
+                let outcome = self.label(outcome, &scope, &items[index], index, names);
                 registered.push(Value::map(outcome.to_map()));
                 self.tell_item(&scope, &outcome, &keywords, &items[index]);
                 results.push((outcome, keywords));
@@ -154,7 +154,7 @@ impl Exec {
                 }
                 let scope = layers.with(loops::item_vars(&items, index, &names));
                 let (outcome, keywords) = self.item(&scope, Some(&items[index])).await;
-                let outcome = self.label(outcome, &items[index], index, &names);
+                let outcome = self.label(outcome, &scope, &items[index], index, &names);
                 // Facts are seen by the items that follow.
                 self.keep_facts(&outcome, &keywords);
                 registered.push(Value::map(outcome.to_map()));
@@ -243,12 +243,15 @@ impl Exec {
         self.shared.templar.condition(&all, &self.cx(&scope)).unwrap_or(false)
     }
 
-    fn label(&self, mut outcome: TaskOutcome, item: &Value, index: usize, names: &Names) -> TaskOutcome {
+    fn label(&self, mut outcome: TaskOutcome, scope: &Layers, item: &Value, index: usize, names: &Names) -> TaskOutcome {
         outcome.values.insert(Key::from(names.item.as_str()), item.clone());
         outcome.values.insert(Key::from("ansible_loop_var"), Value::text(names.item.as_str()));
         if let Some(name) = &names.index {
             outcome.values.insert(Key::from(name.as_str()), Value::Int(index as i64));
             outcome.values.insert(Key::from("ansible_index_var"), Value::text(name.as_str()));
+        }
+        if let Some(info) = scope.find("ansible_loop") {
+            outcome.values.insert(Key::from("ansible_loop"), info.clone());
         }
         outcome
     }

@@ -79,13 +79,16 @@ impl Batch<'_> {
         handler.listen.iter().any(|topic| topic.as_str() == Some(name))
     }
 
-    /// Adds handlers that came with a role or include; ones that are there already are not added again.
+    /// Adds handlers that came with a role or include; ones that are there already are replaced.
     pub(super) fn add_handlers(&mut self, nodes: &[Node]) {
         for handler in super::include::flatten(nodes) {
-            let known = self.handlers.iter().any(|h| h.span == handler.span && same_role(h, &handler));
-            if !known {
-                self.handlers.push(handler);
-                self.notified.push(indexmap::IndexSet::new());
+            // The same handler loaded again sees the variables of its last include.
+            match self.handlers.iter().position(|h| h.span == handler.span && same_role(h, &handler)) {
+                Some(known) => self.handlers[known] = handler,
+                None => {
+                    self.handlers.push(handler);
+                    self.notified.push(indexmap::IndexSet::new());
+                }
             }
         }
     }

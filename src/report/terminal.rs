@@ -196,7 +196,12 @@ impl Terminal {
         if result.action == "ansible.builtin.debug" && result.status != Status::Failed {
             map.shift_remove("changed");
             map.shift_remove("failed");
-            map.shift_remove("ansible_loop_var");
+            for own in ["ansible_loop_var", "ansible_index_var", "ansible_loop"] {
+                map.shift_remove(own);
+            }
+            if let Some(index) = result.result.get("ansible_index_var").and_then(Value::as_str) {
+                map.shift_remove(index);
+            }
             if result.item.is_some() {
                 let loop_var =
                     result.result.get("ansible_loop_var").and_then(Value::as_str).unwrap_or("item");
