@@ -58,6 +58,7 @@ modules! {
     modules::blockinfile::Blockinfile,
     modules::tempfile::Tempfile,
     modules::stat::Stat,
+    modules::synchronize::Synchronize,
     modules::slurp::Slurp,
     modules::fetch::Fetch,
     modules::copy::Copy,

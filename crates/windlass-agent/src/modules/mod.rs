@@ -23,6 +23,7 @@ mod rewrite;
 pub mod setup;
 pub mod slurp;
 pub mod stat;
+pub mod synchronize;
 pub mod systemd;
 pub mod tempfile;
 pub mod ufw;

@@ -21,6 +21,7 @@ pub mod replace;
 pub mod setup;
 pub mod slurp;
 pub mod stat;
+pub mod synchronize;
 pub mod systemd;
 pub mod tempfile;
 pub mod ufw;

@@ -1,0 +1,218 @@
+#![allow(clippy::unwrap_used)]
+
+use super::filter::parse_rule;
+use super::{list, pack_manifest, unpack_manifest};
+use crate::system::Observe;
+use crate::system::fake::{Fake, Node, Task};
+use crate::system::real::Real;
+use serde_json::json;
+use std::path::Path;
+use std::time::Instant;
+use windlass_protocol::Outcome;
+use windlass_protocol::modules::synchronize::{SyncJob, SyncOptions, content_name, encode_manifest};
+
+fn archive() -> SyncOptions {
+    SyncOptions {
+        recursive: true,
+        links: true,
+        perms: true,
+        times: true,
+        owner: true,
+        group: true,
+        ..SyncOptions::default()
+    }
+}
+
+fn with_rules(options: SyncOptions, rules: &[&str]) -> SyncOptions {
+    let rules = rules.iter().filter_map(|text| parse_rule(text).unwrap()).collect();
+    SyncOptions { rules, ..options }
+}
+
+/// Both sides on one machine: asks, then sends what is needed.
+fn sync(sys: &dyn crate::system::Mutate, src: &str, dest: &str, options: &SyncOptions, check: bool) -> Outcome {
+    let listing = list(src, options, sys).unwrap();
+    let bytes = encode_manifest(&listing.manifest).unwrap();
+    let job = SyncJob::Apply { dest: dest.into(), single: listing.single, options: options.clone() };
+    let args = json!({"src": src, "dest": dest, "_job": serde_json::to_value(job).unwrap()});
+    let ask = |contents: &[usize]| {
+        let mut task = Task::new(sys, "synchronize", args.clone()).blob("manifest", &bytes);
+        if check {
+            task = task.check();
+        }
+        for index in contents {
+            let path = format!("{}/{}", listing.root, listing.manifest.entries[*index].path);
+            task = task.blob(&content_name(*index), sys.read(Path::new(&path)).unwrap());
+        }
+        task.run()
+    };
+    let first = ask(&[]);
+    let needs: Vec<usize> = match first.values().get("needs") {
+        Some(needs) => serde_json::from_value(needs.clone()).unwrap(),
+        None => return first,
+    };
+    assert!(!first.changed && !check);
+    ask(&needs)
+}
+
+fn lines(outcome: &Outcome) -> Vec<String> {
+    assert!(!outcome.failed, "{outcome:?}");
+    serde_json::from_value(outcome.values()["stdout_lines"].clone()).unwrap()
+}
+
+fn sample() -> Fake {
+    let fake = Fake::new();
+    fake.put("/src/f", Node::file("1\n").time(1000));
+    fake.put("/src/d/g", Node::file("2\n").time(1001).mode(0o600));
+    fake.put("/src/l", Node::link("f").time(1002));
+    fake.put("/src/e", Node::directory().time(1003));
+    fake
+}
+
+#[test]
+fn a_tree_is_made_then_left_alone_then_mended() {
+    let fake = sample();
+    fake.file("/dst/x/y/z", "old");
+    fake.file("/dst/w", "old");
+    let options = SyncOptions { delete: true, ..archive() };
+    let checked = sync(&fake, "/src/", "/dst", &options, true);
+    let wanted = [
+        ".d..t...... ./",
+        ">f+++++++++ f",
+        "cL+++++++++ l -> f",
+        "cd+++++++++ d/",
+        ">f+++++++++ d/g",
+        "cd+++++++++ e/",
+        "*deleting   w",
+        "*deleting   x/y/z",
+        "*deleting   x/y/",
+        "*deleting   x/",
+    ];
+    fake.put("/src", Node::directory().time(77));
+    assert_eq!(lines(&checked)[..], wanted[1..]);
+    assert!(checked.changed && fake.text("/dst/w").is_some());
+    let done = sync(&fake, "/src/", "/dst/", &options, false);
+    assert_eq!(lines(&done), wanted);
+    assert_eq!(fake.node("/dst/d/g").unwrap().meta.mode, 0o600);
+    assert_eq!(fake.node("/dst/d/g").unwrap().meta.mtime.0, 1001);
+    assert_eq!(fake.node("/dst").unwrap().meta.mtime.0, 77);
+    assert!(fake.text("/dst/w").is_none());
+    let again = sync(&fake, "/src/", "/dst", &options, false);
+    assert!(!again.changed && lines(&again).is_empty(), "{:?}", lines(&again));
+
+    fake.put("/src/f", Node::file("22\n").time(2000));
+    fake.put("/src/d/g", Node::file("2\n").time(1001).mode(0o640));
+    fake.put("/src/l", Node::link("d/g").time(2001));
+    let third = sync(&fake, "/src/", "/dst", &options, false);
+    assert_eq!(lines(&third), [">f.st...... f", "cLc.t...... l -> d/g", ".f...p..... d/g"]);
+    assert!(!sync(&fake, "/src/", "/dst", &options, false).changed);
+}
+
+#[test]
+fn excluded_and_protected_paths_stay() {
+    let fake = sample();
+    fake.file("/src/a.pyc", "x");
+    fake.file("/dst/.env", "SECRET");
+    fake.file("/dst/old/.env", "SECRET");
+    fake.file("/dst/old/x", "");
+    fake.file("/dst/cache/b.pyc", "x");
+    fake.file("/dst/gone", "");
+    let rules = ["- *.pyc", "P .env"];
+    let options = with_rules(SyncOptions { delete: true, omit_dir_times: true, ..archive() }, &rules);
+    let outcome = sync(&fake, "/src/", "/dst", &options, false);
+    let deleted: Vec<String> = lines(&outcome).into_iter().filter(|l| l.starts_with('*')).collect();
+    assert_eq!(deleted, ["*deleting   gone", "*deleting   old/x"]);
+    for kept in ["/dst/.env", "/dst/old/.env", "/dst/cache/b.pyc"] {
+        assert!(fake.text(kept).is_some(), "{kept}");
+    }
+    assert!(fake.text("/dst/a.pyc").is_none());
+    assert!(!sync(&fake, "/src/", "/dst", &options, false).changed);
+}
+
+#[test]
+fn a_folder_without_a_slash_goes_into_the_destination() {
+    let fake = sample();
+    fake.file("/dst/other", "");
+    let options = SyncOptions { delete: true, ..archive() };
+    assert!(sync(&fake, "/src", "/dst", &options, false).changed);
+    assert_eq!(fake.text("/dst/src/f").as_deref(), Some("1\n"));
+    assert!(fake.text("/dst/other").is_some());
+    assert!(!sync(&fake, "/src", "/dst/", &options, false).changed);
+}
+
+#[test]
+fn one_file_may_get_a_new_name() {
+    let fake = sample();
+    let outcome = sync(&fake, "/src/f", "/srv/new", &archive(), false);
+    assert_eq!(lines(&outcome), [">f+++++++++ new"]);
+    assert_eq!(fake.text("/srv/new").as_deref(), Some("1\n"));
+    assert!(sync(&fake, "/src/f", "/srv/", &archive(), false).changed);
+    assert!(fake.text("/srv/f").is_some());
+    assert!(sync(&fake, "/src/f", "/no/where/f", &archive(), false).failed);
+}
+
+#[test]
+fn checksums_find_what_size_and_time_hide() {
+    let fake = Fake::new();
+    fake.put("/src/f", Node::file("abc").time(5));
+    fake.put("/dst/f", Node::file("abd").time(5));
+    let quick = SyncOptions { omit_dir_times: true, ..archive() };
+    assert!(!sync(&fake, "/src/", "/dst", &quick, false).changed);
+    let thorough = SyncOptions { checksum: true, ..quick };
+    assert_eq!(lines(&sync(&fake, "/src/", "/dst", &thorough, false)), [">fc........ f"]);
+    assert!(!sync(&fake, "/src/", "/dst", &thorough, false).changed);
+}
+
+#[test]
+fn a_link_at_the_destination_does_not_lead_out_of_the_tree() {
+    let fake = sample();
+    fake.file("/etc/keep", "k");
+    fake.link("/dst/d", "/etc");
+    let options = SyncOptions { delete: true, ..archive() };
+    assert!(!sync(&fake, "/src/", "/dst", &options, false).failed);
+    assert!(fake.text("/etc/g").is_none() && fake.text("/etc/keep").is_some());
+    assert_eq!(fake.text("/dst/d/g").as_deref(), Some("2\n"));
+}
+
+#[test]
+fn nothing_is_removed_if_the_source_could_not_be_read() {
+    let fake = sample();
+    fake.file("/dst/x", "");
+    fake.fail("read", "/src/d", std::io::ErrorKind::PermissionDenied);
+    let options = SyncOptions { delete: true, ..archive() };
+    let listing = list("/src/", &options, &fake).unwrap();
+    assert!(listing.manifest.incomplete && !listing.warnings.is_empty());
+    assert!(sync(&fake, "/src/", "/dst", &options, false).changed);
+    assert!(fake.text("/dst/x").is_some());
+}
+
+#[test]
+fn a_manifest_survives_as_text() {
+    let fake = sample();
+    let manifest = list("/src/", &archive(), &fake).unwrap().manifest;
+    assert_eq!(unpack_manifest(&pack_manifest(&manifest).unwrap()).unwrap(), manifest);
+    assert!(unpack_manifest("AAAA").is_err());
+    assert!(unpack_manifest("/////w==").is_err());
+}
+
+#[test]
+fn five_thousand_unchanged_files_are_compared_quickly() {
+    let folder = tempfile::tempdir().unwrap();
+    let (src, dst) = (folder.path().join("src"), folder.path().join("dst"));
+    for number in 0..5000 {
+        let sub = src.join(format!("d{}", number % 50));
+        std::fs::create_dir_all(&sub).unwrap();
+        std::fs::write(sub.join(format!("f{number}")), format!("{number}\n")).unwrap();
+    }
+    let real = Real::new();
+    let (src, dst) = (format!("{}/", src.display()), dst.display().to_string());
+    let options = SyncOptions { delete: true, ..archive() };
+    let start = Instant::now();
+    assert!(sync(&real, &src, &dst, &options, false).changed);
+    let cold = start.elapsed();
+    assert_eq!(real.read_dir(Path::new(&dst)).unwrap().len(), 50);
+    let start = Instant::now();
+    assert!(!sync(&real, &src, &dst, &options, false).changed);
+    let warm = start.elapsed();
+    // An unoptimized build on a busy machine: the figures of a release build are a fraction.
+    assert!(warm.as_millis() < 1500, "cold {cold:?}, unchanged {warm:?}");
+}
