@@ -58,6 +58,8 @@ modules! {
     modules::blockinfile::Blockinfile,
     modules::tempfile::Tempfile,
     modules::stat::Stat,
+    modules::find::Find,
+    modules::assemble::Assemble,
     modules::synchronize::Synchronize,
     modules::slurp::Slurp,
     modules::fetch::Fetch,

@@ -23,6 +23,8 @@ mod rewrite;
 pub mod setup;
 pub mod slurp;
 pub mod stat;
+pub mod find;
+pub mod assemble;
 pub mod synchronize;
 pub mod systemd;
 pub mod tempfile;

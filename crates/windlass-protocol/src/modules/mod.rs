@@ -21,6 +21,8 @@ pub mod replace;
 pub mod setup;
 pub mod slurp;
 pub mod stat;
+pub mod find;
+pub mod assemble;
 pub mod synchronize;
 pub mod systemd;
 pub mod tempfile;
