@@ -157,7 +157,9 @@ fn the_modules_do_what_the_reference_does() {
     let Some(mut reference) = Reference::start() else {
         #[allow(clippy::print_stderr)]
         {
-            eprintln!("NOT RUN: the comparison with the reference needs a Python with ansible 2.19 (WINDLASS_ORACLE_PYTHON)");
+            eprintln!(
+                "NOT RUN: the comparison with the reference needs a Python with ansible 2.19 (WINDLASS_ORACLE_PYTHON)"
+            );
         }
         return;
     };
@@ -191,7 +193,10 @@ fn the_modules_do_what_the_reference_does() {
             let failed = theirs["failed"] == true;
             let compared: &[&str] = if check || failed { &[] } else { &keys };
             compare(&theirs, &mine, (left, right), compared, &mut wrong);
-            if failed && theirs["msg"].as_str().map(|m| m.replace(&left.display().to_string(), "")) != mine.msg.as_ref().map(|m| m.replace(&right.display().to_string(), "")) {
+            if failed
+                && theirs["msg"].as_str().map(|m| m.replace(&left.display().to_string(), ""))
+                    != mine.msg.as_ref().map(|m| m.replace(&right.display().to_string(), ""))
+            {
                 let same_words = task.get(2).is_some_and(|note| note == "other words");
                 if !same_words {
                     wrong.push(format!("msg is {:?} instead of {}", mine.msg, theirs["msg"]));
@@ -200,9 +205,13 @@ fn the_modules_do_what_the_reference_does() {
             if module == "stat" && !check {
                 stat_keys(&theirs, &mine, &mut wrong);
             }
-            if let Some(wanted) = text_diff(&theirs).filter(|(before, after)| before != after && module != "file") {
+            if let Some(wanted) =
+                text_diff(&theirs).filter(|(before, after)| before != after && module != "file")
+            {
                 let found = mine.diff.iter().find_map(|diff| match diff {
-                    windlass_protocol::Diff::Text { before, after } => Some((before.text.clone(), after.text.clone())),
+                    windlass_protocol::Diff::Text { before, after } => {
+                        Some((before.text.clone(), after.text.clone()))
+                    }
                     _ => None,
                 });
                 if found.as_ref() != Some(&wanted) {
@@ -221,7 +230,13 @@ fn the_modules_do_what_the_reference_does() {
         }
         failures.extend(wrong.into_iter().map(|text| format!("{module} {}: {text}", task[1])));
     }
-    assert!(failures.is_empty(), "{} differences in {} tasks:\n{}", failures.len(), tasks.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} differences in {} tasks:\n{}",
+        failures.len(),
+        tasks.len(),
+        failures.join("\n")
+    );
 }
 
 /// Every key, and every value that does not depend on which of the two trees it is.
@@ -241,5 +256,7 @@ fn stat_keys(theirs: &Value, ours: &Outcome, wrong: &mut Vec<String>) {
             Some(_) => {}
         }
     }
-    wrong.extend(mine.keys().filter(|key| !theirs.contains_key(*key)).map(|key| format!("stat has {key} too many")));
+    wrong.extend(
+        mine.keys().filter(|key| !theirs.contains_key(*key)).map(|key| format!("stat has {key} too many")),
+    );
 }

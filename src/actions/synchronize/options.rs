@@ -32,16 +32,69 @@ pub enum OptionError {
 
 /// Options whose effect there is in any case, or that are about the connection or the display.
 const NO_EFFECT: [&str; 44] = [
-    "-v", "--verbose", "-q", "--quiet", "-z", "--compress", "-h", "--human-readable", "-P", "--partial", "--progress",
-    "-W", "--whole-file", "--no-whole-file", "--no-W", "--inplace", "--delay-updates", "--delete-after", "--delete-before",
-    "--delete-during", "--delete-delay", "--del", "-i", "--itemize-changes", "--stats", "--no-motd", "-s", "--protect-args",
-    "--secluded-args", "-S", "--sparse", "--no-compress", "--no-inc-recursive", "--inc-recursive", "--blocking-io", "-8",
-    "--8-bit-output", "--old-args", "--force", "--no-implied-dirs", "--ignore-errors", "-4", "-6", "--no-partial",
+    "-v",
+    "--verbose",
+    "-q",
+    "--quiet",
+    "-z",
+    "--compress",
+    "-h",
+    "--human-readable",
+    "-P",
+    "--partial",
+    "--progress",
+    "-W",
+    "--whole-file",
+    "--no-whole-file",
+    "--no-W",
+    "--inplace",
+    "--delay-updates",
+    "--delete-after",
+    "--delete-before",
+    "--delete-during",
+    "--delete-delay",
+    "--del",
+    "-i",
+    "--itemize-changes",
+    "--stats",
+    "--no-motd",
+    "-s",
+    "--protect-args",
+    "--secluded-args",
+    "-S",
+    "--sparse",
+    "--no-compress",
+    "--no-inc-recursive",
+    "--inc-recursive",
+    "--blocking-io",
+    "-8",
+    "--8-bit-output",
+    "--old-args",
+    "--force",
+    "--no-implied-dirs",
+    "--ignore-errors",
+    "-4",
+    "-6",
+    "--no-partial",
 ];
 /// The same with a value.
 const NO_EFFECT_VALUE: [&str; 16] = [
-    "--timeout", "--contimeout", "--bwlimit", "-e", "--rsh", "--rsync-path", "--info", "--debug", "--out-format", "--log-file",
-    "--port", "--compress-level", "--partial-dir", "-T", "--temp-dir", "--block-size",
+    "--timeout",
+    "--contimeout",
+    "--bwlimit",
+    "-e",
+    "--rsh",
+    "--rsync-path",
+    "--info",
+    "--debug",
+    "--out-format",
+    "--log-file",
+    "--port",
+    "--compress-level",
+    "--partial-dir",
+    "-T",
+    "--temp-dir",
+    "--block-size",
 ];
 
 /// The options of a task.
@@ -122,7 +175,8 @@ impl Reader {
         if NO_EFFECT.contains(&name) {
             return Ok(());
         }
-        let mut value = || given.clone().or_else(|| rest.next()).ok_or_else(|| OptionError::Value(name.to_owned()));
+        let mut value =
+            || given.clone().or_else(|| rest.next()).ok_or_else(|| OptionError::Value(name.to_owned()));
         if NO_EFFECT_VALUE.contains(&name) {
             value()?;
             return Ok(());
@@ -133,7 +187,10 @@ impl Reader {
             "--filter" | "-f" => self.options.rules.extend(parse_rule(&value()?)?),
             "-F" => self.options.rules.extend(parse_rule(": .rsync-filter")?),
             "-C" | "--cvs-exclude" => {
-                for pattern in ["CVS/", ".git/", ".svn/", ".hg/", ".bzr/", "*~", "#*", "*.orig", "*.rej", "*.bak", "*.old", "*.o", "*.so", "*.a", "tags", "core"] {
+                for pattern in [
+                    "CVS/", ".git/", ".svn/", ".hg/", ".bzr/", "*~", "#*", "*.orig", "*.rej", "*.bak",
+                    "*.old", "*.o", "*.so", "*.a", "tags", "core",
+                ] {
                     self.plain(pattern, false)?;
                 }
             }

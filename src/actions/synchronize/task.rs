@@ -67,6 +67,7 @@ fn local_source(cx: &Cx<'_>, src: &str) -> String {
     let slash = if src.len() > 1 && src.ends_with('/') { "/" } else { "" };
     let plain = if src.len() > 1 { src.trim_end_matches('/') } else { src };
     let found = cx.exec.search.find("files", plain);
-    let path = found.unwrap_or_else(|| cx.exec.shared.playbook_dir.join(crate::engine::connect::expand_home(plain)));
+    let path =
+        found.unwrap_or_else(|| cx.exec.shared.playbook_dir.join(crate::engine::connect::expand_home(plain)));
     format!("{}{slash}", path.to_string_lossy())
 }

@@ -20,7 +20,12 @@ struct Here {
 impl Remote for Here {
     type Error = Infallible;
 
-    async fn request(&mut self, module: &str, args: JsonMap, uploads: Vec<Upload>) -> Result<Reply, Infallible> {
+    async fn request(
+        &mut self,
+        module: &str,
+        args: JsonMap,
+        uploads: Vec<Upload>,
+    ) -> Result<Reply, Infallible> {
         self.requests.push(uploads.len());
         let mut blobs = Blobs::default();
         for upload in uploads {
@@ -31,8 +36,14 @@ impl Remote for Here {
             blobs.insert(upload.name, BlobRef::memory(bytes));
         }
         let scratch = std::env::temp_dir();
-        let cx =
-            Context { check: self.check, diff: false, no_log: false, environment: &[], blobs: &blobs, scratch: &scratch };
+        let cx = Context {
+            check: self.check,
+            diff: false,
+            no_log: false,
+            environment: &[],
+            blobs: &blobs,
+            scratch: &scratch,
+        };
         let args = serde_json::to_vec(&args).unwrap();
         let ran = registry::find(module).unwrap().run(&args, &cx, &Real::new(), None);
         let contents = ran.send.iter().map(|path| std::fs::read(path).unwrap()).collect();
@@ -78,7 +89,13 @@ async fn a_push_sends_what_is_needed_and_a_second_one_nothing() {
     assert_eq!(lines(&done), lines(&planned));
     assert_eq!(
         lines(&done),
-        ["<f+++++++++ README.md", "cd+++++++++ src/", "cd+++++++++ src/django/", "<f+++++++++ src/django/manage.py", "*deleting   old"]
+        [
+            "<f+++++++++ README.md",
+            "cd+++++++++ src/",
+            "cd+++++++++ src/django/",
+            "<f+++++++++ src/django/manage.py",
+            "*deleting   old"
+        ]
     );
     assert_eq!(agent.requests, [1, 3]);
     assert!(there.join(".env").exists() && !there.join("x.pyc").exists());
@@ -98,7 +115,11 @@ async fn a_pull_is_the_other_way_round() {
     let how = How { check: true, ..How::default() };
     assert!(run(&task, how, &mut agent).await.unwrap().changed && !here.exists());
     let done = run(&task, How::default(), &mut agent).await.unwrap();
-    assert!(lines(&done).contains(&">f+++++++++ there/src/django/manage.py".to_owned()), "{:?}", lines(&done));
+    assert!(
+        lines(&done).contains(&">f+++++++++ there/src/django/manage.py".to_owned()),
+        "{:?}",
+        lines(&done)
+    );
     assert_eq!(std::fs::read(here.join("there/README.md")).unwrap(), b"hi\n");
     assert!(!run(&task, How::default(), &mut agent).await.unwrap().changed);
 }
@@ -113,8 +134,18 @@ async fn a_source_that_is_not_there_is_said() {
 #[test]
 fn options_of_rsync_are_read() {
     let read = |opts: Json| sync_options(&args(json!({"src": "a", "dest": "b", "rsync_opts": opts})));
-    let options = read(json!(["--exclude=.git", "--exclude '*.pyc'", "--filter=- /x", "-f", "P .env", "-rlc", "--no-perms",
-        "--chown=www:www", "--chmod=D755,F644", "--timeout=5"]))
+    let options = read(json!([
+        "--exclude=.git",
+        "--exclude '*.pyc'",
+        "--filter=- /x",
+        "-f",
+        "P .env",
+        "-rlc",
+        "--no-perms",
+        "--chown=www:www",
+        "--chmod=D755,F644",
+        "--timeout=5"
+    ]))
     .unwrap();
     assert_eq!(options.rules.len(), 4);
     assert!(matches!(&options.rules[1], Rule::Match(rule) if rule.pattern == "*.pyc" && !rule.include));

@@ -76,7 +76,9 @@ pub async fn run<R: Remote>(
 /// What the task would be as a command line of rsync, for the record.
 fn command_text(args: &SynchronizeArgs) -> String {
     let mut words = vec!["rsync".to_owned()];
-    for (set, word) in [(args.archive, "--archive"), (args.checksum, "--checksum"), (args.delete, "--delete-after")] {
+    for (set, word) in
+        [(args.archive, "--archive"), (args.checksum, "--checksum"), (args.delete, "--delete-after")]
+    {
         if set {
             words.push(word.to_owned());
         }
@@ -174,7 +176,14 @@ fn apply_here(args: &JsonMap, blobs: &Blobs, how: How) -> Outcome {
         return Outcome::failure("the module is not there");
     };
     let scratch = std::env::temp_dir();
-    let cx = Context { check: how.check, diff: how.diff, no_log: false, environment: &[], blobs, scratch: &scratch };
+    let cx = Context {
+        check: how.check,
+        diff: how.diff,
+        no_log: false,
+        environment: &[],
+        blobs,
+        scratch: &scratch,
+    };
     let args = serde_json::to_vec(args).unwrap_or_default();
     entry.run(&args, &cx, &Real::new(), None).outcome
 }

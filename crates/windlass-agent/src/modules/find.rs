@@ -22,7 +22,8 @@ impl Module for Find {
         let mut skipped = JsonMap::new();
         for path in &args.paths {
             let top = crate::paths::tidy(path);
-            let meta = sys.stat(Path::new(&top)).ok().flatten().filter(|meta| meta.kind == FileKind::Directory);
+            let meta =
+                sys.stat(Path::new(&top)).ok().flatten().filter(|meta| meta.kind == FileKind::Directory);
             search.way = meta.iter().map(|meta| (meta.dev, meta.ino)).collect();
             if meta.is_none() {
                 let why = format!("'{top}' is not a directory");
@@ -58,8 +59,7 @@ fn measure(text: &str, units: &[(&str, i64)]) -> Option<i64> {
     number.checked_mul(factor)
 }
 
-const TIMES: [(&str, i64); 6] =
-    [("", 1), ("s", 1), ("m", 60), ("h", 3600), ("d", 86_400), ("w", 604_800)];
+const TIMES: [(&str, i64); 6] = [("", 1), ("s", 1), ("m", 60), ("h", 3600), ("d", 86_400), ("w", 604_800)];
 const SIZES: [(&str, i64); 6] =
     [("", 1), ("b", 1), ("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30), ("t", 1 << 40)];
 
@@ -115,7 +115,8 @@ impl<'a> Search<'a> {
             list.iter().map(|text| Name::new(text, args.use_regex)).collect::<Result<Vec<_>, _>>()
         };
         let anchor = if args.read_whole_file { "" } else { "\\A" };
-        let contains = args.contains.as_deref().map(|text| compile(&format!("{anchor}(?:{text})"), "")).transpose()?;
+        let contains =
+            args.contains.as_deref().map(|text| compile(&format!("{anchor}(?:{text})"), "")).transpose()?;
         let now = sys.now();
         Ok(Self {
             args,

@@ -29,7 +29,13 @@ fn with_rules(options: SyncOptions, rules: &[&str]) -> SyncOptions {
 }
 
 /// Both sides on one machine: asks, then sends what is needed.
-fn sync(sys: &dyn crate::system::Mutate, src: &str, dest: &str, options: &SyncOptions, check: bool) -> Outcome {
+fn sync(
+    sys: &dyn crate::system::Mutate,
+    src: &str,
+    dest: &str,
+    options: &SyncOptions,
+    check: bool,
+) -> Outcome {
     let listing = list(src, options, sys).unwrap();
     let bytes = encode_manifest(&listing.manifest).unwrap();
     let job = SyncJob::Apply { dest: dest.into(), single: listing.single, options: options.clone() };
