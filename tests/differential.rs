@@ -22,8 +22,13 @@ fn oracle() -> Option<&'static Path> {
         let venv = root().join("target/oracle").join(VERSION);
         let bin = venv.join("bin");
         if !bin.join("ansible-playbook").exists() {
-            let made = run(Command::new("python3").args(["-m", "venv"]).arg(&venv))
-                .and_then(|()| run(Command::new(bin.join("pip")).args(["install", "-q", &format!("ansible-core=={VERSION}")])));
+            let made = run(Command::new("python3").args(["-m", "venv"]).arg(&venv)).and_then(|()| {
+                run(Command::new(bin.join("pip")).args([
+                    "install",
+                    "-q",
+                    &format!("ansible-core=={VERSION}"),
+                ]))
+            });
             if let Err(reason) = made {
                 println!("!! NOT RUN: the differential tests need ansible-core {VERSION}: {reason}");
                 assert!(std::env::var_os("CI").is_none(), "ansible-core {VERSION} cannot be had: {reason}");
@@ -51,12 +56,14 @@ struct Left {
 fn left(output: &Output, out: &Path) -> Left {
     use std::os::unix::fs::MetadataExt;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let recap = text.lines().skip_while(|l| !l.starts_with("PLAY RECAP")).skip(1).filter(|l| !l.trim().is_empty());
+    let recap =
+        text.lines().skip_while(|l| !l.starts_with("PLAY RECAP")).skip(1).filter(|l| !l.trim().is_empty());
     let recap = recap.map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     let mut files = BTreeMap::new();
     for entry in walkdir::WalkDir::new(out).min_depth(1).into_iter().map(Result::unwrap) {
         let name = entry.path().strip_prefix(out).unwrap().to_string_lossy().into_owned();
-        let content = if entry.file_type().is_file() { std::fs::read(entry.path()).unwrap() } else { Vec::new() };
+        let content =
+            if entry.file_type().is_file() { std::fs::read(entry.path()).unwrap() } else { Vec::new() };
         files.insert(name, (entry.metadata().unwrap().mode() & 0o7777, content));
     }
     Left { code: output.status.code().unwrap_or(-1), recap, files }
@@ -83,7 +90,11 @@ fn same(case: &str, options: &[&str]) {
             .output()
             .unwrap();
         let left = left(&output, &place);
-        (left, String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+        (
+            left,
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
     };
     let python = format!("ansible_python_interpreter={}", oracle.join("python").display());
     let (theirs, their_out, their_err) =
@@ -94,14 +105,20 @@ fn same(case: &str, options: &[&str]) {
     assert!(
         ours == theirs,
         "{case} {options:?} differs\nwindlass: {} {:?}\nansible:  {} {:?}\nfiles that differ: {:#?}\n--- windlass\n{our_out}\n{our_err}\n--- ansible\n{their_out}",
-        ours.code, ours.recap, theirs.code, theirs.recap, different(&ours, &theirs),
+        ours.code,
+        ours.recap,
+        theirs.code,
+        theirs.recap,
+        different(&ours, &theirs),
     );
 }
 
 fn different(ours: &Left, theirs: &Left) -> Vec<String> {
     let names = ours.files.keys().chain(theirs.files.keys());
     let text = |left: &Left, name: &str| {
-        left.files.get(name).map_or_else(|| "(none)".to_owned(), |(m, c)| format!("{m:o} {}", String::from_utf8_lossy(c)))
+        left.files
+            .get(name)
+            .map_or_else(|| "(none)".to_owned(), |(m, c)| format!("{m:o} {}", String::from_utf8_lossy(c)))
     };
     let mut all: Vec<String> = names
         .filter(|n| ours.files.get(*n) != theirs.files.get(*n))

@@ -15,6 +15,7 @@ mod pause;
 mod script;
 mod set;
 pub mod specs;
+pub mod synchronize;
 mod template;
 mod validate;
 
@@ -201,6 +202,7 @@ pub async fn dispatch(
         "ansible.builtin.fetch" => fetch::run(&cx).await,
         "ansible.builtin.script" => script::run(&cx).await,
         "ansible.builtin.raw" => script::raw(&cx).await,
+        "ansible.posix.synchronize" => synchronize::task(&cx).await,
         "ansible.builtin.unarchive" => copy::unarchive(&cx).await,
         "ansible.builtin.assemble" => copy::assemble(&cx).await,
         "ansible.builtin.gather_facts" => facts::gather(&cx).await,

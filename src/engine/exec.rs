@@ -243,7 +243,14 @@ impl Exec {
         self.shared.templar.condition(&all, &self.cx(&scope)).unwrap_or(false)
     }
 
-    fn label(&self, mut outcome: TaskOutcome, scope: &Layers, item: &Value, index: usize, names: &Names) -> TaskOutcome {
+    fn label(
+        &self,
+        mut outcome: TaskOutcome,
+        scope: &Layers,
+        item: &Value,
+        index: usize,
+        names: &Names,
+    ) -> TaskOutcome {
         outcome.values.insert(Key::from(names.item.as_str()), item.clone());
         outcome.values.insert(Key::from("ansible_loop_var"), Value::text(names.item.as_str()));
         if let Some(name) = &names.index {

@@ -59,8 +59,9 @@ fn step(
                 if output.code == 0 {
                     return Ok(());
                 }
-                let error = ModuleError::new("failed to validate")
-                    .with("rc", output.code)
+                let text = format!("failed to validate: rc:{} error:{}", output.code, output.err());
+                let error = ModuleError::new(text)
+                    .with("exit_status", output.code)
                     .with("stdout", output.out())
                     .with("stderr", output.err());
                 refused = Some(error);

@@ -36,8 +36,8 @@ impl Module for Copy {
         if let Some(src) = &args.src {
             plan.set("src", src.to_string());
         }
-        One { args, cx, sys, source: &source, dest: &dest, headers: true }.plan(&mut plan)?;
-        plan.set("dest", dest);
+        let real = One { args, cx, sys, source: &source, dest: &dest, headers: true }.plan(&mut plan)?;
+        plan.set("dest", real);
         add_path_info(&mut plan.values, sys);
         Ok(plan)
     }

@@ -255,11 +255,11 @@ impl<'a> Job<'a> {
 
     fn directory(&self, work: &mut Work) -> Result<(), ModuleError> {
         let (path, meta) = self.followed()?;
-        let path = if path.len() > 1 { path.trim_end_matches('/').to_owned() } else { path };
-        let at = Path::new(&path);
         let state = state_of(meta.as_ref());
         work.turns(&path, state, "directory");
         work.plan.set("path", path.as_str());
+        let path = if path.len() > 1 { path.trim_end_matches('/').to_owned() } else { path };
+        let at = Path::new(&path);
         match meta {
             None => {
                 let attrs = |folder: &Path| self.wish.for_new(FileKind::Directory, folder, self.sys);

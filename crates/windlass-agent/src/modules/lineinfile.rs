@@ -53,9 +53,6 @@ impl Module for Lineinfile {
             plan.set("found", found);
             let said = format!("{found} line(s) removed");
             edit.plan(&mut plan, (found > 0).then_some(new.as_str()), &said, &how, sys)?;
-            if found == 0 && plan.msg.as_deref() == Some("") {
-                plan.msg = Some(said);
-            }
             return Ok(plan);
         }
         if edit.old.is_none() && !args.create {

@@ -1,6 +1,7 @@
 //! The modules, one file each.
 
 pub mod apt;
+pub mod assemble;
 pub mod authorized_key;
 pub mod blockinfile;
 pub mod command;
@@ -9,6 +10,7 @@ pub mod cron;
 pub mod django_manage;
 pub mod fetch;
 pub mod file;
+pub mod find;
 pub mod get_url;
 pub mod getent;
 pub mod git;

@@ -49,7 +49,7 @@ impl Module for Stat {
                 stat.insert("exists".into(), false.into());
             }
             Some(meta) => {
-                basics(&mut stat, args, &meta);
+                basics(&mut stat, &args.path, &meta);
                 extras(&mut stat, args, &meta, sys);
             }
         }
@@ -63,13 +63,29 @@ fn seconds(time: (i64, u32)) -> Json {
     Json::from(time.0 as f64 + f64::from(time.1) / 1e9)
 }
 
-fn basics(stat: &mut JsonMap, args: &StatArgs, meta: &Meta) {
+/// What `find` says of a path: what `stat` says without asking the file itself.
+pub(super) fn facts_of(path: &str, meta: &Meta, sys: &dyn Observe) -> JsonMap {
+    let mut stat = JsonMap::new();
+    basics(&mut stat, path, meta);
+    for own in ["exists", "blocks", "block_size", "device_type"] {
+        stat.remove(own);
+    }
+    if let Some(user) = sys.user_by_id(meta.uid) {
+        stat.insert("pw_name".into(), user.name.into());
+    }
+    if let Some(group) = sys.group_by_id(meta.gid) {
+        stat.insert("gr_name".into(), group.name.into());
+    }
+    stat
+}
+
+fn basics(stat: &mut JsonMap, path: &str, meta: &Meta) {
     let mut set = |key: &str, value: Json| {
         stat.insert(key.to_owned(), value);
     };
     let bit = |mask: u32| Json::from(meta.mode & mask != 0);
     set("exists", true.into());
-    set("path", args.path.to_string().into());
+    set("path", path.into());
     set("mode", format!("{:04o}", meta.mode).into());
     for (key, kind) in [
         ("isdir", FileKind::Directory),

@@ -44,8 +44,11 @@ pub fn add_path_info(values: &mut JsonMap, sys: &dyn Observe) {
     };
     let path = path.to_owned();
     let path = Path::new(&path);
-    // A link to nothing counts as nothing here.
+    // Of a link to nothing nothing is said.
     let Ok(Some(_)) = sys.stat(path) else {
+        if matches!(sys.lstat(path), Ok(Some(_))) {
+            return;
+        }
         for stale in ["uid", "gid", "owner", "group", "mode", "size", "secontext"] {
             values.remove(stale);
         }

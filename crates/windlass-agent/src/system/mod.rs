@@ -52,6 +52,29 @@ pub struct Meta {
     pub rdev: u64,
 }
 
+impl Meta {
+    /// What a file has that the agent makes and gives nothing.
+    #[must_use]
+    pub fn new_file(sys: &dyn Observe) -> Self {
+        Self {
+            kind: FileKind::File,
+            mode: 0o666 & !sys.umask(),
+            uid: sys.euid(),
+            gid: sys.egid(),
+            size: 0,
+            atime: sys.now(),
+            mtime: sys.now(),
+            ctime: sys.now(),
+            ino: 0,
+            dev: 0,
+            nlink: 1,
+            blksize: 4096,
+            blocks: 0,
+            rdev: 0,
+        }
+    }
+}
+
 /// What a program left behind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunOutput {

@@ -95,19 +95,10 @@ impl Edit {
         let wish = Wish::of(how.common, &self.path, sys)?;
         // What a new file has before anything is asked for.
         let base = match &self.meta {
-            Some(meta) => Some(meta.clone()),
-            None => sys.stat(real.parent().unwrap_or(Path::new("/"))).ok().flatten().map(|folder| Meta {
-                kind: FileKind::File,
-                mode: 0o666 & !sys.umask(),
-                uid: sys.euid(),
-                gid: sys.egid(),
-                ..folder
-            }),
+            Some(meta) => meta.clone(),
+            None => Meta::new_file(sys),
         };
-        let found = match &base {
-            Some(base) => wish.difference(real, base, sys)?,
-            None => Default::default(),
-        };
+        let found = wish.difference(real, &base, sys)?;
         let mut message = if new.is_some() { said.to_owned() } else { String::new() };
         if let Some(new) = new {
             let bytes = encode(new);

@@ -1,6 +1,7 @@
 //! One file per module: the type of its arguments, with its description.
 
 pub mod apt;
+pub mod assemble;
 pub mod authorized_key;
 pub mod blockinfile;
 pub mod command;
@@ -10,6 +11,7 @@ pub mod cron;
 pub mod django_manage;
 pub mod fetch;
 pub mod file;
+pub mod find;
 pub mod get_url;
 pub mod git;
 pub mod hostname;

@@ -27,7 +27,8 @@ pub(super) struct One<'a> {
 
 impl One<'_> {
     /// Adds what has to be done. Names what the controller has to send, if the content was left out and is needed.
-    pub(super) fn plan(&self, plan: &mut Plan) -> Result<(), ModuleError> {
+    /// The result is where the file is, links followed if they are to be.
+    pub(super) fn plan(&self, plan: &mut Plan) -> Result<String, ModuleError> {
         let Self { args, cx, sys, source, .. } = self;
         let mut dest = self.dest.to_owned();
         let at = |path: &str| {
@@ -42,13 +43,13 @@ impl One<'_> {
             dest = real;
             there = sys.lstat(Path::new(&dest)).map_err(at(&dest))?;
         }
-        if self.headers {
-            self.checksums(plan)?;
-        }
         let exists = sys.stat(Path::new(&dest)).map_err(at(&dest))?.is_some();
         if exists && !args.force {
             plan.msg = Some("file already exists".into());
-            return Ok(());
+            return Ok(dest);
+        }
+        if self.headers {
+            self.checksums(plan)?;
         }
         let wish = self.wish(&dest)?;
         let old = match &there {
@@ -67,23 +68,29 @@ impl One<'_> {
         };
         if let (Some(meta), true) = (&there, old_hash.as_deref() == Some(source.hash.as_str())) {
             self.attributes(plan, &wish, &dest, meta)?;
-            return Ok(());
+            return Ok(dest);
         }
         let Some(content) = source.content.clone() else {
             let needs = plan.values.entry("needs").or_insert_with(|| Json::Array(Vec::new()));
             if let Json::Array(names) = needs {
                 names.push(source.name.as_str().into());
             }
-            return Ok(());
+            return Ok(dest);
         };
         if cx.diff {
             plan.diff.push(self.content_diff(&dest, there.as_ref())?);
         }
-        if self.headers {
-            let sum = source.checksum(ChecksumAlgorithm::Md5, cx, *sys)?;
-            plan.set("md5sum", sum);
+        if self.headers && !args.remote_src {
+            plan.set("md5sum", source.checksum(ChecksumAlgorithm::Md5, cx, *sys)?);
         }
-        let attrs = wish.for_replacement(old, Path::new(&dest), *sys)?;
+        let mut attrs = wish.for_replacement(old, Path::new(&dest), *sys)?;
+        if args.remote_src && exists {
+            // A file of the host takes its mode along, and belongs to who copies it.
+            let wanted = wish.for_new(FileKind::File, Path::new(&dest), *sys)?;
+            attrs.mode = wanted.mode.or(source.mode);
+            attrs.uid = wanted.uid.or(Some(sys.euid()));
+            attrs.gid = wanted.gid.or(Some(sys.egid()));
+        }
         let before = match old {
             Some(_) if old_hash.is_none() => {
                 sys.open(Path::new(&dest)).and_then(|mut file| blake3_of(&mut file)).ok()
@@ -91,10 +98,11 @@ impl One<'_> {
             _ => old_hash,
         };
         let what = What::FileWritten { path: dest.clone(), before, after: source.hash.clone() };
-        let validate = validation(args.validate.as_deref())?;
+        let validate = if cx.check { None } else { validation(args.validate.as_deref())? };
         let in_place = args.common.unsafe_writes.unwrap_or(false);
-        plan.push(what, Op::Write { path: dest, content, attrs, backup: args.backup, validate, in_place });
-        Ok(())
+        let path = dest.clone();
+        plan.push(what, Op::Write { path, content, attrs, backup: args.backup, validate, in_place });
+        Ok(dest)
     }
 
     /// `preserve` is the mode of a file on the host; for others the controller has replaced it.
@@ -127,6 +135,9 @@ impl One<'_> {
             }
         };
         plan.set("checksum", sum);
+        if self.args.remote_src {
+            plan.set("md5sum", self.source.checksum(ChecksumAlgorithm::Md5, self.cx, self.sys)?);
+        }
         Ok(())
     }
 

@@ -37,7 +37,7 @@ fn a_refused_validation_leaves_the_old_file() {
     let args = json!({"dest": "/etc/sudoers", "content": "bad", "validate": "visudo -cf %s", "backup": true});
     let outcome = fake.run_module("copy", args);
     assert!(outcome.failed);
-    assert_eq!(outcome.msg.as_deref(), Some("failed to validate"));
+    assert_eq!(outcome.msg.as_deref(), Some("failed to validate: rc:1 error:syntax error"));
     assert_eq!(outcome.values()["stderr"], "syntax error");
     assert_eq!(fake.text("/etc/sudoers").as_deref(), Some("old"));
     let args =

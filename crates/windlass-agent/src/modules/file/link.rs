@@ -43,7 +43,7 @@ impl Job<'_> {
         let reached = self.sys.stat(Path::new(&led)).map_err(self.at(&led))?;
         if !force && reached.is_none() {
             let text = format!(
-                "src file does not exist, use \"force=yes\" if you really want to create the link: {led}"
+                "src file does not exist, use 'force=yes' if you really want to create the link: {led}"
             );
             return Err(ModuleError::new(text).with("path", path).with("src", src));
         }
