@@ -58,11 +58,8 @@ modules! {
     modules::blockinfile::Blockinfile,
     modules::tempfile::Tempfile,
     modules::stat::Stat,
-<<<<<<< HEAD
-=======
     modules::find::Find,
     modules::assemble::Assemble,
->>>>>>> files
     modules::synchronize::Synchronize,
     modules::slurp::Slurp,
     modules::fetch::Fetch,

@@ -30,22 +30,14 @@ impl Module for Synchronize {
     type Args = SynchronizeArgs;
 
     fn plan(args: &SynchronizeArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
-<<<<<<< HEAD
-        let job = args._job.clone().ok_or_else(|| ModuleError::new("the controller did not say what to do"))?;
-=======
         let job =
             args._job.clone().ok_or_else(|| ModuleError::new("the controller did not say what to do"))?;
->>>>>>> files
         let job: SyncJob = serde_json::from_value(job)
             .map_err(|error| ModuleError::new(format!("the controller's job cannot be read: {error}")))?;
         match job {
             SyncJob::Apply { dest, single, options } => {
-<<<<<<< HEAD
-                let blob = cx.blobs.get("manifest").ok_or_else(|| ModuleError::new("the manifest did not come"))?;
-=======
                 let blob =
                     cx.blobs.get("manifest").ok_or_else(|| ModuleError::new("the manifest did not come"))?;
->>>>>>> files
                 let manifest =
                     decode_manifest(&blob.bytes()?).map_err(|error| ModuleError::new(error.to_string()))?;
                 let dest = crate::expand::expand(&dest, sys);
@@ -88,12 +80,8 @@ pub fn pack_manifest(manifest: &Manifest) -> Result<String, ModuleError> {
 /// # Errors
 /// A text that is none, or that claims to be larger than any tree that fits a return value.
 pub fn unpack_manifest(text: &str) -> Result<Manifest, ModuleError> {
-<<<<<<< HEAD
-    let bad = |error: &dyn std::fmt::Display| ModuleError::new(format!("the manifest cannot be read: {error}"));
-=======
     let bad =
         |error: &dyn std::fmt::Display| ModuleError::new(format!("the manifest cannot be read: {error}"));
->>>>>>> files
     let bytes = base64::engine::general_purpose::STANDARD.decode(text).map_err(|error| bad(&error))?;
     let size = bytes.first_chunk::<4>().map_or(0, |size| u32::from_le_bytes(*size));
     if size > 1 << 28 {

@@ -220,12 +220,8 @@ impl Work<'_> {
     /// Attributes for a path that is made.
     fn new_attrs(&self, entry: &Entry) -> FileAttrs {
         let mode = self.wanted_mode(entry);
-<<<<<<< HEAD
-        let mode = if self.options.perms || !self.options.chmod.is_empty() { mode } else { mode & !self.umask };
-=======
         let mode =
             if self.options.perms || !self.options.chmod.is_empty() { mode } else { mode & !self.umask };
->>>>>>> files
         FileAttrs {
             mode: (entry.kind != EntryKind::Link).then_some(mode),
             uid: self.uids.get(entry.user as usize).copied().flatten(),
@@ -279,13 +275,9 @@ impl Work<'_> {
         let is_folder = meta.kind == FileKind::Directory;
         let full = is_folder && !self.sys.read_dir(Path::new(&path)).unwrap_or_default().is_empty();
         if full && !self.options.delete {
-<<<<<<< HEAD
-            let text = format!("{path} is a directory that is not empty, and delete is off: nothing else can take its place");
-=======
             let text = format!(
                 "{path} is a directory that is not empty, and delete is off: nothing else can take its place"
             );
->>>>>>> files
             return Err(ModuleError::new(text).with("path", path));
         }
         // A file's or link's place is taken by a rename; only folders stand in the way, or are in need of it.
@@ -332,12 +324,8 @@ impl Work<'_> {
         let path = self.absolute(&entry.path);
         let mut before = None;
         if let Some(meta) = meta.as_ref().filter(|meta| meta.kind == FileKind::Link) {
-<<<<<<< HEAD
-            let old = self.sys.read_link(Path::new(&path)).map_err(|error| of_path(Path::new(&path), &error))?;
-=======
             let old =
                 self.sys.read_link(Path::new(&path)).map_err(|error| of_path(Path::new(&path), &error))?;
->>>>>>> files
             let (attrs, mut flags) = self.attrs_of(entry, meta);
             flags.content = old != target;
             flags.time = (self.options.times && meta.mtime.0 != entry.mtime.0).then_some('t');
@@ -375,14 +363,10 @@ impl Work<'_> {
     fn file(&mut self, index: usize, entry: &Entry, meta: Option<Meta>) -> Result<(), ModuleError> {
         let sign = if self.options.sent { '<' } else { '>' };
         let Some(old) = meta.as_ref().filter(|meta| meta.kind == FileKind::File) else {
-<<<<<<< HEAD
-            if self.options.existing || (meta.is_some() && self.options.ignore_existing) || self.in_unmade(entry) {
-=======
             if self.options.existing
                 || (meta.is_some() && self.options.ignore_existing)
                 || self.in_unmade(entry)
             {
->>>>>>> files
                 return Ok(());
             }
             if let Some(meta) = &meta {

@@ -34,12 +34,8 @@ impl Work<'_> {
             }
             let mark = self.enter_all(&entry.path)?;
             for name in extra {
-<<<<<<< HEAD
-                let path = if entry.path.is_empty() { name.clone() } else { format!("{}/{name}", entry.path) };
-=======
                 let path =
                     if entry.path.is_empty() { name.clone() } else { format!("{}/{name}", entry.path) };
->>>>>>> files
                 self.remove(&path)?;
             }
             self.filter.leave(mark);

@@ -151,12 +151,8 @@ impl Filter {
         let mark = self.local.len();
         for (index, item) in self.items.iter().enumerate() {
             let Item::PerFolder { file, plain, .. } = item else { continue };
-<<<<<<< HEAD
-            let path = if folder.is_empty() { format!("{root}/{file}") } else { format!("{root}/{folder}/{file}") };
-=======
             let path =
                 if folder.is_empty() { format!("{root}/{file}") } else { format!("{root}/{folder}/{file}") };
->>>>>>> files
             let Ok(bytes) = sys.read(Path::new(&path)) else { continue };
             let mut rules = Vec::new();
             for line in String::from_utf8_lossy(&bytes).lines() {
@@ -191,17 +187,11 @@ impl Filter {
                         return true;
                     }
                     // The innermost folder speaks first.
-<<<<<<< HEAD
-                    let sets = self.local.iter().rev().filter(|(of, folder, _)| {
-                        *of == index && (!no_inherit || folder == holder)
-                    });
-=======
                     let sets = self
                         .local
                         .iter()
                         .rev()
                         .filter(|(of, folder, _)| *of == index && (!no_inherit || folder == holder));
->>>>>>> files
                     sets.flat_map(|(_, folder, rules)| rules.iter().map(move |rule| (folder, rule))).find_map(
                         |(folder, rule)| {
                             let inner = path.strip_prefix(folder.as_str())?;

@@ -57,13 +57,9 @@ pub fn list(src: &str, options: &SyncOptions, sys: &dyn Observe) -> Result<Listi
     };
     if is_folder {
         if !options.recursive && !(options.dirs || inside) {
-<<<<<<< HEAD
-            return Err(ModuleError::new(format!("{path} is a directory, and recursive is off")).with("src", src));
-=======
             return Err(
                 ModuleError::new(format!("{path} is a directory, and recursive is off")).with("src", src)
             );
->>>>>>> files
         }
         if !walk.filter.excludes(Side::Sender, &top, true) || top.is_empty() {
             walk.add(&top, &meta);
@@ -111,18 +107,12 @@ impl Walk<'_> {
             }
         }
         let sys = self.sys;
-<<<<<<< HEAD
-        let user = index(&mut self.users, &mut self.manifest.users, meta.uid, || sys.user_by_id(meta.uid).map(|u| u.name));
-        let group =
-            index(&mut self.groups, &mut self.manifest.groups, meta.gid, || sys.group_by_id(meta.gid).map(|g| g.name));
-=======
         let user = index(&mut self.users, &mut self.manifest.users, meta.uid, || {
             sys.user_by_id(meta.uid).map(|u| u.name)
         });
         let group = index(&mut self.groups, &mut self.manifest.groups, meta.gid, || {
             sys.group_by_id(meta.gid).map(|g| g.name)
         });
->>>>>>> files
         let size = if kind == EntryKind::File { meta.size } else { 0 };
         let path = path.to_owned();
         let entry = Entry { path, kind, size, mtime: meta.mtime, mode: meta.mode, user, group, target, hash };
@@ -132,12 +122,8 @@ impl Walk<'_> {
     /// Leaves a path out. What cannot be read must not look as if it were gone.
     fn skip(&mut self, path: &str, why: &str) {
         self.manifest.incomplete = true;
-<<<<<<< HEAD
-        self.warnings.push(format!("{}: {why}; nothing will be removed at the destination", self.absolute(path)));
-=======
         self.warnings
             .push(format!("{}: {why}; nothing will be removed at the destination", self.absolute(path)));
->>>>>>> files
     }
 
     fn leaf(&mut self, path: &str, meta: &Meta) {

@@ -29,9 +29,6 @@ fn with_rules(options: SyncOptions, rules: &[&str]) -> SyncOptions {
 }
 
 /// Both sides on one machine: asks, then sends what is needed.
-<<<<<<< HEAD
-fn sync(sys: &dyn crate::system::Mutate, src: &str, dest: &str, options: &SyncOptions, check: bool) -> Outcome {
-=======
 fn sync(
     sys: &dyn crate::system::Mutate,
     src: &str,
@@ -39,7 +36,6 @@ fn sync(
     options: &SyncOptions,
     check: bool,
 ) -> Outcome {
->>>>>>> files
     let listing = list(src, options, sys).unwrap();
     let bytes = encode_manifest(&listing.manifest).unwrap();
     let job = SyncJob::Apply { dest: dest.into(), single: listing.single, options: options.clone() };
