@@ -151,7 +151,8 @@ fn execute(run: &RunSpec, sys: &dyn Mutate, sink: Option<OutputSink<'_>>) -> Res
     };
     let cmd: Vec<String> =
         if run.secret { run.argv.iter().take(1).cloned().collect() } else { run.argv.clone() };
-    Err(ModuleError::new(format!("{failure}: {}", said.trim()))
+    let msg = if failure.is_empty() { said.trim().to_owned() } else { format!("{failure}: {}", said.trim()) };
+    Err(ModuleError::new(msg)
         .with("rc", output.code)
         .with("stdout", output.out())
         .with("stderr", output.err())

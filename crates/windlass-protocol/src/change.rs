@@ -122,7 +122,7 @@ pub struct RunSpec {
     pub umask: Option<u32>,
     /// Stop with the error `msg` if it exits with another code than these; empty means any code is fine.
     pub ok_codes: Vec<i32>,
-    /// What to say then, before what the program said; otherwise that the program failed.
+    /// What to say then, before what the program said (empty: only that); otherwise that the program failed.
     pub failure: Option<String>,
     /// This much of `stdin` or `env` is secret: never log.
     pub secret: bool,

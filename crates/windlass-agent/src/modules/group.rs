@@ -67,7 +67,8 @@ impl Module for Group {
         if !argv.is_empty() {
             argv.push(args.name.clone());
             let what = What::Account { kind: "group".into(), name: args.name.clone(), action: action.into() };
-            plan.push(what, Op::Run(RunSpec::new(argv)));
+            let run = RunSpec { failure: Some(String::new()), ..RunSpec::new(argv) };
+            plan.push(what, Op::Run(run));
         }
         describe(args, sys, &mut plan);
         Ok(plan)

@@ -145,7 +145,9 @@ fn look(args: &WaitForArgs, regex: Option<&Regex>, sys: &dyn Observe) -> Result<
         (Err(_), _) if gone => yes(),
         (Err(_), _) => Look::No,
         (Ok(_), None) => yes(),
-        (Ok(bytes), Some(regex)) => search(regex, &bytes),
+        // Groups are told of files only.
+        (Ok(bytes), Some(regex)) if regex.is_match(&bytes) => yes(),
+        (Ok(_), Some(_)) => Look::No,
     })
 }
 
@@ -242,14 +244,14 @@ mod tests {
         let run = |args: Json| fake.run_module("wait_for", args);
         let up = run(json!({"port": 22, "search_regex": "OpenSSH_(?P<version>\\S+)"}));
         assert!(!up.failed, "{up:?}");
-        assert_eq!(up.values()["match_groupdict"], json!({"version": "9.2"}));
-        assert_eq!(up.values()["match_groups"], json!(["9.2"]));
         let down = run(json!({"port": 23, "timeout": 3}));
         assert_eq!(down.msg.as_deref(), Some("Timeout when waiting for 127.0.0.1:23"));
         assert_eq!(down.values()["elapsed"], 3);
         assert!(!run(json!({"port": 23, "state": "stopped"})).failed);
         fake.file("/run/ready", "state: done\n");
-        assert!(!run(json!({"path": "/run/ready", "search_regex": "^state: done$"})).failed);
+        let ready = run(json!({"path": "/run/ready", "search_regex": "^state: (?P<word>done)$"}));
+        assert_eq!(ready.values()["match_groupdict"], json!({"word": "done"}));
+        assert_eq!(ready.values()["match_groups"], json!(["done"]));
         let text = run(json!({"path": "/run/ready", "search_regex": "nothing", "timeout": 1}));
         assert_eq!(text.msg.as_deref(), Some("Timeout when waiting for search string nothing in /run/ready"));
         let stays = run(json!({"path": "/run/ready", "state": "absent", "timeout": 1}));

@@ -33,7 +33,7 @@ module_args! {
         /// Do not wait for the unit to be up.
         no_block: bool => default("false"),
     }
-    settings { aliases: &["ansible.builtin.systemd"] }
+    settings { aliases: &["ansible.builtin.systemd", "systemd"] }
     constraints [
         Constraint::RequiredOneOf(&["state", "enabled", "masked", "daemon_reload", "daemon_reexec"]),
         Constraint::RequiredBy("state", &["name"]),

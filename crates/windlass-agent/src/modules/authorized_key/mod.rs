@@ -64,7 +64,8 @@ impl Module for AuthorizedKey {
                 }
                 if args.exclusive {
                     let count = lines.len();
-                    lines.retain(|l| l.blob().is_none() || wanted.iter().any(|w| w.blob() == l.blob()));
+                    // Comments go too: only what the task names stays.
+                    lines.retain(|l| wanted.iter().any(|w| w.blob() == l.blob()));
                     changed |= lines.len() != count;
                 }
             }

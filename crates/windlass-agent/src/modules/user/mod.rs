@@ -16,7 +16,7 @@ pub struct User;
 
 fn step(plan: &mut Plan, args: &UserArgs, action: &str, run: RunSpec) {
     let what = What::Account { kind: "user".into(), name: args.name.clone(), action: action.into() };
-    plan.push(what, Op::Run(run));
+    plan.push(what, Op::Run(RunSpec { failure: Some(String::new()), ..run }));
 }
 
 /// The user's line in `/etc/shadow`, if it may be read.
@@ -93,7 +93,15 @@ impl Module for User {
         mut plan: Plan,
         applied: &Applied,
     ) -> Result<Finish, ModuleError> {
-        if let Some(output) = applied.outputs.iter().flatten().next() {
+        let account = |run: &RunSpec| {
+            run.argv.first().is_some_and(|p| ["useradd", "usermod", "userdel"].contains(&p.as_str()))
+        };
+        let mut outputs =
+            plan.changes.iter().zip(&applied.outputs).filter_map(|(change, output)| match &change.op {
+                Op::Run(run) if account(run) => output.as_ref(),
+                _ => None,
+            });
+        if let Some(output) = outputs.next() {
             for (key, text) in [("stdout", output.out()), ("stderr", output.err())] {
                 if !text.is_empty() {
                     plan.set(key, text);
