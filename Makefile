@@ -23,7 +23,7 @@ demo: setup
 	scripts/as-root target/debug/demo target/release/windlass
 
 test: setup lint
-	CARGO=$(CARGO) scripts/test
+	scripts/test $(CARGO)
 
 bench: setup
 	@scripts/setup bench
