@@ -39,8 +39,8 @@ fn add(argv: &mut Vec<String>, flag: &str, value: impl Into<String>) {
     argv.extend([flag.to_owned(), value.into()]);
 }
 
-/// For a user that does not exist.
-pub fn useradd(args: &UserArgs, sys: &dyn Observe) -> Result<Vec<String>, ModuleError> {
+/// For a user that does not exist. In check mode a group may be missing: the task that makes it only said that it would.
+pub fn useradd(args: &UserArgs, check: bool, sys: &dyn Observe) -> Result<Vec<String>, ModuleError> {
     let mut argv = vec!["useradd".to_owned()];
     if let Some(uid) = args.uid {
         add(&mut argv, "-u", uid.to_string());
@@ -52,13 +52,16 @@ pub fn useradd(args: &UserArgs, sys: &dyn Observe) -> Result<Vec<String>, Module
         add(&mut argv, "-Z", seuser);
     }
     if let Some(name) = &args.group {
-        group(sys, name)?;
+        if !check {
+            group(sys, name)?;
+        }
         add(&mut argv, "-g", name);
     } else if sys.group(&args.name).is_some() {
         // A group of that name is there already, and useradd would refuse to make one.
         argv.push("-N".into());
     }
-    if let Some(groups) = wanted_groups(args, sys)?.filter(|g| !g.is_empty()) {
+    let groups = if check { args.groups.clone() } else { wanted_groups(args, sys)? };
+    if let Some(groups) = groups.filter(|g| !g.is_empty()) {
         add(&mut argv, "-G", groups.join(","));
     }
     if let Some(comment) = &args.comment {

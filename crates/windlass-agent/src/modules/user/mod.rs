@@ -60,7 +60,7 @@ impl Module for User {
             }
             (AccountState::Present, None) => {
                 home::parents(args, sys, &mut plan)?;
-                step(&mut plan, args, "add", RunSpec::new(argv::useradd(args, sys)?));
+                step(&mut plan, args, "add", RunSpec::new(argv::useradd(args, cx.check, sys)?));
                 password(args, None, &mut plan);
                 plan.set("system", args.system);
                 plan.set("create_home", args.create_home);
