@@ -69,7 +69,10 @@ fn the_deploy_refuses_what_would_break_the_host() {
     }
     let source = format!("{{\"nyxmon_source_path\": {:?}}}", half.path());
     let before = host.snapshot_tree(&PLACES).unwrap();
-    assert_refused(&deploy(&host, &[&source]), "src/nyxmon/ is missing, or holds no files (nothing was changed)");
+    assert_refused(
+        &deploy(&host, &[&source]),
+        "src/nyxmon/ is missing, or holds no files (nothing was changed)",
+    );
     assert_refused(
         &deploy(&host, &[r#"{"nyxmon_rsync_additional_paths": ["src/../../etc"]}"#]),
         "must be a path inside nyxmon_source_path",

@@ -5,9 +5,7 @@ mod recurse;
 mod times;
 
 use crate::module::{Applied, Finish};
-use crate::paths::{
-    self, Difference, Wish, add_path_info, forgive_unknown, of_path, owner_text, state_of,
-};
+use crate::paths::{self, Difference, Wish, add_path_info, forgive_unknown, of_path, owner_text, state_of};
 use crate::system::{Meta, Observe};
 use crate::{Context, Module, ModuleError, Plan};
 use std::borrow::Cow;

@@ -41,9 +41,12 @@ impl Difference {
 pub fn forgive_unknown(common: &mut FileCommon, sys: &dyn Observe) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut check = |kind: &str, field: &mut Option<String>, known: &dyn Fn(&str) -> bool| {
-        if let Some(name) = field.take_if(|name| !name.is_empty() && name.parse::<u32>().is_err() && !known(name))
+        if let Some(name) =
+            field.take_if(|name| !name.is_empty() && name.parse::<u32>().is_err() && !known(name))
         {
-            warnings.push(format!("failed to look up {kind} {name}. Create {kind} up to this point in real play"));
+            warnings.push(format!(
+                "failed to look up {kind} {name}. Create {kind} up to this point in real play"
+            ));
         }
     };
     check("user", &mut common.owner, &|name| sys.user(name).is_some());
