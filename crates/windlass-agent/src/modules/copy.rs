@@ -6,11 +6,12 @@ mod source;
 mod tree;
 
 use crate::module::{Applied, Finish};
-use crate::paths::add_path_info;
+use crate::paths::{add_path_info, forgive_unknown};
 use crate::system::Observe;
 use crate::{Context, Module, ModuleError, Plan};
 use one::One;
 use source::Source;
+use std::borrow::Cow;
 use std::path::Path;
 use windlass_protocol::FileKind;
 use windlass_protocol::modules::copy::CopyArgs;
@@ -23,6 +24,11 @@ impl Module for Copy {
 
     fn plan(args: &CopyArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
         let mut plan = Plan::default();
+        let mut args = Cow::Borrowed(args);
+        if cx.check {
+            plan.warnings.extend(forgive_unknown(&mut args.to_mut().common, sys));
+        }
+        let args = &*args;
         if let Some(entries) = &args._tree {
             tree::plan(&mut plan, args, entries, cx, sys)?;
             return Ok(plan);
@@ -32,7 +38,7 @@ impl Module for Copy {
             return Ok(plan);
         }
         let source = Source::of(args, cx, sys)?;
-        let dest = destination(args, &mut plan, sys)?;
+        let dest = destination(args, cx.check, &mut plan, sys)?;
         if let Some(src) = &args.src {
             plan.set("src", src.to_string());
         }
@@ -64,8 +70,13 @@ fn base_name(args: &CopyArgs) -> Option<String> {
 }
 
 /// Where the file goes: `dest`, or below it where it is (or by its `/` at the end has to be) a folder. Folders that are
-/// missing are made only for a `/` at the end.
-fn destination(args: &CopyArgs, plan: &mut Plan, sys: &dyn Observe) -> Result<String, ModuleError> {
+/// missing are made only for a `/` at the end; in check mode an earlier task may have been going to make them.
+fn destination(
+    args: &CopyArgs,
+    check: bool,
+    plan: &mut Plan,
+    sys: &dyn Observe,
+) -> Result<String, ModuleError> {
     let dest = args.dest.to_string();
     let name = base_name(args);
     let fail = |text: String| Err(ModuleError::new(text).with("dest", args.dest.to_string()));
@@ -89,6 +100,7 @@ fn destination(args: &CopyArgs, plan: &mut Plan, sys: &dyn Observe) -> Result<St
     };
     match sys.stat(folder) {
         Ok(Some(_)) => Ok(dest),
+        Ok(None) if check => Ok(dest),
         Ok(None) => fail(format!("Destination directory {} does not exist", folder.display())),
         Err(_) => fail(format!("Destination directory {} is not accessible", folder.display())),
     }

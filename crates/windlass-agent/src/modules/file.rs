@@ -5,9 +5,10 @@ mod recurse;
 mod times;
 
 use crate::module::{Applied, Finish};
-use crate::paths::{self, Difference, Wish, add_path_info, of_path, owner_text, state_of};
+use crate::paths::{self, Difference, Wish, add_path_info, forgive_unknown, of_path, owner_text, state_of};
 use crate::system::{Meta, Observe};
 use crate::{Context, Module, ModuleError, Plan};
+use std::borrow::Cow;
 use std::path::Path;
 use windlass_protocol::modules::file::{FileArgs, FileState};
 use windlass_protocol::{Diff, DiffSide, FileAttrs, FileKind, Json, JsonMap, Op, What};
@@ -19,8 +20,12 @@ impl Module for File {
     type Args = FileArgs;
 
     fn plan(args: &FileArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
-        let job = Job::new(args, sys)?;
         let mut work = Work::default();
+        let mut args = Cow::Borrowed(args);
+        if cx.check {
+            work.plan.warnings.extend(forgive_unknown(&mut args.to_mut().common, sys));
+        }
+        let job = Job::new(&args, sys)?;
         let state = job.state;
         match state {
             FileState::Absent => job.absent(&mut work)?,

@@ -9,7 +9,7 @@ mod wish;
 pub use digest::{blake3_bytes, blake3_of, checksum};
 pub use info::{add_path_info, mode_text, owner_text, state_of};
 pub use mode::{ModeError, parse_mode};
-pub use wish::{Difference, Wish};
+pub use wish::{Difference, Wish, forgive_unknown};
 
 use crate::module::{ModuleError, Plan};
 use crate::system::Observe;

@@ -36,6 +36,24 @@ impl Difference {
     }
 }
 
+/// In check mode an owner or a group may be missing, because the task that makes it only said that it would. Takes
+/// what is unknown out, and returns a warning for each.
+pub fn forgive_unknown(common: &mut FileCommon, sys: &dyn Observe) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut check = |kind: &str, field: &mut Option<String>, known: &dyn Fn(&str) -> bool| {
+        if let Some(name) =
+            field.take_if(|name| !name.is_empty() && name.parse::<u32>().is_err() && !known(name))
+        {
+            warnings.push(format!(
+                "failed to look up {kind} {name}. Create {kind} up to this point in real play"
+            ));
+        }
+    };
+    check("user", &mut common.owner, &|name| sys.user(name).is_some());
+    check("group", &mut common.group, &|name| sys.group(name).is_some());
+    warnings
+}
+
 impl Wish {
     /// Resolves names. `path` is for the messages.
     ///

@@ -95,3 +95,17 @@ fn a_tree_of_the_host_is_copied_on_the_host() {
     let inside = json!({"src": "/opt/a", "dest": "/opt/a/d", "remote_src": true});
     assert!(fake.run_module("copy", inside).failed);
 }
+
+#[test]
+fn check_mode_takes_what_earlier_tasks_would_have_made_for_granted() {
+    let fake = Fake::new();
+    let args = json!({"dest": "/home/app/site/x", "content": "hi\n", "owner": "app", "group": "app"});
+    let outcome = fake.check_module("copy", args.clone());
+    assert!(outcome.changed && !outcome.failed, "{outcome:?}");
+    assert_eq!(outcome.warnings.len(), 2, "{outcome:?}");
+    let outcome = fake.run_module("copy", args);
+    assert!(outcome.failed, "{outcome:?}");
+    let folder = json!({"path": "/home/app", "state": "directory", "owner": "app"});
+    assert!(fake.check_module("file", folder.clone()).changed);
+    assert!(fake.run_module("file", folder).failed);
+}
