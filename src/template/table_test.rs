@@ -42,7 +42,15 @@ fn outcome(templar: &Templar, source: &str, scope: &Map) -> Result<Json, String>
 
 /// Errors of the same cause: Ansible's wording as far as its users know it.
 fn same_error(ours: &str, theirs: &str) -> bool {
-    ours == theirs || theirs.starts_with(ours) || ours.starts_with(theirs)
+    if ours == theirs || theirs.starts_with(ours) || ours.starts_with(theirs) {
+        return true;
+    }
+    // Python names its own function in complaints about arguments.
+    let about_arguments = |text: &str| {
+        let (head, tail) = text.split_once(" failed: ")?;
+        (tail.contains("argument")).then(|| head.to_owned())
+    };
+    about_arguments(ours).is_some() && about_arguments(ours) == about_arguments(theirs)
 }
 
 fn same_json(a: &Json, b: &Json) -> bool {

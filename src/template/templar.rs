@@ -459,6 +459,9 @@ fn polish(mut error: TemplateError, cx: &TemplateContext<'_>, what: &str) -> Tem
                 error.message = format!("Error rendering {what}: {message}");
             }
         }
+        TemplateErrorKind::UnknownName if error.message.starts_with("No ") => {
+            error.message = format!("Syntax error in {what}: {}", error.message);
+        }
         TemplateErrorKind::Undefined if error.hint.is_none() => {
             if let Some(name) =
                 error.message.strip_prefix('\'').and_then(|m| m.strip_suffix("' is undefined"))

@@ -239,7 +239,7 @@ impl Interp<'_> {
 
     /// A text made from others: secret if one of them is.
     pub(crate) fn derived(&self, from: &[&Val], text: String) -> Val {
-        let secret = self.secret_seen && from.iter().any(|v| matches!(v, Val::Str(t) if t.is_secret()));
+        let secret = self.secret_seen && from.iter().any(|v| self.holds_secret(v));
         let text = crate::vars::Text::plain(text);
         Val::Str(if secret { text.into_secret() } else { text })
     }

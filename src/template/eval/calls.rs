@@ -90,11 +90,14 @@ impl Interp<'_> {
                 return Ok(undefined.clone());
             }
         }
-        let secret =
-            self.secret_seen && (self.holds_secret(&value) || args.pos.iter().any(|a| self.holds_secret(a)));
-        let kept = secret.then(|| (value.clone(), args.pos.clone()));
+        // A secret inside a list or mapping may be seen only when the filter looks into it.
+        let kept = (self.secret_seen || value.is_seq() || value.is_dict())
+            .then(|| (value.clone(), args.pos.clone()));
         let result = filters::run(self, filter, value, args).map_err(|e| blame("filter", filter.name, e))?;
         let Some((value, pos)) = kept else { return Ok(result) };
+        if !self.secret_seen || !(self.holds_secret(&value) || pos.iter().any(|a| self.holds_secret(a))) {
+            return Ok(result);
+        }
         Ok(match &result {
             // A text that is one of the arguments as it was keeps its own mark.
             Val::Str(text)
@@ -137,7 +140,7 @@ impl Interp<'_> {
     }
 
     /// Whether a secret text is in a value, looked for up to a moderate depth.
-    fn holds_secret(&self, value: &Val) -> bool {
+    pub(crate) fn holds_secret(&self, value: &Val) -> bool {
         use super::val::{Dict, Seq};
         use crate::vars::Value;
         fn plain(value: &Value, depth: u8) -> bool {
@@ -194,7 +197,10 @@ pub(crate) fn unknown(what: &str, name: &str, suggestion: Option<String>) -> Tem
 
 /// Says which plugin failed, unless the error says so already or comes from a value that was used.
 fn blame(what: &str, name: &str, error: TemplateError) -> TemplateError {
-    if error.kind != TemplateErrorKind::Failed || error.message.starts_with("The ") {
+    // What a filter calls by name and is not there counts as its failure.
+    let unknown = error.kind == TemplateErrorKind::UnknownName
+        && matches!(name, "map" | "select" | "reject" | "selectattr" | "rejectattr");
+    if (error.kind != TemplateErrorKind::Failed && !unknown) || error.message.starts_with("The ") {
         return error;
     }
     let message = format!("The {what} plugin 'ansible.builtin.{name}' failed: {}", error.message);

@@ -34,7 +34,7 @@ thread_local! {
 }
 
 /// Where the evaluator gives up; well before the stack of a thread does.
-const MAX_DEPTH: u32 = 400;
+const MAX_DEPTH: u32 = 260;
 
 /// Gives depth back.
 struct Deeper(u32);

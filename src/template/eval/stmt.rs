@@ -57,7 +57,9 @@ impl Out {
             self.text.push_str(text.as_str());
             return Ok(());
         }
-        it.print(value, &mut self.text)
+        it.print(value, &mut self.text)?;
+        self.secret |= it.secret_seen && it.holds_secret(value);
+        Ok(())
     }
 
     /// The value of everything that was printed.

@@ -207,12 +207,16 @@ fn random(it: &mut Interp<'_>, b: &mut Bound) -> R {
             return Err(failed("zero step for randrange()"));
         }
         let width = end.saturating_sub(start);
-        let count = if step > 0 { (width + step - 1) / step } else { (width + step + 1) / step };
+        let count = if step > 0 {
+            width.saturating_add(step - 1) / step
+        } else {
+            width.saturating_add(step.saturating_add(1)) / step
+        };
         let Some(count) = u64::try_from(count).ok().filter(|c| *c > 0) else {
             return Err(failed(format!("empty range in randrange({start}, {end})")));
         };
         let at = i64::try_from(random.below(count)).unwrap_or(0);
-        return Ok(Val::Int(start + step * at));
+        return Ok(Val::Int(start.saturating_add(step.saturating_mul(at))));
     }
     if b.get(0).is_some() || b.get(1).is_some() {
         return Err(failed("start and step can only be used with integer values"));

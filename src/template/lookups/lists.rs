@@ -189,7 +189,9 @@ fn sequence(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
             (Some(_), Some(_)) => return Err(failed("can't specify both count and end in with_sequence")),
             (Some(end), None) => end,
             (None, Some(0)) => continue,
-            (None, Some(count)) => start + count * stride_value - stride_value.signum(),
+            (None, Some(count)) => {
+                start.saturating_add(count.saturating_mul(stride_value)).saturating_sub(stride_value.signum())
+            }
         };
         let stride = match stride {
             Some(0) => continue,

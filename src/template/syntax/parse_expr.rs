@@ -9,6 +9,9 @@ use std::sync::Arc;
 /// How deep parentheses may nest. Deeper text is a mistake or an attack, and the tree is walked recursively.
 const MAX_DEPTH: usize = 80;
 
+/// How many operators, filters or subscripts may follow each other on one level, for the same reason.
+const MAX_CHAIN: usize = 200;
+
 type Parsed<T> = Result<T, SyntaxError>;
 
 /// Reads tokens one by one.
@@ -94,6 +97,12 @@ impl Parser {
         self.unexpected(&tok.describe())
     }
 
+    /// Counts one more part of a chain.
+    fn link(&self, links: &mut usize) -> Parsed<()> {
+        *links += 1;
+        if *links > MAX_CHAIN { self.fail("the expression is too long") } else { Ok(()) }
+    }
+
     fn node(&self, pos: usize, kind: ExprKind) -> Expr {
         Expr { pos: u32::try_from(pos).unwrap_or(u32::MAX), kind }
     }
@@ -124,7 +133,9 @@ impl Parser {
     fn or(&mut self) -> Parsed<Expr> {
         let mut pos = self.pos();
         let mut left = self.and()?;
+        let mut links = 0;
         while self.skip_name("or") {
+            self.link(&mut links)?;
             let right = self.and()?;
             left = self.node(pos, ExprKind::Or(Box::new(left), Box::new(right)));
             pos = self.pos();
@@ -135,7 +146,9 @@ impl Parser {
     fn and(&mut self) -> Parsed<Expr> {
         let mut pos = self.pos();
         let mut left = self.not()?;
+        let mut links = 0;
         while self.skip_name("and") {
+            self.link(&mut links)?;
             let right = self.not()?;
             left = self.node(pos, ExprKind::And(Box::new(left), Box::new(right)));
             pos = self.pos();
@@ -189,7 +202,9 @@ impl Parser {
     fn binary(&mut self, table: &[(&str, Binary)], operand: fn(&mut Self) -> Parsed<Expr>) -> Parsed<Expr> {
         let mut pos = self.pos();
         let mut left = operand(self)?;
+        let mut links = 0;
         while let Some((_, op)) = table.iter().find(|(text, _)| self.is_op(text)) {
+            self.link(&mut links)?;
             self.at += 1;
             let right = operand(self)?;
             left = self.node(pos, ExprKind::Binary(*op, Box::new(left), Box::new(right)));
@@ -361,7 +376,9 @@ impl Parser {
     }
 
     fn postfix(&mut self, mut expr: Expr) -> Parsed<Expr> {
+        let mut links = 0;
         loop {
+            self.link(&mut links)?;
             expr = match self.peek() {
                 Tok::Op(".") | Tok::Op("[") => self.subscript(expr)?,
                 Tok::Op("(") => self.call(expr)?,
@@ -507,7 +524,9 @@ impl Parser {
     /// One or more filters, `a | b | c`. Without an operand inside `{% filter %}`, where the first bar is absent.
     pub(super) fn filter(&mut self, mut of: Option<Expr>) -> Parsed<Expr> {
         let mut started = of.is_none();
+        let mut links = 0;
         loop {
+            self.link(&mut links)?;
             if !started && !self.skip_op("|") {
                 break;
             }
