@@ -217,7 +217,8 @@ fn check_constraint(
         Constraint::RequiredIf { key, value, needs, any } => {
             let matches = out.get(*key).is_some_and(|v| match v {
                 Json::String(s) => s == value,
-                other => other.to_string() == *value,
+                Json::Bool(b) => value.parse::<bool>() == Ok(*b),
+                other => other.to_string().as_str() == *value,
             });
             let missing = missing_of(needs);
             if matches && (if *any { missing.len() == needs.len() } else { !missing.is_empty() }) {

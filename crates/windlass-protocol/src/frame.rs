@@ -98,7 +98,7 @@ impl Decoder {
     ///
     /// # Errors
     /// As [`read`].
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
+    pub fn next_message<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
         let pending = &self.buffer[self.start..];
         let Some(header) = pending.first_chunk::<4>() else { return Ok(None) };
         let length = u32::from_le_bytes(*header) as usize;
@@ -134,7 +134,7 @@ mod tests {
             let mut seen = Vec::new();
             for piece in bytes.chunks(step) {
                 decoder.push(piece);
-                while let Some((n, text)) = decoder.next::<(u64, String)>().unwrap() {
+                while let Some((n, text)) = decoder.next_message::<(u64, String)>().unwrap() {
                     assert_eq!(text.len(), n as usize);
                     seen.push(n);
                 }
@@ -147,7 +147,7 @@ mod tests {
     fn an_announced_giant_is_refused_before_it_is_allocated() {
         let mut decoder = Decoder::default();
         decoder.push(&u32::MAX.to_le_bytes());
-        assert!(matches!(decoder.next::<u64>(), Err(FrameError::TooLarge(_))));
+        assert!(matches!(decoder.next_message::<u64>(), Err(FrameError::TooLarge(_))));
         let mut stream: &[u8] = &u32::MAX.to_le_bytes();
         assert!(matches!(read::<u64>(&mut stream), Err(FrameError::TooLarge(_))));
     }
