@@ -41,7 +41,7 @@ pub fn announcement(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let start = lines.iter().rposition(|l| *l == "Reading state information...").map_or(0, |at| at + 1);
     let counts = |l: &&str| l.starts_with(|c: char| c.is_ascii_digit()) && l.contains("upgraded, ");
-    let end = lines.iter().position(|l| counts(l)).map_or(lines.len(), |at| at + 1);
+    let end = lines.iter().position(counts).map_or(lines.len(), |at| at + 1);
     lines.get(start..end.max(start)).unwrap_or_default().join("\n")
 }
 

@@ -80,14 +80,10 @@ fn plan(wanted: Wanted<'_>, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan,
             format!("{verb} not run command since '{path}' exists"),
             format!("skipped, since {path} exists"),
         ))
-    } else if let Some(path) = wanted.removes.filter(|p| !exists(p)) {
-        Some((
+    } else { wanted.removes.filter(|p| !exists(p)).map(|path| (
             format!("{verb} not run command since '{path}' does not exist"),
             format!("skipped, since {path} does not exist"),
-        ))
-    } else {
-        None
-    };
+        )) };
     if let Some((msg, stdout)) = skip {
         plan.msg = Some(msg);
         plan.set("stdout", stdout);

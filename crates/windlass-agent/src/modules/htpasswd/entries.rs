@@ -49,7 +49,7 @@ impl Entries {
     /// Removes all entries of that user; false if there was none.
     pub(super) fn remove(&mut self, name: &str) -> bool {
         let count = self.lines.len();
-        self.lines.retain(|l| !Self::entry(l).is_some_and(|(n, _)| n == name));
+        self.lines.retain(|l| Self::entry(l).is_none_or(|(n, _)| n != name));
         self.lines.len() != count
     }
 

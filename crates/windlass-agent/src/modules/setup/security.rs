@@ -55,11 +55,11 @@ pub fn chroot(source: &mut Source<'_>) -> JsonMap {
             // Not allowed to look: the root of most file systems has inode 2, of btrfs 256, of xfs 128.
             (Some(a), None) => {
                 let mounts = source.text("/proc/mounts").unwrap_or_default();
-                let kind = mounts.lines().filter_map(|l| {
+                let mut kind = mounts.lines().filter_map(|l| {
                     let words: Vec<&str> = l.split(' ').collect();
                     (words.get(1) == Some(&"/")).then(|| words.get(2).copied().unwrap_or("").to_owned())
                 });
-                let expected = match kind.last().as_deref() {
+                let expected = match kind.next_back().as_deref() {
                     Some("btrfs") => 256,
                     Some("xfs") => 128,
                     _ => 2,

@@ -56,7 +56,7 @@ pub fn list(src: &str, options: &SyncOptions, sys: &dyn Observe) -> Result<Listi
         warnings: Vec::new(),
     };
     if is_folder {
-        if !options.recursive && !(options.dirs || inside) {
+        if !(options.recursive || options.dirs || inside) {
             return Err(
                 ModuleError::new(format!("{path} is a directory, and recursive is off")).with("src", src)
             );

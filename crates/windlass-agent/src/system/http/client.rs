@@ -261,7 +261,7 @@ impl<'a> Call<'a> {
         }
         // Another host, or the same without encryption, must not learn what was meant for this one.
         if from.host != to.host
-            || from.port != to.port && !(to.secure && !from.secure)
+            || (from.port != to.port && (from.secure || !to.secure))
             || from.secure && !to.secure
         {
             self.authorization = None;
