@@ -18,6 +18,7 @@ pub mod hostname;
 pub mod htpasswd;
 pub mod known_hosts;
 pub mod lineinfile;
+pub mod known_hosts;
 pub mod ping;
 pub mod pip;
 pub mod replace;
