@@ -89,8 +89,7 @@ fn mistakes() {
 #[test]
 fn the_file_gets_the_mode_and_the_owner_that_were_asked_for() {
     let fake = Fake::new();
-    let args =
-        json!({"path": "/etc/users", "name": "ann", "password": "secret", "mode": "0640", "owner": "0", "group": "0"});
+    let args = json!({"path": "/etc/users", "name": "ann", "password": "secret", "mode": "0640", "owner": "0", "group": "0"});
     assert!(fake.run_module("htpasswd", args.clone()).changed);
     assert_eq!(fake.node("/etc/users").unwrap().meta.mode & 0o777, 0o640);
     assert!(!fake.run_module("htpasswd", args.clone()).changed);
