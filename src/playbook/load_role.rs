@@ -318,7 +318,7 @@ impl Loader {
         let spec = specs.get(entry)?;
         let options = spec.get("options").cloned().unwrap_or_else(|| Value::map(Map::new()));
         let about = spec.get("short_description").and_then(Value::as_str).unwrap_or_default();
-        let mut name = format!("Validating arguments against arg spec {entry}");
+        let mut name = format!("Validating arguments against arg spec '{entry}'");
         if !about.is_empty() {
             name = format!("{name} - {about}");
         }

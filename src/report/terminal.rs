@@ -167,7 +167,9 @@ impl Terminal {
 
     /// Whether a result's values are shown.
     fn verbose(&self, result: &TaskResult) -> bool {
-        let always = result.action == "ansible.builtin.debug" || result.action == "ansible.builtin.assert";
+        // An assertion that was asked to be quiet has nothing to say.
+        let asserted = result.action == "ansible.builtin.assert" && result.result.get("msg").is_some();
+        let always = result.action == "ansible.builtin.debug" || asserted;
         let asked = self.style.verbosity > 0 && result.result.get("_verbose_override").is_none();
         asked || (always && result.status != Status::Skipped)
     }

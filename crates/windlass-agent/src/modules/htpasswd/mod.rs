@@ -4,13 +4,15 @@ mod entries;
 mod hash;
 
 use crate::module::{Context, Module, ModuleError, Plan};
+use crate::paths::{Wish, forgive_unknown, owner_text};
 use crate::system::Observe;
 use entries::Entries;
 use hash::Scheme;
+use std::borrow::Cow;
 use std::path::Path;
 use windlass_protocol::change::Content;
 use windlass_protocol::modules::htpasswd::{EntryState, HtpasswdArgs};
-use windlass_protocol::{Diff, DiffSide, FileAttrs, Op, What};
+use windlass_protocol::{Diff, DiffSide, FileAttrs, Json, Op, What};
 
 /// The module.
 pub struct Htpasswd;
@@ -24,11 +26,17 @@ impl Module for Htpasswd {
             return Err(ModuleError::new("username contains invalid characters"));
         }
         let path = Path::new(&*args.path);
-        let before = match sys.stat(path)? {
+        let there = sys.stat(path)?;
+        let before = match there {
             Some(_) => Some(sys.read(path)?),
             None => None,
         };
         let mut plan = Plan::default();
+        let mut file = Cow::Borrowed(&args.file);
+        if cx.check {
+            plan.warnings.extend(forgive_unknown(file.to_mut(), sys));
+        }
+        let wish = Wish::of(&file, &args.path, sys)?;
         let mut entries = Entries::parse(before.as_deref().unwrap_or_default());
         let message = match args.state {
             EntryState::Present => present(args, cx, before.is_some(), &mut entries)?,
@@ -41,7 +49,6 @@ impl Module for Htpasswd {
             EntryState::Absent => format!("{name} not present"),
         };
         let after = entries.bytes();
-        let attrs = FileAttrs::default();
         if before.as_deref() != Some(after.as_slice()) {
             if before.is_none() {
                 make_parents(&mut plan, sys, path)?;
@@ -57,12 +64,22 @@ impl Module for Htpasswd {
             let op = Op::Write {
                 path: args.path.0.clone(),
                 content: Content::Bytes(after),
-                attrs,
+                attrs: wish.for_replacement(there.as_ref(), path, sys)?,
                 backup: false,
                 validate: None,
                 in_place: args.file.unsafe_writes.unwrap_or(false),
             };
             plan.push(what, op);
+        } else if let Some(meta) = &there {
+            let found = wish.difference(path, meta, sys)?;
+            if !found.is_empty() {
+                let what = What::AttributesSet {
+                    path: args.path.0.clone(),
+                    before: owner_text(meta, sys),
+                    after: Json::Object(found.after).to_string(),
+                };
+                plan.push(what, Op::SetAttrs { path: args.path.0.clone(), attrs: found.attrs, follow: true });
+            }
         }
         plan.msg = Some(message);
         Ok(plan)

@@ -85,3 +85,18 @@ fn mistakes() {
             .starts_with("no crypt handler found for algorithm: 'rot13'")
     );
 }
+
+#[test]
+fn the_file_gets_the_mode_and_the_owner_that_were_asked_for() {
+    let fake = Fake::new();
+    let args = json!({"path": "/etc/users", "name": "ann", "password": "secret", "mode": "0640", "owner": "0", "group": "0"});
+    assert!(fake.run_module("htpasswd", args.clone()).changed);
+    assert_eq!(fake.node("/etc/users").unwrap().meta.mode & 0o777, 0o640);
+    assert!(!fake.run_module("htpasswd", args.clone()).changed);
+    // An entry that fits does not keep the file from being closed.
+    fake.file("/etc/users", format!("ann:{APR1}\n"));
+    let open = fake.run_module("htpasswd", args.clone());
+    assert!(open.changed, "{open:?}");
+    assert_eq!(fake.node("/etc/users").unwrap().meta.mode & 0o777, 0o640);
+    assert!(!fake.run_module("htpasswd", args).changed);
+}
