@@ -18,7 +18,6 @@ pub mod group;
 pub mod hostname;
 pub mod htpasswd;
 pub mod known_hosts;
-pub mod known_hosts;
 pub mod lineinfile;
 pub mod ping;
 pub mod pip;

@@ -17,7 +17,6 @@ pub mod git;
 pub mod hostname;
 pub mod htpasswd;
 pub mod known_hosts;
-pub mod known_hosts;
 pub mod lineinfile;
 pub mod ping;
 pub mod pip;
