@@ -360,7 +360,9 @@ impl Reader {
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.decoder.push(bytes);
-        while let Some(message) = self.decoder.next_message::<FromAgent>().map_err(|error| error.to_string())? {
+        while let Some(message) =
+            self.decoder.next_message::<FromAgent>().map_err(|error| error.to_string())?
+        {
             match message {
                 FromAgent::Hello(hello) => self.hello(hello)?,
                 FromAgent::Output { id, stream, data } => self.answer(id, Answer::Output(stream, data))?,

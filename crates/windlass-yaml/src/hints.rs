@@ -138,7 +138,8 @@ fn runs_on(file: &Arc<SourceFile>, span: &Span) -> Option<YamlError> {
     }) {
         let from =
             place.start + (above.trim_start().len() - entry.len().min(above.trim_start().len())) + rest;
-        let from = if file.text[from..].starts_with(open) { from } else { place.start };
+        let from =
+            if file.text.get(from..).is_some_and(|t| t.starts_with(open)) { from } else { place.start };
         return Some(
             YamlError::new(format!("this `{open}` is never closed"), Span::new(file, from, from + 1))
                 .hint(format!("close it, or quote the value if the `{open}` is part of the text")),

@@ -137,12 +137,13 @@ fn extras(stat: &mut JsonMap, args: &StatArgs, meta: &Meta, sys: &dyn Observe) {
     set("writeable", sys.access(path, 2).into());
     set("executable", sys.access(path, 1).into());
     if meta.kind == FileKind::Link
-        && let Ok(target) = sys.read_link(path) {
-            let folder = path.parent().unwrap_or(Path::new("/"));
-            let led = crate::paths::tidy(&folder.join(&target).to_string_lossy());
-            set("lnk_source", sys.canonicalize(path).unwrap_or(led).into());
-            set("lnk_target", target.into());
-        }
+        && let Ok(target) = sys.read_link(path)
+    {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let led = crate::paths::tidy(&folder.join(&target).to_string_lossy());
+        set("lnk_source", sys.canonicalize(path).unwrap_or(led).into());
+        set("lnk_target", target.into());
+    }
     if let Some(user) = sys.user_by_id(meta.uid) {
         set("pw_name", user.name.into());
     }

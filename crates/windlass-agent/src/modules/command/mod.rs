@@ -80,10 +80,14 @@ fn plan(wanted: Wanted<'_>, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan,
             format!("{verb} not run command since '{path}' exists"),
             format!("skipped, since {path} exists"),
         ))
-    } else { wanted.removes.filter(|p| !exists(p)).map(|path| (
-            format!("{verb} not run command since '{path}' does not exist"),
-            format!("skipped, since {path} does not exist"),
-        )) };
+    } else {
+        wanted.removes.filter(|p| !exists(p)).map(|path| {
+            (
+                format!("{verb} not run command since '{path}' does not exist"),
+                format!("skipped, since {path} does not exist"),
+            )
+        })
+    };
     if let Some((msg, stdout)) = skip {
         plan.msg = Some(msg);
         plan.set("stdout", stdout);
