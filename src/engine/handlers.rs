@@ -6,47 +6,61 @@ use crate::playbook::{Node, Task};
 use crate::report::{Event, Status};
 use crate::template::TemplateContext;
 use crate::vars::Value;
+use std::collections::HashSet;
 use std::sync::Arc;
 use windlass_yaml::diagnostic::Diagnostic;
 
 impl Batch<'_> {
-    /// Remembers that hosts notified a handler or a topic.
+    /// Remembers that hosts notified a handler or a topic. Which handlers that means is found out at the next flush, when all
+    /// that the play brings in are known; a handler that notifies another one means it at once.
     pub(super) fn notify(&mut self, name: &str, hosts: &[String], task: &Task) {
-        let mut found = false;
-        // Of handlers with the same name the last one counts; all that listen to the topic do.
-        let mut named = None;
-        for index in (0..self.handlers.len()).rev() {
-            let handler = Arc::clone(&self.handlers[index]);
-            if named.is_none() && self.is_called(&handler, name, hosts.first()) {
-                named = Some(index);
-            }
-            if self.listens(&handler, name) {
+        let found = self.find_handlers(name, hosts.first());
+        if found.is_empty() {
+            self.unknown_handler(name, task);
+        } else if self.flushing {
+            for index in found {
                 self.notified[index].extend(hosts.iter().cloned());
-                found = true;
+            }
+        } else {
+            self.pending.push((name.to_owned(), hosts.to_vec()));
+        }
+    }
+
+    /// The handlers that a name or topic means: of those with that name the last one, of those that listen to it
+    /// the last one of each name.
+    fn find_handlers(&self, name: &str, host: Option<&String>) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut named = false;
+        let mut seen = HashSet::new();
+        for (index, handler) in self.handlers.iter().enumerate().rev() {
+            let called = !named && self.is_called(handler, name, host);
+            named |= called;
+            let title = handler.name.as_ref().and_then(Value::as_str);
+            let heard = self.listens(handler, name) && title.is_none_or(|t| seen.insert(t.to_owned()));
+            if called || heard {
+                found.push(index);
             }
         }
-        if let Some(index) = named {
-            self.notified[index].extend(hosts.iter().cloned());
-            found = true;
+        found
+    }
+
+    fn unknown_handler(&mut self, name: &str, task: &Task) {
+        let mut names: Vec<&str> = Vec::new();
+        for handler in &self.handlers {
+            names.extend(handler.name.as_ref().and_then(Value::as_str));
+            names.extend(handler.listen.iter().filter_map(Value::as_str));
         }
-        if !found {
-            let mut names: Vec<&str> = Vec::new();
-            for handler in &self.handlers {
-                names.extend(handler.name.as_ref().and_then(Value::as_str));
-                names.extend(handler.listen.iter().filter_map(Value::as_str));
-            }
-            let mut diagnostic = Diagnostic::error(format!(
-                "The requested handler '{name}' was not found in either the main handlers list nor in the listening handlers list"
-            ))
-            .at(&task.span);
-            if let Some(near) = crate::playbook::problems::nearest(name, names) {
-                diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
-            }
-            self.run.with_progress(|p| p.broken = true);
-            self.run.shared.reporter.event(Event::Diagnostic(Box::new(diagnostic)));
-            self.ended = true;
-            self.stop_run = true;
+        let mut diagnostic = Diagnostic::error(format!(
+            "The requested handler '{name}' was not found in either the main handlers list nor in the listening handlers list"
+        ))
+        .at(&task.span);
+        if let Some(near) = crate::playbook::problems::nearest(name, names) {
+            diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
         }
+        self.run.with_progress(|p| p.broken = true);
+        self.run.shared.reporter.event(Event::Diagnostic(Box::new(diagnostic)));
+        self.ended = true;
+        self.stop_run = true;
     }
 
     /// Whether a handler has that name, alone or with its role's in front.
@@ -79,22 +93,27 @@ impl Batch<'_> {
         handler.listen.iter().any(|topic| topic.as_str() == Some(name))
     }
 
-    /// Adds handlers that came with a role or include; ones that are there already are replaced.
+    /// Adds handlers that came with a role or include, behind those that are there: the last one of a name counts.
     pub(super) fn add_handlers(&mut self, nodes: &[Node]) {
         for handler in super::include::flatten(nodes) {
-            // The same handler loaded again sees the variables of its last include.
-            match self.handlers.iter().position(|h| h.span == handler.span && same_role(h, &handler)) {
-                Some(known) => self.handlers[known] = handler,
-                None => {
-                    self.handlers.push(handler);
-                    self.notified.push(indexmap::IndexSet::new());
-                }
-            }
+            self.handlers.push(handler);
+            self.notified.push(indexmap::IndexSet::new());
         }
     }
 
     /// Runs the handlers that were notified. With `lost`, those of hosts that failed too (`force_handlers`).
     pub(super) async fn flush(&mut self, lost: bool) {
+        for (name, hosts) in std::mem::take(&mut self.pending) {
+            for index in self.find_handlers(&name, hosts.first()) {
+                self.notified[index].extend(hosts.iter().cloned());
+            }
+        }
+        self.flushing = true;
+        self.run_notified(lost).await;
+        self.flushing = false;
+    }
+
+    async fn run_notified(&mut self, lost: bool) {
         let mut index = 0;
         while index < self.handlers.len() {
             if self.ended && !lost {
@@ -174,13 +193,5 @@ impl Batch<'_> {
                 }
             }
         }
-    }
-}
-
-fn same_role(a: &Task, b: &Task) -> bool {
-    match (&a.role, &b.role) {
-        (Some(a), Some(b)) => a.path == b.path,
-        (None, None) => true,
-        _ => false,
     }
 }

@@ -24,6 +24,10 @@ pub struct Batch<'a> {
     pub(super) handlers: Vec<Arc<Task>>,
     /// Hosts that notified a handler, by its place in the list.
     pub(super) notified: Vec<IndexSet<String>>,
+    /// Notifications since the last flush, with the hosts that gave them.
+    pub(super) pending: Vec<(String, Vec<String>)>,
+    /// Handlers are running.
+    pub(super) flushing: bool,
     groups: u32,
     failed: HashSet<String>,
     unreachable: HashSet<String>,
@@ -51,6 +55,8 @@ impl<'a> Batch<'a> {
             hosts,
             notified: vec![IndexSet::new(); handlers.len()],
             handlers,
+            pending: Vec::new(),
+            flushing: false,
             groups: 0,
             failed: HashSet::new(),
             unreachable: HashSet::new(),
