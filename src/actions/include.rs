@@ -13,10 +13,10 @@ use std::sync::Arc;
 fn parameters(cx: &Cx<'_>) -> Map {
     let task = &cx.exec.task;
     let mut vars = Map::new();
-    if task.vars.len() > task_outer(cx) {
-        if let Some(own) = task.vars.last() {
-            vars.extend(own.iter().map(|(k, v)| (k.clone(), v.clone())));
-        }
+    if task.vars.len() > task_outer(cx)
+        && let Some(own) = task.vars.last()
+    {
+        vars.extend(own.iter().map(|(k, v)| (k.clone(), v.clone())));
     }
     if let Some(Loop { .. }) = &task.loop_ {
         let mut keep = |name: &str| {

@@ -16,14 +16,13 @@ pub fn items(loop_: &Loop, templar: &Templar, cx: &TemplateContext<'_>) -> Resul
             match value {
                 Value::List(items) => Ok(items.to_vec()),
                 Value::Omit => Ok(Vec::new()),
-                other => Err(TemplateError::new(
+                other => Err(at(TemplateError::new(
                     TemplateErrorKind::Failed,
                     format!(
                         "Invalid data passed to 'loop', it requires a list, got this instead: {}. Hint: If you passed a list/dict of just one element, try adding wantlist=True to your lookup invocation or use q/query instead of lookup.",
                         windlass_protocol::args::python_text(&other.to_json())
                     ),
-                ))
-                .map_err(at),
+                ))),
             }
         }
         Some(lookup) => {

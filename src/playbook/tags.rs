@@ -38,23 +38,19 @@ impl TagFilter {
         let untagged = tags.is_empty();
         let has = |set: &BTreeSet<String>| tags.iter().any(|t| set.contains(t));
         let is = |name: &str| tags.iter().any(|t| t == name);
-        let mut run = if is("always") {
-            true
-        } else if self.only.contains("all") && !is("never") {
-            true
-        } else if has(&self.only) {
-            true
-        } else if self.only.contains("tagged") && !untagged && !is("never") {
-            true
-        } else {
-            self.only.contains("untagged") && untagged
-        };
+        let never = is("never");
+        let mut run = is("always")
+            || (self.only.contains("all") && !never)
+            || has(&self.only)
+            || (self.only.contains("tagged") && !untagged && !never)
+            || (self.only.contains("untagged") && untagged);
         if run && !self.skip.is_empty() {
             if self.skip.contains("all") {
                 run = is("always") && !self.skip.contains("always");
-            } else if has(&self.skip) || (self.skip.contains("tagged") && !untagged) {
-                run = false;
-            } else if self.skip.contains("untagged") && untagged {
+            } else if has(&self.skip)
+                || (self.skip.contains("tagged") && !untagged)
+                || (self.skip.contains("untagged") && untagged)
+            {
                 run = false;
             }
         }

@@ -71,6 +71,7 @@ pub struct Stats {
 
 /// Something that happened.
 #[derive(Debug, Clone)]
+#[allow(missing_docs)] // the fields are named for what they are
 pub enum Event {
     /// A playbook begins.
     Playbook { file: String },

@@ -210,10 +210,12 @@ impl Terminal {
                 map.shift_remove(loop_var);
             }
         }
-        if result.status != Status::Failed && result.action != "ansible.builtin.debug" {
-            if map.get("failed") == Some(&Value::Bool(false)) && result.item.is_none() {
-                map.shift_remove("failed");
-            }
+        if result.status != Status::Failed
+            && result.action != "ansible.builtin.debug"
+            && map.get("failed") == Some(&Value::Bool(false))
+            && result.item.is_none()
+        {
+            map.shift_remove("failed");
         }
         if result.status == Status::Failed && result.item.is_none() {
             map.shift_remove("failed");

@@ -118,11 +118,6 @@ impl Dict {
             Self::Own(map) => map.len(),
         }
     }
-    /// Whether it has none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 /// Python's repr of a float.

@@ -188,8 +188,8 @@ fn time(it: &mut Interp<'_>, b: &mut Bound, unit: f64) -> R {
         seconds += number * size;
     }
     let unit = match unit {
-        u if u == 2_592_000.0 => month * 86_400.0,
-        u if u == 31_536_000.0 => year * 86_400.0,
+        2_592_000.0 => month * 86_400.0,
+        31_536_000.0 => year * 86_400.0,
         u => u,
     };
     Ok(Val::Float((seconds / unit * 1e12).round() / 1e12))

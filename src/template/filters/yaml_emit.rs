@@ -286,7 +286,7 @@ impl Emitter<'_> {
     fn scalar(&mut self, text: &str, plain_ok: bool, indent: usize, key: bool, in_flow: bool) {
         let look = Look::at(text, self.layout.unicode);
         let multiline = look.line_breaks;
-        if plain_ok && look.plain(in_flow) && !(key && multiline) && !multiline {
+        if plain_ok && look.plain(in_flow) && !multiline {
             self.words(text, indent, !key);
         } else if look.single && !(key && multiline) {
             self.single(text, indent, !key);
@@ -380,7 +380,7 @@ impl Emitter<'_> {
             let c = chars.get(end).copied();
             let escape = c.is_none_or(|c| {
                 matches!(c, '"' | '\\' | '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
-                    || !(' '..='~').contains(&c) && !(self.layout.unicode && is_printable(c))
+                    || !((' '..='~').contains(&c) || (self.layout.unicode && is_printable(c)))
             });
             if escape {
                 if start < end {

@@ -226,10 +226,10 @@ fn subelements(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         return Err(failed("subelements lookup expects a list of two or three items, "));
     }
     let mut skip = false;
-    if let Some(flags) = call.terms.get(2) {
-        if let Some(value) = it.entry_str(flags, "skip_missing")? {
-            skip = super::super::filters::to_bool(&value).unwrap_or(false);
-        }
+    if let Some(flags) = call.terms.get(2)
+        && let Some(value) = it.entry_str(flags, "skip_missing")?
+    {
+        skip = super::super::filters::to_bool(&value).unwrap_or(false);
     }
     let source = call.terms[0].clone();
     let items: Vec<Val> = if source.is_dict() {
