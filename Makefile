@@ -18,7 +18,7 @@ setup:
 	@scripts/setup
 
 demo: setup
-	$(CARGO) build --release
+	$(CARGO) build --release -p windlass
 	$(CARGO) build --quiet -p windlass-demo
 	scripts/as-root target/debug/demo target/release/windlass
 
@@ -27,7 +27,7 @@ test: setup lint
 
 bench: setup
 	@scripts/setup bench
-	$(CARGO) build --release
+	$(CARGO) build --release -p windlass
 	$(CARGO) build --quiet -p windlass-bench
 	scripts/as-root target/debug/windlass-bench $(BENCH)
 

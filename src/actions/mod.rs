@@ -20,7 +20,8 @@ mod template;
 mod validate;
 
 use crate::engine::delegate::Remote;
-use crate::engine::exec::{Exec, Keywords};
+use crate::engine::exec::Exec;
+use crate::engine::keywords::Keywords;
 use crate::engine::result::TaskOutcome;
 use crate::vars::scope::Layers;
 use crate::vars::{Map, Value};

@@ -1,7 +1,8 @@
 //! The host that a task works on: its own, or the one that it is delegated to.
 
 use super::connect::{NoAgent, Way, way};
-use super::exec::{Exec, Keywords};
+use super::exec::Exec;
+use super::keywords::Keywords;
 use super::result::TaskOutcome;
 use crate::report::Event;
 use crate::template::TemplateError;

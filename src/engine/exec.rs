@@ -1,12 +1,13 @@
 //! Executes one task on one host: loop, condition, arguments, module, retries, result.
 
 use super::delegate;
-use super::loops::{self, Names, truthy};
+use super::keywords::{Keywords, whole};
+use super::loops::{self, Names};
 use super::result::TaskOutcome;
 use super::run::Shared;
 use crate::actions::{self, Kind};
 use crate::playbook::Task;
-use crate::report::{Event, Status, TaskResult};
+use crate::report::{Event, Status};
 use crate::template::{TemplateContext, TemplateError};
 use crate::vars::scope::Layers;
 use crate::vars::store::PlayVars;
@@ -47,27 +48,6 @@ pub struct Done {
     pub items: Vec<TaskOutcome>,
 }
 
-/// Keywords of a task, rendered for one item.
-#[derive(Debug, Clone, Default)]
-pub struct Keywords {
-    /// `check_mode`, or the run's.
-    pub check: bool,
-    /// `diff`, or the run's.
-    pub diff: bool,
-    /// `no_log`.
-    pub no_log: bool,
-    /// `environment`, merged.
-    pub environment: Vec<(String, String)>,
-    /// `delegate_to`.
-    pub delegate: Option<String>,
-    /// `timeout` in seconds; 0 is none.
-    pub timeout: u64,
-    /// `ignore_errors`.
-    pub ignore_errors: bool,
-    /// `ignore_unreachable`.
-    pub ignore_unreachable: bool,
-}
-
 impl Exec {
     /// What templates of the task see.
     #[must_use]
@@ -75,7 +55,7 @@ impl Exec {
         TemplateContext::new(layers, &self.search)
     }
 
-    fn error(&self, error: &TemplateError) -> TaskOutcome {
+    pub(super) fn error(&self, error: &TemplateError) -> TaskOutcome {
         let mut out = TaskOutcome::failure(error.message.clone());
         out.place = Some(error.span.clone().unwrap_or_else(|| self.task.span.clone()));
         out.hint.clone_from(&error.hint);
@@ -83,7 +63,7 @@ impl Exec {
     }
 
     /// Where a failure has its cause: the expression, or the task.
-    fn origin(&self, outcome: &TaskOutcome) -> windlass_yaml::Span {
+    pub(super) fn origin(&self, outcome: &TaskOutcome) -> windlass_yaml::Span {
         outcome.place.clone().unwrap_or_else(|| self.task.span.clone())
     }
 
@@ -197,12 +177,8 @@ impl Exec {
         self.finish(layers, total, &keywords, true, outcomes)
     }
 
-    fn keywords_or_default(&self, layers: &Layers) -> Keywords {
-        self.keywords(layers).unwrap_or_default()
-    }
-
     /// Whether the items may be sent without waiting for one another's results.
-    fn may_batch(&self) -> bool {
+    pub(super) fn may_batch(&self) -> bool {
         let task = &self.task;
         task.action.kind == Kind::Agent
             && task.until.is_empty()
@@ -243,89 +219,8 @@ impl Exec {
         self.shared.templar.condition(&all, &self.cx(&scope)).unwrap_or(false)
     }
 
-    fn label(
-        &self,
-        mut outcome: TaskOutcome,
-        scope: &Layers,
-        item: &Value,
-        index: usize,
-        names: &Names,
-    ) -> TaskOutcome {
-        outcome.values.insert(Key::from(names.item.as_str()), item.clone());
-        outcome.values.insert(Key::from("ansible_loop_var"), Value::text(names.item.as_str()));
-        if let Some(name) = &names.index {
-            outcome.values.insert(Key::from(name.as_str()), Value::Int(index as i64));
-            outcome.values.insert(Key::from("ansible_index_var"), Value::text(name.as_str()));
-        }
-        if let Some(info) = scope.find("ansible_loop") {
-            outcome.values.insert(Key::from("ansible_loop"), info.clone());
-        }
-        outcome
-    }
-
-    /// The condition: `None` if the task is to run, else the skip.
-    fn condition(&self, layers: &Layers) -> Result<Option<TaskOutcome>, TemplateError> {
-        for condition in self.task.attrs.list("when") {
-            if !self
-                .shared
-                .templar
-                .condition(condition, &self.cx(layers))
-                .map_err(|e| e.at(condition.span()))?
-            {
-                let mut skip = TaskOutcome::skip("Conditional result was False");
-                skip.values.insert(Key::from("false_condition"), condition.clone());
-                return Ok(Some(skip));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The keywords of the task in effect.
-    ///
-    /// # Errors
-    /// If one of their templates fails.
-    pub fn keywords(&self, layers: &Layers) -> Result<Keywords, TemplateError> {
-        let cx = self.cx(layers);
-        let render = |name: &str| -> Result<Option<Value>, TemplateError> {
-            match self.task.attrs.get(name) {
-                None => Ok(None),
-                Some(value) => {
-                    let value = self.shared.templar.render(value, &cx).map_err(|e| e.at(value.span()))?;
-                    Ok(Some(value).filter(|v| !matches!(v, Value::Omit | Value::Null)))
-                }
-            }
-        };
-        let flag = |name: &str, default: bool| -> Result<bool, TemplateError> {
-            Ok(render(name)?.as_ref().and_then(truthy).unwrap_or(default))
-        };
-        let mut environment = indexmap::IndexMap::new();
-        for value in self.task.attrs.list("environment") {
-            if let Value::Map(map) = self.shared.templar.render(value, &cx)? {
-                for (key, value) in map.iter() {
-                    let text = crate::vars::value::scalar_text(value)
-                        .unwrap_or_else(|| windlass_protocol::args::python_text(&value.to_json()));
-                    environment.insert(key.to_string(), text);
-                }
-            }
-        }
-        Ok(Keywords {
-            check: flag("check_mode", self.shared.options.check)?,
-            diff: flag("diff", self.shared.options.diff)?,
-            no_log: flag("no_log", false)?,
-            environment: environment.into_iter().collect(),
-            delegate: render("delegate_to")?
-                .as_ref()
-                .and_then(Value::as_str)
-                .filter(|h| !h.is_empty())
-                .map(str::to_owned),
-            timeout: render("timeout")?.as_ref().and_then(whole).unwrap_or(0).max(0) as u64,
-            ignore_errors: flag("ignore_errors", false)?,
-            ignore_unreachable: flag("ignore_unreachable", false)?,
-        })
-    }
-
     /// One item, or the task without a loop.
-    async fn item(&self, layers: &Layers, _item: Option<&Value>) -> (TaskOutcome, Keywords) {
+    async fn item(&self, layers: &Layers, item: Option<&Value>) -> (TaskOutcome, Keywords) {
         match self.condition(layers) {
             Ok(None) => {}
             Ok(Some(skip)) => return (skip, self.keywords_or_default(layers)),
@@ -398,7 +293,7 @@ impl Exec {
                 }
                 return (outcome, keywords);
             }
-            let label = _item.map(loops::label_of);
+            let label = item.map(loops::label_of);
             self.shared.reporter.event(Event::Retry {
                 host: self.host.clone(),
                 task: self.shared.task_name(&self.task, layers),
@@ -481,194 +376,6 @@ impl Exec {
                 out
             }
         }
-    }
-
-    /// The rendered arguments, `module_defaults` under them.
-    fn arguments(&self, layers: &Layers) -> Result<Map, TemplateError> {
-        let cx = self.cx(layers);
-        let spec = self.task.action.spec;
-        let mut out = Map::new();
-        for defaults in self.task.attrs.list("module_defaults") {
-            let Value::Map(defaults) = self.shared.templar.render(defaults, &cx)? else { continue };
-            for (module, args) in defaults.iter() {
-                let same =
-                    module.as_str().and_then(actions::resolve).is_some_and(|a| a.spec.name == spec.name);
-                if let (true, Value::Map(args)) = (same, args) {
-                    out.extend(args.iter().map(|(k, v)| (k.clone(), v.clone())));
-                }
-            }
-        }
-        if let Some(template) = &self.task.args_template {
-            match self.shared.templar.render(template, &cx)? {
-                Value::Map(map) => out.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))),
-                Value::Omit | Value::Null => {}
-                other => {
-                    return Err(TemplateError::new(
-                        crate::template::TemplateErrorKind::Failed,
-                        format!("the arguments have to be a mapping, this is a {}", other.type_name()),
-                    )
-                    .at(template.span()));
-                }
-            }
-        }
-        let keep_raw = actions::renders_itself(&self.task.action);
-        for (key, value) in self.task.args.iter() {
-            let name = key.to_string();
-            let key = match key {
-                Key::Str(text) if text.is_template() => {
-                    let rendered = self.shared.templar.render_str(text, &cx)?;
-                    Key::from(rendered.as_str().unwrap_or(text.as_str()))
-                }
-                key => key.clone(),
-            };
-            if keep_raw.contains(&name.as_str()) {
-                out.insert(key, value.clone());
-                continue;
-            }
-            let value = self.shared.templar.render(value, &cx).map_err(|e| e.at(value.span()))?;
-            if matches!(value, Value::Omit) {
-                out.shift_remove(&key);
-            } else {
-                out.insert(key, value);
-            }
-        }
-        Ok(out)
-    }
-
-    /// Adds facts and variables that a result brings.
-    fn keep_facts(&self, outcome: &TaskOutcome, keywords: &Keywords) {
-        let store = &self.shared.store;
-        let delegate_facts = self.task.attrs.get("delegate_facts").and_then(truthy).unwrap_or(false);
-        let host = match (&keywords.delegate, delegate_facts) {
-            (Some(delegate), true) => delegate.as_str(),
-            _ => self.host.as_str(),
-        };
-        if let Some(facts) = &outcome.facts {
-            store.add_facts(host, facts);
-        }
-        if let Some((set, cacheable)) = &outcome.set {
-            for (key, value) in set.iter() {
-                let name = key.to_string();
-                store.set(host, &name, value.clone());
-                if *cacheable {
-                    store.set_cacheable(host, &name, value.clone());
-                }
-            }
-        }
-        if let Some(vars) = &outcome.included_vars {
-            store.include(host, vars);
-        }
-    }
-
-    fn tell_item(&self, scope: &Layers, outcome: &TaskOutcome, keywords: &Keywords, item: &Value) {
-        let label = match &self.task.loop_control.label {
-            Some(label) => match self.shared.templar.render(label, &self.cx(scope)) {
-                Ok(value) => loops::label_of(&value),
-                Err(_) => loops::label_of(item),
-            },
-            None => loops::label_of(item),
-        };
-        if outcome.include.is_some() {
-            return;
-        }
-        let result = TaskResult {
-            host: self.host.clone(),
-            delegate: keywords.delegate.clone(),
-            status: status_of(outcome),
-            result: Arc::new(outcome.to_map()),
-            item: Some(if keywords.no_log { "None".to_owned() } else { label }),
-            ignored: keywords.ignore_errors,
-            no_log: keywords.no_log,
-            hint: outcome.hint.clone(),
-            diff: Arc::clone(&outcome.diff),
-            action: self.task.action.spec.name,
-            origin: (outcome.failed).then(|| self.origin(outcome)),
-            has_items: false,
-        };
-        self.shared.reporter.event(Event::Item(result));
-    }
-
-    fn finish(
-        &self,
-        layers: &Layers,
-        mut outcome: TaskOutcome,
-        keywords: &Keywords,
-        has_items: bool,
-        items: Vec<TaskOutcome>,
-    ) -> Done {
-        if has_items && self.may_batch() {
-            items.iter().for_each(|item| self.keep_facts(item, keywords));
-        }
-        if !has_items {
-            self.keep_facts(&outcome, keywords);
-        }
-        let status = status_of(&outcome);
-        let ignored = match status {
-            Status::Failed => keywords.ignore_errors,
-            Status::Unreachable => keywords.ignore_unreachable,
-            _ => false,
-        };
-        let mut notify = Vec::new();
-        if outcome.changed && !outcome.failed {
-            for name in self.task.attrs.list("notify") {
-                match self.shared.templar.render(name, &self.cx(layers)) {
-                    Ok(Value::List(names)) => {
-                        notify.extend(names.iter().filter_map(Value::as_str).map(str::to_owned))
-                    }
-                    Ok(value) => notify.extend(value.as_str().map(str::to_owned)),
-                    Err(error) => {
-                        outcome = self.error(&error);
-                    }
-                }
-            }
-        }
-        for warning in &outcome.warnings {
-            self.shared.reporter.event(Event::Warning(warning.clone()));
-        }
-        let result = Arc::new(outcome.to_map());
-        let told = TaskResult {
-            host: self.host.clone(),
-            delegate: keywords.delegate.clone(),
-            status,
-            result: Arc::clone(&result),
-            item: None,
-            ignored,
-            no_log: keywords.no_log,
-            hint: outcome.hint.clone(),
-            diff: if has_items { Arc::default() } else { Arc::clone(&outcome.diff) },
-            action: self.task.action.spec.name,
-            origin: (status == Status::Failed).then(|| self.origin(&outcome)),
-            has_items,
-        };
-        if outcome.include.is_none() {
-            self.shared.reporter.event(Event::Result(told));
-        }
-        Done { outcome, result, status, ignored, notify, items }
-    }
-}
-
-/// A whole number, or a text of one.
-fn whole(value: &Value) -> Option<i64> {
-    match value {
-        Value::Int(i) => Some(*i),
-        Value::Float(f) => Some(*f as i64),
-        Value::Bool(b) => Some(i64::from(*b)),
-        Value::Str(text) => text.as_str().trim().parse().ok(),
-        _ => None,
-    }
-}
-
-fn status_of(outcome: &TaskOutcome) -> Status {
-    if outcome.unreachable {
-        Status::Unreachable
-    } else if outcome.failed {
-        Status::Failed
-    } else if outcome.skipped {
-        Status::Skipped
-    } else if outcome.changed {
-        Status::Changed
-    } else {
-        Status::Ok
     }
 }
 

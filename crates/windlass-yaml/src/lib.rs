@@ -17,6 +17,7 @@ mod node;
 mod number;
 mod resolve;
 mod source;
+mod tags;
 mod timestamp;
 
 pub use error::{Warning, YamlError};

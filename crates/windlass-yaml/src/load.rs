@@ -12,15 +12,8 @@ use crate::mend::{self, Mended};
 use crate::node::{Duplicate, Mapping, Node, Style, Tag, Yaml};
 use crate::resolve::{TagError, resolve_plain, tagged};
 use crate::source::{SourceFile, Span};
+use crate::tags::{COLLECTION_TAGS, SCALAR_TAGS, TagName, apply_to_collection, is_merge, merge_into, name};
 use crate::timestamp;
-
-/// The namespace of YAML's own tags.
-const CORE: &str = "tag:yaml.org,2002:";
-
-/// YAML's own tags for collections.
-const COLLECTION_TAGS: [&str; 6] = ["seq", "map", "set", "omap", "pairs", "python/dict"];
-/// YAML's own tags for scalars.
-const SCALAR_TAGS: [&str; 7] = ["str", "int", "float", "bool", "null", "binary", "timestamp"];
 
 /// How many nodes the aliases and anchors of one file may copy, all together. A file of a few hundred bytes can ask
 /// for billions.
@@ -495,37 +488,6 @@ impl<'a> Loader<'a> {
     }
 }
 
-fn apply_to_collection(tag: Option<&granit_parser::Tag>, mut node: Node) -> Result<Node, YamlError> {
-    let Some(raw) = tag else { return Ok(node) };
-    let wants = |suffix: &str, what: &str, node: &Node| {
-        Err(YamlError::new(
-            format!("the tag `!!{suffix}` wants {what}, not {}", node.kind()),
-            node.span.clone(),
-        ))
-    };
-    match name(raw) {
-        TagName::NonSpecific => {}
-        TagName::Core(suffix) => match suffix.as_str() {
-            "seq" if matches!(node.value, Yaml::Seq(_)) => {}
-            "map" | "python/dict" if matches!(node.value, Yaml::Map(_)) => {}
-            "seq" => return wants(&suffix, "a list", &node),
-            "map" | "python/dict" => return wants(&suffix, "a mapping", &node),
-            "set" => match node.value {
-                Yaml::Map(map) => node.value = Yaml::Seq(map.into_iter().map(|(key, _)| key).collect()),
-                _ => return wants(&suffix, "a mapping", &node),
-            },
-            "omap" | "pairs" => node = pairs(&suffix, node)?,
-            _ => return wants(&suffix, "a single value", &node),
-        },
-        TagName::Vault => {
-            return Err(YamlError::new("the tag `!vault` wants a string", node.span));
-        }
-        TagName::Unsafe => mark_unsafe(&mut node),
-        TagName::Other(name) => node.tag = Some(Tag::Other(name)),
-    }
-    Ok(node)
-}
-
 fn convert(style: ScalarStyle) -> Style {
     match style {
         ScalarStyle::Plain => Style::Plain,
@@ -540,95 +502,6 @@ fn replain(text: &str, style: Style) -> Yaml {
     match resolve_plain(text) {
         Yaml::Str(text, _) => Yaml::Str(text, style),
         value => value,
-    }
-}
-
-enum TagName {
-    NonSpecific,
-    Core(String),
-    Vault,
-    Unsafe,
-    Other(String),
-}
-
-fn name(tag: &granit_parser::Tag) -> TagName {
-    let full = format!("{}{}", tag.handle(), tag.suffix());
-    match full.as_str() {
-        "!" | "" => TagName::NonSpecific,
-        "!vault" | "!vault-encrypted" => TagName::Vault,
-        "!unsafe" => TagName::Unsafe,
-        _ => match full.strip_prefix(CORE) {
-            Some(suffix) => TagName::Core(suffix.to_owned()),
-            None => TagName::Other(full),
-        },
-    }
-}
-
-fn is_merge(text: &str, style: ScalarStyle, tag: Option<&granit_parser::Tag>) -> bool {
-    match tag {
-        None => style == ScalarStyle::Plain && text == "<<",
-        Some(tag) => matches!(name(tag), TagName::Core(suffix) if suffix == "merge"),
-    }
-}
-
-/// Adds the entries of a `<<` value. Within a list the first mapping wins, so it is added last.
-fn merge_into(into: &mut Vec<(Node, Node)>, value: Node) -> Result<(), YamlError> {
-    match value.value {
-        Yaml::Map(map) => into.extend(map),
-        Yaml::Seq(items) => {
-            for item in items.into_iter().rev() {
-                match item.value {
-                    Yaml::Map(map) => into.extend(map),
-                    _ => return Err(bad_merge(&item)),
-                }
-            }
-        }
-        _ => return Err(bad_merge(&value)),
-    }
-    Ok(())
-}
-
-fn bad_merge(node: &Node) -> YamlError {
-    YamlError::new(
-        format!("`<<` merges a mapping or a list of mappings, not {}", node.kind()),
-        node.span.clone(),
-    )
-}
-
-fn pairs(suffix: &str, node: Node) -> Result<Node, YamlError> {
-    let Yaml::Seq(items) = node.value else {
-        return Err(YamlError::new(format!("the tag `!!{suffix}` wants a list"), node.span));
-    };
-    let mut out = Vec::with_capacity(items.len());
-    for item in items {
-        match item.value {
-            Yaml::Map(map) if map.len() == 1 => {
-                for (key, value) in map {
-                    let value = Yaml::Seq(vec![key, value]);
-                    out.push(Node { value, span: item.span.clone(), tag: None });
-                }
-            }
-            _ => {
-                let message = format!("the items of `!!{suffix}` are mappings of one entry");
-                return Err(YamlError::new(message, item.span));
-            }
-        }
-    }
-    Ok(Node { value: Yaml::Seq(out), span: node.span, tag: node.tag })
-}
-
-fn mark_unsafe(node: &mut Node) {
-    node.tag = match node.tag.take() {
-        Some(Tag::Vault) => Some(Tag::Vault),
-        _ => Some(Tag::Unsafe),
-    };
-    match &mut node.value {
-        Yaml::Seq(items) => items.iter_mut().for_each(mark_unsafe),
-        Yaml::Map(map) => map.values_mut().for_each(|(key, value)| {
-            mark_unsafe(key);
-            mark_unsafe(value);
-        }),
-        _ => {}
     }
 }
 

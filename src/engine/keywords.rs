@@ -1,0 +1,160 @@
+//! What a task is asked to do on a host: its condition, keywords and arguments, rendered.
+
+use super::exec::Exec;
+use super::loops::truthy;
+use super::result::TaskOutcome;
+use crate::actions;
+use crate::template::TemplateError;
+use crate::vars::scope::Layers;
+use crate::vars::{Key, Map, Value};
+
+/// Keywords of a task, rendered for one item.
+#[derive(Debug, Clone, Default)]
+pub struct Keywords {
+    /// `check_mode`, or the run's.
+    pub check: bool,
+    /// `diff`, or the run's.
+    pub diff: bool,
+    /// `no_log`.
+    pub no_log: bool,
+    /// `environment`, merged.
+    pub environment: Vec<(String, String)>,
+    /// `delegate_to`.
+    pub delegate: Option<String>,
+    /// `timeout` in seconds; 0 is none.
+    pub timeout: u64,
+    /// `ignore_errors`.
+    pub ignore_errors: bool,
+    /// `ignore_unreachable`.
+    pub ignore_unreachable: bool,
+}
+
+impl Exec {
+    pub(super) fn keywords_or_default(&self, layers: &Layers) -> Keywords {
+        self.keywords(layers).unwrap_or_default()
+    }
+
+    /// The condition: `None` if the task is to run, else the skip.
+    pub(super) fn condition(&self, layers: &Layers) -> Result<Option<TaskOutcome>, TemplateError> {
+        for condition in self.task.attrs.list("when") {
+            if !self
+                .shared
+                .templar
+                .condition(condition, &self.cx(layers))
+                .map_err(|e| e.at(condition.span()))?
+            {
+                let mut skip = TaskOutcome::skip("Conditional result was False");
+                skip.values.insert(Key::from("false_condition"), condition.clone());
+                return Ok(Some(skip));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The keywords of the task in effect.
+    ///
+    /// # Errors
+    /// If one of their templates fails.
+    pub fn keywords(&self, layers: &Layers) -> Result<Keywords, TemplateError> {
+        let cx = self.cx(layers);
+        let render = |name: &str| -> Result<Option<Value>, TemplateError> {
+            match self.task.attrs.get(name) {
+                None => Ok(None),
+                Some(value) => {
+                    let value = self.shared.templar.render(value, &cx).map_err(|e| e.at(value.span()))?;
+                    Ok(Some(value).filter(|v| !matches!(v, Value::Omit | Value::Null)))
+                }
+            }
+        };
+        let flag = |name: &str, default: bool| -> Result<bool, TemplateError> {
+            Ok(render(name)?.as_ref().and_then(truthy).unwrap_or(default))
+        };
+        let mut environment = indexmap::IndexMap::new();
+        for value in self.task.attrs.list("environment") {
+            if let Value::Map(map) = self.shared.templar.render(value, &cx)? {
+                for (key, value) in map.iter() {
+                    let text = crate::vars::value::scalar_text(value)
+                        .unwrap_or_else(|| windlass_protocol::args::python_text(&value.to_json()));
+                    environment.insert(key.to_string(), text);
+                }
+            }
+        }
+        Ok(Keywords {
+            check: flag("check_mode", self.shared.options.check)?,
+            diff: flag("diff", self.shared.options.diff)?,
+            no_log: flag("no_log", false)?,
+            environment: environment.into_iter().collect(),
+            delegate: render("delegate_to")?
+                .as_ref()
+                .and_then(Value::as_str)
+                .filter(|h| !h.is_empty())
+                .map(str::to_owned),
+            timeout: render("timeout")?.as_ref().and_then(whole).unwrap_or(0).max(0) as u64,
+            ignore_errors: flag("ignore_errors", false)?,
+            ignore_unreachable: flag("ignore_unreachable", false)?,
+        })
+    }
+
+    /// The rendered arguments, `module_defaults` under them.
+    pub(super) fn arguments(&self, layers: &Layers) -> Result<Map, TemplateError> {
+        let cx = self.cx(layers);
+        let spec = self.task.action.spec;
+        let mut out = Map::new();
+        for defaults in self.task.attrs.list("module_defaults") {
+            let Value::Map(defaults) = self.shared.templar.render(defaults, &cx)? else { continue };
+            for (module, args) in defaults.iter() {
+                let same =
+                    module.as_str().and_then(actions::resolve).is_some_and(|a| a.spec.name == spec.name);
+                if let (true, Value::Map(args)) = (same, args) {
+                    out.extend(args.iter().map(|(k, v)| (k.clone(), v.clone())));
+                }
+            }
+        }
+        if let Some(template) = &self.task.args_template {
+            match self.shared.templar.render(template, &cx)? {
+                Value::Map(map) => out.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))),
+                Value::Omit | Value::Null => {}
+                other => {
+                    return Err(TemplateError::new(
+                        crate::template::TemplateErrorKind::Failed,
+                        format!("the arguments have to be a mapping, this is a {}", other.type_name()),
+                    )
+                    .at(template.span()));
+                }
+            }
+        }
+        let keep_raw = actions::renders_itself(&self.task.action);
+        for (key, value) in self.task.args.iter() {
+            let name = key.to_string();
+            let key = match key {
+                Key::Str(text) if text.is_template() => {
+                    let rendered = self.shared.templar.render_str(text, &cx)?;
+                    Key::from(rendered.as_str().unwrap_or(text.as_str()))
+                }
+                key => key.clone(),
+            };
+            if keep_raw.contains(&name.as_str()) {
+                out.insert(key, value.clone());
+                continue;
+            }
+            let value = self.shared.templar.render(value, &cx).map_err(|e| e.at(value.span()))?;
+            if matches!(value, Value::Omit) {
+                out.shift_remove(&key);
+            } else {
+                out.insert(key, value);
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// A whole number, or a text of one.
+pub(super) fn whole(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(i) => Some(*i),
+        Value::Float(f) => Some(*f as i64),
+        Value::Bool(b) => Some(i64::from(*b)),
+        Value::Str(text) => text.as_str().trim().parse().ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,157 @@
+//! What becomes of a result: facts that are kept, events, notifications.
+
+use super::exec::{Done, Exec};
+use super::keywords::Keywords;
+use super::loops::{self, Names, truthy};
+use super::result::TaskOutcome;
+use crate::report::{Event, Status, TaskResult};
+use crate::vars::scope::Layers;
+use crate::vars::{Key, Value};
+use std::sync::Arc;
+
+impl Exec {
+    pub(super) fn label(
+        &self,
+        mut outcome: TaskOutcome,
+        scope: &Layers,
+        item: &Value,
+        index: usize,
+        names: &Names,
+    ) -> TaskOutcome {
+        outcome.values.insert(Key::from(names.item.as_str()), item.clone());
+        outcome.values.insert(Key::from("ansible_loop_var"), Value::text(names.item.as_str()));
+        if let Some(name) = &names.index {
+            outcome.values.insert(Key::from(name.as_str()), Value::Int(index as i64));
+            outcome.values.insert(Key::from("ansible_index_var"), Value::text(name.as_str()));
+        }
+        if let Some(info) = scope.find("ansible_loop") {
+            outcome.values.insert(Key::from("ansible_loop"), info.clone());
+        }
+        outcome
+    }
+
+    /// Adds facts and variables that a result brings.
+    pub(super) fn keep_facts(&self, outcome: &TaskOutcome, keywords: &Keywords) {
+        let store = &self.shared.store;
+        let delegate_facts = self.task.attrs.get("delegate_facts").and_then(truthy).unwrap_or(false);
+        let host = match (&keywords.delegate, delegate_facts) {
+            (Some(delegate), true) => delegate.as_str(),
+            _ => self.host.as_str(),
+        };
+        if let Some(facts) = &outcome.facts {
+            store.add_facts(host, facts);
+        }
+        if let Some((set, cacheable)) = &outcome.set {
+            for (key, value) in set.iter() {
+                let name = key.to_string();
+                store.set(host, &name, value.clone());
+                if *cacheable {
+                    store.set_cacheable(host, &name, value.clone());
+                }
+            }
+        }
+        if let Some(vars) = &outcome.included_vars {
+            store.include(host, vars);
+        }
+    }
+
+    pub(super) fn tell_item(&self, scope: &Layers, outcome: &TaskOutcome, keywords: &Keywords, item: &Value) {
+        let label = match &self.task.loop_control.label {
+            Some(label) => match self.shared.templar.render(label, &self.cx(scope)) {
+                Ok(value) => loops::label_of(&value),
+                Err(_) => loops::label_of(item),
+            },
+            None => loops::label_of(item),
+        };
+        if outcome.include.is_some() {
+            return;
+        }
+        let result = TaskResult {
+            host: self.host.clone(),
+            delegate: keywords.delegate.clone(),
+            status: status_of(outcome),
+            result: Arc::new(outcome.to_map()),
+            item: Some(if keywords.no_log { "None".to_owned() } else { label }),
+            ignored: keywords.ignore_errors,
+            no_log: keywords.no_log,
+            hint: outcome.hint.clone(),
+            diff: Arc::clone(&outcome.diff),
+            action: self.task.action.spec.name,
+            origin: (outcome.failed).then(|| self.origin(outcome)),
+            has_items: false,
+        };
+        self.shared.reporter.event(Event::Item(result));
+    }
+
+    pub(super) fn finish(
+        &self,
+        layers: &Layers,
+        mut outcome: TaskOutcome,
+        keywords: &Keywords,
+        has_items: bool,
+        items: Vec<TaskOutcome>,
+    ) -> Done {
+        if has_items && self.may_batch() {
+            items.iter().for_each(|item| self.keep_facts(item, keywords));
+        }
+        if !has_items {
+            self.keep_facts(&outcome, keywords);
+        }
+        let status = status_of(&outcome);
+        let ignored = match status {
+            Status::Failed => keywords.ignore_errors,
+            Status::Unreachable => keywords.ignore_unreachable,
+            _ => false,
+        };
+        let mut notify = Vec::new();
+        if outcome.changed && !outcome.failed {
+            for name in self.task.attrs.list("notify") {
+                match self.shared.templar.render(name, &self.cx(layers)) {
+                    Ok(Value::List(names)) => {
+                        notify.extend(names.iter().filter_map(Value::as_str).map(str::to_owned))
+                    }
+                    Ok(value) => notify.extend(value.as_str().map(str::to_owned)),
+                    Err(error) => {
+                        outcome = self.error(&error);
+                    }
+                }
+            }
+        }
+        for warning in &outcome.warnings {
+            self.shared.reporter.event(Event::Warning(warning.clone()));
+        }
+        let result = Arc::new(outcome.to_map());
+        let told = TaskResult {
+            host: self.host.clone(),
+            delegate: keywords.delegate.clone(),
+            status,
+            result: Arc::clone(&result),
+            item: None,
+            ignored,
+            no_log: keywords.no_log,
+            hint: outcome.hint.clone(),
+            diff: if has_items { Arc::default() } else { Arc::clone(&outcome.diff) },
+            action: self.task.action.spec.name,
+            origin: (status == Status::Failed).then(|| self.origin(&outcome)),
+            has_items,
+        };
+        if outcome.include.is_none() {
+            self.shared.reporter.event(Event::Result(told));
+        }
+        Done { outcome, result, status, ignored, notify, items }
+    }
+}
+
+pub(super) fn status_of(outcome: &TaskOutcome) -> Status {
+    if outcome.unreachable {
+        Status::Unreachable
+    } else if outcome.failed {
+        Status::Failed
+    } else if outcome.skipped {
+        Status::Skipped
+    } else if outcome.changed {
+        Status::Changed
+    } else {
+        Status::Ok
+    }
+}
