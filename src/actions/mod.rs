@@ -11,6 +11,7 @@ mod fetch;
 mod include;
 mod include_vars;
 mod inventory;
+mod lacking;
 mod pause;
 mod script;
 mod set;
@@ -74,14 +75,14 @@ pub enum Kind {
     IncludeRole,
     /// An instruction to the engine.
     Meta,
+    /// Ansible has it and Windlass does not: it fails when it runs.
+    Lacking,
+    /// A template names it when the task runs.
+    ByTemplate,
 }
 
 /// Names of modules that are the same thing under another name.
-const SYNONYMS: &[(&str, &str)] = &[
-    ("ansible.builtin.systemd_service", "ansible.builtin.systemd"),
-    ("ansible.builtin.include", "ansible.builtin.include_tasks"),
-    ("community.general.django_manage", "community.general.django_manage"),
-];
+const SYNONYMS: &[(&str, &str)] = &[("ansible.builtin.systemd_service", "ansible.builtin.systemd")];
 
 fn table() -> &'static HashMap<String, ActionRef> {
     static TABLE: OnceLock<HashMap<String, ActionRef>> = OnceLock::new();
@@ -90,7 +91,7 @@ fn table() -> &'static HashMap<String, ActionRef> {
         let agent =
             windlass_agent::registry::MODULES.iter().map(|e| ActionRef { spec: e.spec, kind: Kind::Agent });
         // What the controller has goes over what the agent has: `copy` is both.
-        for action in agent.chain(specs::all()) {
+        for action in lacking::all().chain(agent).chain(specs::all()) {
             let spec = action.spec;
             for name in std::iter::once(&spec.name).chain(spec.aliases) {
                 table.insert((*name).to_owned(), action);
@@ -119,10 +120,16 @@ pub fn resolve(name: &str) -> Option<ActionRef> {
     table().get(name).copied()
 }
 
-/// Every name that [`resolve`] knows.
+/// What stands for an action while its template is not rendered yet.
+#[must_use]
+pub fn by_template() -> ActionRef {
+    ActionRef { spec: &lacking::BY_TEMPLATE, kind: Kind::ByTemplate }
+}
+
+/// Every name that [`resolve`] knows and Windlass can run.
 #[must_use]
 pub fn all_names() -> Vec<String> {
-    table().keys().cloned().collect()
+    table().iter().filter(|(_, action)| action.kind != Kind::Lacking).map(|(name, _)| name.clone()).collect()
 }
 
 /// What an action gets to work with.
@@ -180,6 +187,11 @@ pub async fn dispatch(
     let action = exec.task.action;
     if action.kind == Kind::Agent {
         return remote.module(action.spec, &args).await;
+    }
+    if action.kind == Kind::Lacking {
+        let mut out = TaskOutcome::failure(format!("Windlass has no module {}", action.spec.name));
+        out.hint = Some("`windlass doc --list` names the modules that it has".to_owned());
+        return out;
     }
     let cx = Cx { exec, remote, layers, keywords, args };
     if let Err(wrong) = check_own(&cx) {

@@ -68,8 +68,20 @@ impl Exec {
     }
 
     /// Runs it and tells the result.
-    pub async fn run(self) -> Done {
+    pub async fn run(mut self) -> Done {
         let layers = self.shared.store.task_layers(&self.host, &self.play, &self.task);
+        match self.with_action(&layers) {
+            Ok(None) => {}
+            Ok(Some(task)) => self.task = task,
+            Err(error) => {
+                // As with a loop: no error where the condition is false.
+                let outcome = match self.condition(&layers) {
+                    Ok(Some(skip)) => skip,
+                    _ => self.error(&error),
+                };
+                return self.finish(&layers, outcome, &self.keywords_or_default(&layers), false, Vec::new());
+            }
+        }
         let done = match &self.task.loop_ {
             None => self.run_once(&layers).await,
             Some(_) => self.run_loop(&layers).await,

@@ -2,6 +2,7 @@
 //!
 //! The engine takes plays and a store of variables, and emits events; it prints nothing.
 
+mod by_template;
 pub mod connect;
 pub mod delegate;
 pub mod exec;

@@ -349,6 +349,7 @@ impl Task {
             id: Self::next_id(),
             name: None,
             action_written: action.spec.name.to_owned(),
+            action_template: None,
             action,
             args: Arc::default(),
             args_template: None,

@@ -23,6 +23,8 @@ struct Call<'a> {
     /// Arguments that came with `action: {module: ...}`.
     args: Map,
     raw: Option<String>,
+    /// The action's name, if that is a template.
+    template: Option<Value>,
 }
 
 impl Loader {
@@ -95,6 +97,7 @@ impl Loader {
             name: map.get("name").map(|n| self.value(n)).filter(|v| !matches!(v, Value::Null)),
             action: call.action,
             action_written: call.written,
+            action_template: call.template,
             args: Arc::new(args),
             args_template,
             attrs,
@@ -199,7 +202,16 @@ impl Loader {
                 }
                 let action = actions::resolve(&written)?;
                 let (span, args) = (key.span.clone(), Map::new());
-                Some(Call { written, action, node: Some(node), span, local: false, args, raw: None })
+                Some(Call {
+                    written,
+                    action,
+                    node: Some(node),
+                    span,
+                    local: false,
+                    args,
+                    raw: None,
+                    template: None,
+                })
             }
         }
     }
@@ -216,10 +228,10 @@ impl Loader {
         let mut raw = None;
         let written = match self.value(node) {
             Value::Str(text) => {
-                let (name, rest) =
-                    text.as_str().split_once(char::is_whitespace).unwrap_or((text.as_str(), ""));
-                if let Some(action) = actions::resolve(name) {
-                    match freeform::split(rest, action.spec.free_form.is_some()) {
+                let (name, rest) = name_and_rest(text.as_str());
+                if let Some(action) = action_of(name) {
+                    let command = action.kind != Kind::ByTemplate && action.spec.free_form.is_some();
+                    match freeform::split(rest, command) {
                         Ok(free) => {
                             args.extend(
                                 free.pairs.into_iter().map(|(k, v)| (Key::from(k), trusted(v, &node.span))),
@@ -239,8 +251,8 @@ impl Loader {
                         .map(|(k, v)| (k.clone(), v.clone())),
                 );
                 // `module: copy src=a` holds arguments too.
-                match name.split_once(char::is_whitespace) {
-                    Some((name, rest)) => {
+                match name_and_rest(&name) {
+                    (name, rest) if !rest.is_empty() => {
                         if let Ok(free) = freeform::split(rest, false) {
                             args.extend(
                                 free.pairs.into_iter().map(|(k, v)| (Key::from(k), trusted(v, &node.span))),
@@ -248,12 +260,12 @@ impl Loader {
                         }
                         name.to_owned()
                     }
-                    None => name,
+                    _ => name,
                 }
             }
             _ => String::new(),
         };
-        let Some(action) = actions::resolve(&written) else {
+        let Some(action) = action_of(&written) else {
             if written.is_empty() {
                 problems.push(Diagnostic::error("no module/action detected in task.").at(&key.span));
             } else {
@@ -261,7 +273,8 @@ impl Loader {
             }
             return None;
         };
-        Some(Call { written, action, node: None, span: key.span.clone(), local, args, raw })
+        let template = (action.kind == Kind::ByTemplate).then(|| trusted(written.clone(), &node.span));
+        Some(Call { written, action, node: None, span: key.span.clone(), local, args, raw, template })
     }
 
     /// The value behind a module's name: a mapping, a free-form text, or nothing.
@@ -432,6 +445,22 @@ impl Loader {
 
 fn trusted(text: String, span: &Span) -> Value {
     Value::Str(Text::trusted(text, Some(span.clone())))
+}
+
+/// The action of a name in `action:`, which may be a template.
+fn action_of(name: &str) -> Option<ActionRef> {
+    if name.starts_with("{{") { Some(actions::by_template()) } else { actions::resolve(name) }
+}
+
+/// The name of an action, a word or an expression in braces, and what follows it.
+fn name_and_rest(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let name_end = match text.strip_prefix("{{").and_then(|inner| inner.find("}}")) {
+        Some(inner) => inner + 4,
+        None => text.find(char::is_whitespace).unwrap_or(text.len()),
+    };
+    let (name, rest) = text.split_at(name_end);
+    (name, rest.trim_start())
 }
 
 fn is_with(name: &str) -> bool {

@@ -97,6 +97,8 @@ pub struct Task {
     pub action: ActionRef,
     /// The name by which it is called.
     pub action_written: String,
+    /// The template that names the action, where it is one; [`Self::action`] then only stands in its place.
+    pub action_template: Option<Value>,
     /// Arguments as written.
     pub args: Arc<Map>,
     /// `args: "{{ ... }}"`: a template that gives further arguments.
