@@ -4,7 +4,9 @@
 //! dispatched by the engine's task executor to one file here each.
 
 mod assert;
+mod content;
 mod copy;
+mod copy_tree;
 mod debug;
 mod facts;
 mod fetch;

@@ -1,8 +1,8 @@
 //! `script` and `raw`.
 
 use super::Cx;
+use super::content::Content;
 use crate::engine::result::TaskOutcome;
-use crate::transport::Source;
 use crate::vars::{Key, Value};
 use windlass_protocol::args;
 
@@ -18,9 +18,9 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let Some(path) = cx.exec.search.find("files", name) else {
         return TaskOutcome::failure(format!("Could not find or access '{name}' on the controller"));
     };
-    let content = match cx.exec.shared.loader.read_bytes(&path) {
+    let content = match Content::of_file(cx, &path) {
         Ok(content) => content,
-        Err(reason) => return TaskOutcome::failure(format!("cannot read {}: {reason}", path.display())),
+        Err(outcome) => return *outcome,
     };
     let mut given = cx.args.clone();
     given.shift_remove("cmd");
@@ -33,7 +33,7 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
             );
         }
     };
-    let blobs = vec![("script".to_owned(), Source::Bytes(content.into()))];
+    let blobs = vec![("script".to_owned(), content.source)];
     match cx.remote.request(spec.name, checked, blobs, None).await {
         Ok(outcome) => TaskOutcome::from_agent(outcome),
         Err(error) => error.into(),

@@ -1,13 +1,12 @@
 //! `template`: renders on the controller, writes on the target.
 
 use super::Cx;
+use super::content::{Content, send};
 use crate::engine::result::TaskOutcome;
 use crate::template::FileOptions;
-use crate::transport::Source;
 use crate::vars::scope::Layers;
 use crate::vars::{Key, Map, Value};
 use std::path::Path;
-use windlass_protocol::{ModuleSpec, args};
 use windlass_yaml::SourceFile;
 
 pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
@@ -61,41 +60,13 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     if args.get("mode").and_then(Value::as_str) == Some("preserve") {
         args.insert(Key::from("mode"), Value::text(mode_of(&path)));
     }
-    send(cx, args, Source::Bytes(rendered.into_bytes().into()), &path).await
+    send(cx, args, Content::of(rendered.into_bytes()), &path).await
 }
 
 /// The mode of a file of this machine, as octal text.
 pub(super) fn mode_of(path: &Path) -> String {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata(path).map(|m| format!("0{:o}", m.mode() & 0o7777)).unwrap_or_else(|_| "0644".to_owned())
-}
-
-/// Has the target's `copy` write a content.
-pub(super) async fn send(cx: &Cx<'_>, args: Map, content: Source, source: &Path) -> TaskOutcome {
-    let Some(spec) = copy_spec() else { return TaskOutcome::failure("the agent has no module copy") };
-    let checked = match args::normalize(spec, &crate::vars::value::map_to_json(&args)) {
-        Ok(checked) => checked,
-        Err(errors) => {
-            let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            return TaskOutcome::failure(texts.join("; "));
-        }
-    };
-    match cx.remote.request(spec.name, checked, vec![("content".to_owned(), content)], None).await {
-        Ok(outcome) => {
-            let mut outcome = outcome;
-            for diff in &mut outcome.diff {
-                if let windlass_protocol::Diff::Text { after, .. } = diff {
-                    after.header = source.display().to_string();
-                }
-            }
-            TaskOutcome::from_agent(outcome)
-        }
-        Err(error) => error.into(),
-    }
-}
-
-pub(super) fn copy_spec() -> Option<&'static ModuleSpec> {
-    windlass_agent::registry::find("ansible.builtin.copy").map(|e| e.spec)
 }
 
 fn options(cx: &Cx<'_>) -> Result<FileOptions, String> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One content.
 #[derive(Debug, Clone)]
@@ -49,6 +49,14 @@ impl BlobRef {
             Source::Memory(bytes) => Box::new(bytes.as_slice()),
             Source::Spooled(path) => Box::new(std::fs::File::open(path)?),
         })
+    }
+    /// The file that it is in, if it is in one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Memory(_) => None,
+            Source::Spooled(path) => Some(path),
+        }
     }
     /// All of it.
     ///

@@ -87,7 +87,7 @@ fn destination(
     if dest.ends_with('/') {
         let path = inside(name)?;
         let folder = Path::new(dest.trim_end_matches('/'));
-        tree::plan_folders(plan, folder, args, sys)?;
+        tree::plan_folders(plan, folder, None, args, sys)?;
         return Ok(path);
     }
     let meta = sys.stat(Path::new(&dest)).map_err(|error| crate::paths::of_path(Path::new(&dest), &error))?;

@@ -3,17 +3,22 @@
 use windlass_protocol::{Diff, DiffSide};
 
 /// Larger contents are not shown.
-const LIMIT: usize = 104_448;
+pub const LIMIT: usize = 104_448;
+
+/// In place of the diff of a content that is too large for one.
+#[must_use]
+pub fn omitted(path: &str) -> Diff {
+    Diff::Omitted { path: path.to_owned(), reason: format!("content is longer than {LIMIT} bytes") }
+}
 
 /// The diff of two contents with their headers. Binary and very large ones are left out, and it says so.
 #[must_use]
 pub fn text_diff(headers: (&str, &str), before: &[u8], after: &[u8]) -> Diff {
-    let omitted = |reason: &str| Diff::Omitted { path: headers.1.to_owned(), reason: reason.to_owned() };
     if before.len().max(after.len()) > LIMIT {
-        return omitted(&format!("content is longer than {LIMIT} bytes"));
+        return omitted(headers.1);
     }
     if before.contains(&0) || after.contains(&0) {
-        return omitted("content is binary");
+        return Diff::Omitted { path: headers.1.to_owned(), reason: "content is binary".to_owned() };
     }
     let side = |header: &str, bytes: &[u8]| DiffSide {
         header: header.to_owned(),

@@ -7,6 +7,6 @@ pub mod pattern;
 mod words;
 
 pub use bytes::{decode, encode};
-pub use diff::text_diff;
+pub use diff::{LIMIT, omitted, text_diff};
 pub use edit::{Edit, Writing, lines_of};
 pub use words::{WordsError, split_words, validation};

@@ -6,10 +6,11 @@
 //! - passes `dest`, `backup`, `force`, `follow`, `validate`, `directory_mode` and the file arguments as they were given, with a `mode` of
 //!   `preserve` replaced by the octal mode of the local file (`preserve` with `remote_src` is the target's work);
 //! - passes `src` as the name to show, and `_original_basename` as the name to use where `dest` is a folder (absent for `content`);
-//! - for a large content may leave the blob out and pass `_hash` (blake3 in hex): if the file there has another one, the answer is a
-//!   plan of nothing with `needs: ["content"]` among its values, and the request is made again with the blob;
-//! - for a folder passes `_tree`, see [`TreeEntry`], with each file's content as a blob of the name of its path (or `hash` alone, and
-//!   `needs` has the paths to send). `dest` is then the folder that the entries are relative to.
+//! - for a large content may leave the blob out and pass `_hash` (blake3 in hex) and `_size`: if the file there has another one, the
+//!   answer is a plan of nothing with `needs: ["content"]` among its values, and the request is made again with the blob. A plan that
+//!   is only to be shown does without the content, unless that is to be shown too;
+//! - for a folder passes `_tree`, see [`TreeEntry`], with each file's content as a blob of the name of its path (or `hash` and `size`
+//!   alone, and `needs` has the paths to send). `dest` is then the folder that the entries are relative to.
 
 use super::FileCommon;
 use crate::Json;
@@ -47,6 +48,8 @@ module_args! {
         _original_basename: Option<String>,
         /// blake3 of a content that was left out, set by the controller.
         _hash: Option<String>,
+        /// Its size in bytes, set by the controller.
+        _size: Option<i64>,
         /// Entries of a folder, set by the controller.
         _tree: Option<Json>,
     }
@@ -58,19 +61,22 @@ module_args! {
 /// One path of a copied folder, in an order in which folders come before what is in them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TreeEntry {
-    /// Path relative to `dest`; also the name of the blob with its content.
+    /// Path relative to `dest`, empty for `dest` itself; also the name of the blob with its content.
     pub path: String,
     /// What it is.
     pub kind: TreeKind,
     /// Target of a link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// Octal mode for `mode: preserve`.
+    /// Octal mode for `mode: preserve` (of a folder: `directory_mode: preserve`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
     /// blake3 in hex of a file's content, where the blob is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
+    /// Its size in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
 }
 
 /// Kind of a [`TreeEntry`].

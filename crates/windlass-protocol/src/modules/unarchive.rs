@@ -33,6 +33,8 @@ module_args! {
         io_buffer_size: i64 => default("65536"),
         /// The controller decrypts the archive first, if it is encrypted.
         decrypt: bool => default("true"),
+        /// The content was left out and is sent when it is asked for, set by the controller.
+        _ask: bool => default("false"),
     }
     flatten { file: FileCommon }
     settings { diff: Support::Partial }

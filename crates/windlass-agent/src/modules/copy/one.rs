@@ -3,10 +3,11 @@
 use super::Source;
 use crate::paths::{Wish, blake3_of, checksum, of_path, owner_text};
 use crate::system::{Meta, Observe};
-use crate::text::{text_diff, validation};
+use crate::text::{LIMIT, omitted, text_diff, validation};
 use crate::{Context, ModuleError, Plan};
 use std::io::Read;
 use std::path::Path;
+use windlass_protocol::change::Content;
 use windlass_protocol::modules::copy::CopyArgs;
 use windlass_protocol::modules::stat::ChecksumAlgorithm;
 use windlass_protocol::{Diff, DiffSide, FileKind, Json, Op, What};
@@ -67,10 +68,14 @@ impl One<'_> {
             _ => None,
         };
         if let (Some(meta), true) = (&there, old_hash.as_deref() == Some(source.hash.as_str())) {
+            if self.headers && source.content.is_none() {
+                self.checksum_of_old(plan, &dest)?;
+            }
             self.attributes(plan, &wish, &dest, meta)?;
             return Ok(dest);
         }
-        let Some(content) = source.content.clone() else {
+        let content = source.content.clone().or_else(|| self.not_looked_at());
+        let Some(content) = content else {
             let needs = plan.values.entry("needs").or_insert_with(|| Json::Array(Vec::new()));
             if let Json::Array(names) = needs {
                 names.push(source.name.as_str().into());
@@ -80,8 +85,11 @@ impl One<'_> {
         if cx.diff {
             plan.diff.push(self.content_diff(&dest, there.as_ref())?);
         }
-        if self.headers && !args.remote_src {
-            plan.set("md5sum", source.checksum(ChecksumAlgorithm::Md5, cx, *sys)?);
+        if self.headers
+            && !args.remote_src
+            && let Some(sum) = source.checksum(ChecksumAlgorithm::Md5, cx, *sys)?
+        {
+            plan.set("md5sum", sum);
         }
         let mut attrs = wish.for_replacement(old, Path::new(&dest), *sys)?;
         if args.remote_src && exists {
@@ -117,28 +125,45 @@ impl One<'_> {
     }
 
     fn checksums(&self, plan: &mut Plan) -> Result<(), ModuleError> {
-        let sum = self.source.checksum(ChecksumAlgorithm::Sha1, self.cx, self.sys)?;
-        if let (Some(wanted), Some(sum)) = (&self.args.checksum, &sum)
-            && !wanted.eq_ignore_ascii_case(sum)
-        {
-            let text = "Copied file does not match the expected checksum. Transfer failed.";
-            return Err(ModuleError::new(text)
-                .with("checksum", sum.as_str())
-                .with("expected_checksum", wanted.as_str()));
-        }
-        let sum = match sum {
-            Some(sum) => Some(sum),
-            // The content was left out: if it is there already, its checksum can be read from there.
-            None => {
-                let mut file = self.sys.open(Path::new(self.dest)).ok();
-                file.as_mut().and_then(|file| checksum(ChecksumAlgorithm::Sha1, file).ok())
-            }
+        // Of a content that was left out nothing is known before it is found to be there.
+        let Some(sum) = self.source.checksum(ChecksumAlgorithm::Sha1, self.cx, self.sys)? else {
+            return Ok(());
         };
+        self.compare(&sum)?;
         plan.set("checksum", sum);
         if self.args.remote_src {
             plan.set("md5sum", self.source.checksum(ChecksumAlgorithm::Md5, self.cx, self.sys)?);
         }
         Ok(())
+    }
+
+    /// The file there has the very content that was left out.
+    fn checksum_of_old(&self, plan: &mut Plan, dest: &str) -> Result<(), ModuleError> {
+        let mut file = self.sys.open(Path::new(dest))?;
+        let sum = checksum(ChecksumAlgorithm::Sha1, &mut file)?;
+        self.compare(&sum)?;
+        plan.set("checksum", sum);
+        Ok(())
+    }
+
+    /// Holds a checksum against the one that the task asks for.
+    fn compare(&self, sum: &str) -> Result<(), ModuleError> {
+        if let Some(wanted) = &self.args.checksum
+            && !wanted.eq_ignore_ascii_case(sum)
+        {
+            let text = "Copied file does not match the expected checksum. Transfer failed.";
+            return Err(ModuleError::new(text)
+                .with("checksum", sum)
+                .with("expected_checksum", wanted.as_str()));
+        }
+        Ok(())
+    }
+
+    /// A plan that is only shown does without a content that was left out, if that would not be shown either.
+    fn not_looked_at(&self) -> Option<Content> {
+        let shown = self.cx.diff && self.source.size.is_none_or(|size| size <= LIMIT as u64);
+        let wanted = shown || self.args.checksum.is_some();
+        (self.cx.check && !wanted).then(|| Content::Blob(self.source.name.clone()))
     }
 
     fn attributes(&self, plan: &mut Plan, wish: &Wish, dest: &str, meta: &Meta) -> Result<(), ModuleError> {
@@ -169,6 +194,11 @@ impl One<'_> {
     }
 
     fn content_diff(&self, dest: &str, there: Option<&Meta>) -> Result<Diff, ModuleError> {
+        let before = if there.is_some() { dest } else { "" };
+        let after = self.args.src.as_deref().unwrap_or(dest);
+        if self.source.content.is_none() {
+            return Ok(omitted(after));
+        }
         let mut old = Vec::new();
         if there.is_some()
             && let Ok(file) = self.sys.open(Path::new(dest))
@@ -176,8 +206,6 @@ impl One<'_> {
             file.take(SHOWN).read_to_end(&mut old)?;
         }
         let new = self.source.head(SHOWN, self.cx, self.sys)?;
-        let before = if there.is_some() { dest } else { "" };
-        let after = self.args.src.as_deref().unwrap_or(dest);
         Ok(text_diff((before, after), &old, &new))
     }
 }

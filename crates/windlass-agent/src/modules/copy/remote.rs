@@ -37,7 +37,7 @@ pub(super) fn plan(
     if to == from || to.starts_with(&format!("{from}/")) {
         return Err(ModuleError::new(format!("cannot copy {from} into itself")).with("dest", to));
     }
-    tree::plan_folders(plan, Path::new(&top), args, sys)?;
+    tree::plan_folders(plan, Path::new(&top), None, args, sys)?;
     Walk { args, cx, sys }.folder(plan, &from, &to)?;
     plan.set("src", src);
     plan.set("dest", args.dest.to_string());
@@ -82,7 +82,8 @@ impl Walk<'_> {
             match meta.kind {
                 FileKind::Directory => self.folder(plan, &from, &to)?,
                 FileKind::Link => {
-                    tree::link(plan, &to, &sys.read_link(Path::new(&from)).map_err(at(&from))?, sys)?;
+                    let target = sys.read_link(Path::new(&from)).map_err(at(&from))?;
+                    tree::link(plan, &to, &target, FileAttrs::default(), sys)?;
                 }
                 _ => self.file(plan, &from, &to)?,
             }

@@ -33,7 +33,8 @@ impl Source {
         if let Some(text) = args.content.as_ref().filter(|_| cx.blobs.get("content").is_none()) {
             return Ok(Self::bytes(text.clone().into_bytes()));
         }
-        Self::blob("content", args._hash.as_deref(), cx)
+        let size = args._size.and_then(|size| u64::try_from(size).ok());
+        Self::blob("content", args._hash.as_deref(), size, cx)
             .ok_or_else(|| ModuleError::new("src (or content) is required"))
     }
 
@@ -48,7 +49,7 @@ impl Source {
     }
 
     /// A content of the request, or one that was left out and of which only the hash is known.
-    pub(super) fn blob(name: &str, hash: Option<&str>, cx: &Context<'_>) -> Option<Self> {
+    pub(super) fn blob(name: &str, hash: Option<&str>, size: Option<u64>, cx: &Context<'_>) -> Option<Self> {
         if let Some(blob) = cx.blobs.get(name) {
             return Some(Self {
                 content: Some(Content::Blob(name.to_owned())),
@@ -58,7 +59,7 @@ impl Source {
                 mode: None,
             });
         }
-        Some(Self { content: None, name: name.to_owned(), hash: hash?.to_owned(), size: None, mode: None })
+        Some(Self { content: None, name: name.to_owned(), hash: hash?.to_owned(), size, mode: None })
     }
 
     /// A file of the host.

@@ -58,6 +58,10 @@ impl Module for Unarchive {
         if !sys.stat(Path::new(dest))?.is_some_and(|meta| meta.kind == FileKind::Directory) {
             return Err(ModuleError::new(format!("dest '{dest}' must be an existing dir")));
         }
+        if args._ask && cx.blobs.get("content").is_none() {
+            plan.set("needs", vec!["content"]);
+            return Ok(plan);
+        }
         let archive = bring(args, cx, sys)?;
         let format = Format::of(&archive, sys)?;
         plan.set("handler", format.handler());
@@ -140,9 +144,15 @@ fn kept(cx: &Context<'_>) -> String {
 fn bring(args: &UnarchiveArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<String, ModuleError> {
     let src = args.src.0.as_str();
     let path = if let Some(blob) = cx.blobs.get("content") {
-        let path = kept(cx);
-        sys.keep(Path::new(&path), &blob.bytes()?)?;
-        path
+        match blob.path() {
+            // However large it is, it need not pass through memory.
+            Some(path) => path.to_string_lossy().into_owned(),
+            None => {
+                let path = kept(cx);
+                sys.keep(Path::new(&path), &blob.bytes()?)?;
+                path
+            }
+        }
     } else if src.contains("://") {
         download(args, cx, sys)?
     } else {
