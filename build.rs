@@ -1,4 +1,5 @@
-//! Builds the agent for every machine that it can run on, and embeds the results, compressed, in the controller.
+//! Builds the agent and its companion `windlass-web` for every machine that they can run on, and embeds the results,
+//! compressed, in the controller.
 //!
 //! The agents are built by a second cargo in a target folder of its own (`target/agent`): the one that runs this
 //! script holds the lock on the usual folder. `WINDLASS_AGENT_TARGETS` (names separated by commas or blanks)
@@ -21,8 +22,17 @@ const SOURCES: [&str; 7] = [
     "crates/windlass-protocol/src",
 ];
 
+/// The programs, and how large each may be where it is built for use: raw, and packed with zstd. The agent crosses
+/// the line to every new host; what only some tasks need belongs in the other one.
+const PROGRAMS: [(&str, usize, usize); 2] =
+    [("windlass-agent", 2_700_000, 1_150_000), ("windlass-web", 1_400_000, 640_000)];
+
 struct Agent {
     target: &'static str,
+    programs: Vec<Program>,
+}
+
+struct Program {
     hash: String,
     size: usize,
     compressed: PathBuf,
@@ -76,7 +86,10 @@ fn build(target: &'static str, release: bool, out: &Path) -> Result<Agent, Strin
     let folder = folder.map_or_else(|| out.join("agent"), |target| target.join("agent"));
     let profile = if release { "agent" } else { "agent-dev" };
     let mut cargo = Command::new(variable("CARGO"));
-    cargo.args(["build", "--quiet", "--package", "windlass-agent", "--bin", "windlass-agent"]);
+    cargo.args(["build", "--quiet", "--package", "windlass-agent"]);
+    for (name, ..) in PROGRAMS {
+        cargo.args(["--bin", name]);
+    }
     cargo.args(["--profile", profile, "--target", target, "--target-dir"]).arg(&folder);
     // Run in the workspace, whose Cargo.lock and profiles count.
     cargo.current_dir(variable("CARGO_MANIFEST_DIR"));
@@ -85,25 +98,71 @@ fn build(target: &'static str, release: bool, out: &Path) -> Result<Agent, Strin
             cargo.env_remove(&name);
         }
     }
+    let script = out.join("without-unwind-tables.ld");
+    std::fs::write(
+        &script,
+        "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.gcc_except_table*) } } INSERT AFTER .text;\n",
+    )
+    .map_err(|e| format!("{}: {e}", script.display()))?;
+    let discard = format!("-Clink-arg=-T{}", script.display());
     // rustc's own linker and start files: no C cross-compiler is needed.
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Clinker=rust-lld\x1f-Clink-self-contained=yes");
+    let mut flags = vec!["-Clinker=rust-lld", "-Clink-self-contained=yes"];
+    if release {
+        // Relocations are packed, equal functions are one, and where a panic aborts nothing unwinds: its tables stay out.
+        // They come with the standard library whatever is asked of the compiler.
+        flags.extend([
+            "-Cforce-unwind-tables=no",
+            "-Clink-arg=--pack-dyn-relocs=relr",
+            "-Clink-arg=--icf=all",
+        ]);
+        flags.extend(["-Clink-arg=--no-eh-frame-hdr", &discard]);
+    }
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     let done = cargo.output().map_err(|e| format!("cargo cannot be run: {e}"))?;
     if !done.status.success() {
         // The code does not compile: that is an error of this build, not a lack of this machine.
         eprintln!("{}", String::from_utf8_lossy(&done.stderr));
         panic!("the agent does not build for {target}");
     }
-    let binary = folder.join(target).join(profile).join("windlass-agent");
-    embed(target, &binary, release, out)
+    let folder = folder.join(target).join(profile);
+    let programs: Result<Vec<_>, _> = PROGRAMS
+        .into_iter()
+        .map(|(name, ..)| embed(target, name, &folder.join(name), release, out))
+        .collect();
+    let programs = programs?;
+    if release {
+        weigh(target, &programs);
+    }
+    Ok(Agent { target, programs })
 }
 
-fn embed(target: &'static str, binary: &Path, release: bool, out: &Path) -> Result<Agent, String> {
+/// Ends the build where a program has grown beyond its budget.
+fn weigh(target: &str, programs: &[Program]) {
+    for ((name, raw, packed), program) in PROGRAMS.iter().zip(programs) {
+        let compressed =
+            std::fs::metadata(&program.compressed).map_or(usize::MAX, |meta| meta.len() as usize);
+        assert!(
+            program.size <= *raw && compressed <= *packed,
+            "{name} for {target} has {} bytes and {compressed} packed, over its budget of {raw} and {packed}: \
+             see \"The agent's weight\" in ARCHITECTURE.md",
+            program.size
+        );
+    }
+}
+
+fn embed(
+    target: &'static str,
+    name: &str,
+    binary: &Path,
+    release: bool,
+    out: &Path,
+) -> Result<Program, String> {
     let data = std::fs::read(binary).map_err(|e| format!("{}: {e}", binary.display()))?;
     let level = if release { 19 } else { 3 };
     let small = zstd::encode_all(data.as_slice(), level).map_err(|e| format!("zstd: {e}"))?;
-    let compressed = out.join(format!("windlass-agent-{target}.zst"));
+    let compressed = out.join(format!("{name}-{target}.zst"));
     std::fs::write(&compressed, small).map_err(|e| format!("{}: {e}", compressed.display()))?;
-    Ok(Agent { target, hash: blake3::hash(&data).to_hex().to_string(), size: data.len(), compressed })
+    Ok(Program { hash: blake3::hash(&data).to_hex().to_string(), size: data.len(), compressed })
 }
 
 /// Variables that the outer cargo sets for this script, or that its caller set for its own build, and that would
@@ -177,11 +236,15 @@ fn have_std(target: &str) -> Result<(), String> {
 
 fn generated(agents: &[Agent]) -> String {
     let mut text = String::from("/// The agents in this build.\npub const AGENTS: &[EmbeddedAgent] = &[\n");
-    for Agent { target, hash, size, compressed } in agents {
-        let _ = writeln!(
-            text,
-            "    EmbeddedAgent {{ target: {target:?}, hash: {hash:?}, size: {size}, compressed: include_bytes!({compressed:?}) }},"
-        );
+    for Agent { target, programs } in agents {
+        let _ = writeln!(text, "    EmbeddedAgent {{ target: {target:?},");
+        for (field, Program { hash, size, compressed }) in ["agent", "web"].into_iter().zip(programs) {
+            let _ = writeln!(
+                text,
+                "        {field}: Embedded {{ hash: {hash:?}, size: {size}, compressed: include_bytes!({compressed:?}) }},"
+            );
+        }
+        text.push_str("    },\n");
     }
     text.push_str("];\n");
     text

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use windlass::transport::{AgentError, Call, Connection, MemorySink, Settings, Source, Target, Via};
+use windlass::transport::{
+    AgentError, AgentHandle, Call, Connection, MemorySink, Settings, Source, Target, Via,
+};
 use windlass_protocol::modules::command::ShellArgs;
 use windlass_protocol::modules::fetch::FetchArgs;
 use windlass_protocol::{JsonMap, ModuleArgs as _, Stream};
@@ -163,4 +165,80 @@ async fn files_come_back_in_pieces() {
     assert!(!outcome.failed, "{:?}", outcome.msg);
     assert!(sink.0 == [bytes]);
     connection.close().await;
+}
+
+/// A server that answers so many requests, and tells what was asked.
+fn serve_http(answers: usize) -> (u16, std::thread::JoinHandle<Vec<String>>) {
+    use std::io::{BufRead as _, Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serve = move || {
+        let mut asked = Vec::new();
+        for _ in 0..answers {
+            let (stream, _) = listener.accept().unwrap();
+            let mut reader = std::io::BufReader::new(stream);
+            let (mut line, mut length) = (String::new(), 0);
+            reader.read_line(&mut line).unwrap();
+            loop {
+                let mut header = String::new();
+                reader.read_line(&mut header).unwrap();
+                if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if header.trim().is_empty() {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            asked.push(format!("{} {}", line.trim(), String::from_utf8(body).unwrap()));
+            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
+            reader.get_mut().write_all(answer.as_bytes()).unwrap();
+        }
+        asked
+    };
+    (port, std::thread::spawn(serve))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_for_http_comes_when_it_is_needed_and_stays() {
+    let connection = open().await;
+    let agent = connection.agent(None).await.unwrap();
+    let own = std::fs::read_link(format!("/proc/{}/exe", agent.identity().pid)).unwrap();
+    let name = own.file_name().unwrap().to_str().unwrap().replace("agent-", "web-");
+    let web = own.with_file_name(name);
+    let _ = std::fs::remove_file(&web);
+    let (port, server) = serve_http(7);
+    let ask = |agent: &AgentHandle, method: &str, body: &str| {
+        let given = serde_json::json!({"url": format!("http://127.0.0.1:{port}/x"), "method": method,
+            "body": body, "return_content": true});
+        let spec = &windlass_protocol::modules::uri::UriArgs::SPEC;
+        let args = windlass_protocol::args::normalize(spec, &args(given)).unwrap();
+        let call = Call { module: "ansible.builtin.uri".into(), args, ..Call::default() };
+        let agent = agent.clone();
+        async move {
+            let outcome = agent.run(call).await.unwrap();
+            assert!(!outcome.failed, "{outcome:?}");
+            assert_eq!(outcome.values()["content"], "hi");
+        }
+    };
+    // All at once on a machine without it: each request is made once all the same.
+    let bodies = ["a", "b", "c", "d"];
+    let mut calls: Vec<_> = bodies.iter().map(|body| ask(&agent, "POST", body)).collect();
+    calls.push(ask(&agent, "GET", ""));
+    futures::future::join_all(calls).await;
+    let installed = std::fs::metadata(&web).unwrap();
+    assert!(installed.is_file() && installed.len() > 100_000);
+    ask(&agent, "GET", "").await;
+    connection.close().await;
+    let again = open().await;
+    ask(&again.agent(None).await.unwrap(), "POST", "later").await;
+    again.close().await;
+    let modified = std::fs::metadata(&web).unwrap().modified().unwrap();
+    assert_eq!(modified, installed.modified().unwrap(), "it was sent again");
+    let mut asked = server.join().unwrap();
+    asked.sort();
+    let post = |body: &str| format!("POST /x HTTP/1.1 {body}");
+    let get = || "GET /x HTTP/1.1 ".to_owned();
+    assert_eq!(asked, [get(), get(), post("a"), post("b"), post("c"), post("d"), post("later")]);
 }

@@ -1,6 +1,6 @@
 //! A running agent, and what it is asked to do.
 
-use super::bootstrap::Started;
+use super::bootstrap::{Build, Started};
 use super::error::AgentError;
 use super::process::{Event, Exit, Input, Process};
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use windlass_protocol::frame::{self, Decoder, FrameError};
-use windlass_protocol::message::AgentIdentity;
+use windlass_protocol::message::{AgentIdentity, WEB_PROGRAM};
 use windlass_protocol::{
     Blob, FromAgent, Hello, JsonMap, Outcome, PROTOCOL_VERSION, Request, Stream, ToAgent,
 };
@@ -89,6 +89,7 @@ enum Answer {
     Output(Stream, Vec<u8>),
     Content { index: u32, data: Vec<u8>, last: bool },
     Done(Box<Outcome>),
+    LacksWeb,
 }
 
 #[derive(Default)]
@@ -105,6 +106,9 @@ struct Inner {
     frames: Mutex<Option<mpsc::Sender<Vec<u8>>>>,
     state: Arc<Mutex<State>>,
     ended: watch::Receiver<bool>,
+    build: Arc<Build>,
+    /// Whether the program for requests over HTTP was sent; locked while it is on its way.
+    web: tokio::sync::Mutex<bool>,
 }
 
 /// A running agent. Clones are the same agent; it ends when the last of them is dropped, or the connection is closed.
@@ -125,7 +129,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl AgentHandle {
     /// Greets an agent that has just been started.
     pub(crate) async fn greet(started: Started, host: &str) -> Result<Self, AgentError> {
-        let Started { process: Process { mut input, events }, first } = started;
+        let Started { process: Process { mut input, events }, first, build } = started;
         let hello =
             Hello { version: PROTOCOL_VERSION, program: env!("CARGO_PKG_VERSION").to_owned(), agent: None };
         let protocol = |reason: String| AgentError::Protocol { host: host.to_owned(), reason };
@@ -166,6 +170,8 @@ impl AgentHandle {
             frames: Mutex::new(Some(frames)),
             state,
             ended,
+            build,
+            web: tokio::sync::Mutex::new(false),
         })))
     }
 
@@ -187,11 +193,35 @@ impl AgentHandle {
     /// # Errors
     /// [`AgentError`] if there is no outcome. A module that failed is an outcome.
     pub async fn run(&self, mut call: Call<'_>) -> Result<Outcome, AgentError> {
+        if let Some(outcome) = self.attempt(&mut call).await? {
+            return Ok(outcome);
+        }
+        // Of many calls that hear this at once one brings the program along; it is there before the others come again.
+        let mut bringing = self.0.web.lock().await;
+        if *bringing {
+            drop(bringing);
+            if let Some(outcome) = self.attempt(&mut call).await? {
+                return Ok(outcome);
+            }
+            // Somebody took it away again.
+            bringing = self.0.web.lock().await;
+        }
+        let packed = self.0.build.web(&self.0.identity.machine).await;
+        let packed = packed
+            .map_err(|error| AgentError::NoWeb { host: self.0.host.clone(), reason: error.to_string() })?;
+        call.blobs.push((WEB_PROGRAM.to_owned(), Source::Bytes(packed)));
+        let outcome = self.attempt(&mut call).await?;
+        *bringing = true;
+        outcome.ok_or_else(|| self.protocol("it does not keep windlass-web".to_owned()))
+    }
+
+    /// Sends a call and waits for its end; `None` if the program for requests over HTTP has to be sent along.
+    async fn attempt(&self, call: &mut Call<'_>) -> Result<Option<Outcome>, AgentError> {
         let frames = lock(&self.0.frames).clone().ok_or_else(|| self.death())?;
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
-        let blobs = contents::send(std::mem::take(&mut call.blobs), &frames, || self.next_blob()).await;
+        let blobs = contents::send(call.blobs.clone(), &frames, || self.next_blob()).await;
         let blobs = blobs.map_err(|error| error.unwrap_or_else(|| self.death()))?;
-        let frame = self.request(id, &call, blobs)?;
+        let frame = self.request(id, call, blobs)?;
 
         let (answer, mut answers) = mpsc::unbounded_channel();
         {
@@ -227,7 +257,11 @@ impl AgentHandle {
                 }
                 Answer::Done(outcome) => {
                     guard.sent = false;
-                    return Ok(*outcome);
+                    return Ok(Some(*outcome));
+                }
+                Answer::LacksWeb => {
+                    guard.sent = false;
+                    return Ok(None);
                 }
             }
         }
@@ -373,6 +407,7 @@ impl Reader {
                     self.answer(id, Answer::Done(outcome))?;
                     lock(&self.state).waiting.remove(&id);
                 }
+                FromAgent::LacksWeb { id } => self.answer(id, Answer::LacksWeb)?,
                 FromAgent::Fatal { message } => self.fatal = Some(message),
             }
         }

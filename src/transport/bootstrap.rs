@@ -28,6 +28,8 @@ const NOISE: usize = 1 << 20;
 pub(crate) struct Started {
     pub(crate) process: Process,
     pub(crate) first: Bytes,
+    /// What it came from, and what else can be had from there.
+    pub(crate) build: Arc<Build>,
 }
 
 /// What is to be executed.
@@ -130,10 +132,10 @@ impl Talk<'_> {
             match self.word().await? {
                 Word::Have => {
                     let first = self.out.freeze();
-                    return Ok(Started { process: self.process, first });
+                    return Ok(Started { process: self.process, first, build: Arc::clone(build) });
                 }
                 Word::Need { machine, gzip } => {
-                    let agent = build.packed(&machine, gzip).await?;
+                    let agent = build.packed(Which::Agent, &machine, gzip).await?;
                     let kind = if gzip { "gzip" } else { "plain" };
                     let head = format!("{} {} {kind}\n", agent.bytes.len(), agent.size);
                     let sent = async {
@@ -297,10 +299,25 @@ pub(crate) struct Build {
     id: String,
     /// Files in place of the embedded ones.
     files: Vec<(String, std::path::PathBuf)>,
-    packed: Mutex<HashMap<(String, bool), Arc<Packed>>>,
+    packed: Mutex<HashMap<(Which, String, bool), Arc<Packed>>>,
 }
 
-/// An agent ready to be sent.
+/// One of the programs for a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Which {
+    Agent,
+    Web,
+}
+
+struct PackedBytes(Arc<Packed>);
+
+impl AsRef<[u8]> for PackedBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.bytes
+    }
+}
+
+/// A program ready to be sent.
 #[derive(Debug)]
 struct Packed {
     bytes: Vec<u8>,
@@ -314,7 +331,7 @@ fn agents(settings: &Settings) -> Result<Arc<Build>, ConnectError> {
         let build = EMBEDDED.get_or_init(|| {
             let mut hasher = blake3::Hasher::new();
             for agent in super::embedded::AGENTS {
-                hasher.update(agent.hash.as_bytes());
+                hasher.update(agent.agent.hash.as_bytes()).update(agent.web.hash.as_bytes());
             }
             Arc::new(Build { id: short(&hasher), files: Vec::new(), packed: Mutex::default() })
         });
@@ -334,8 +351,13 @@ fn short(hasher: &blake3::Hasher) -> String {
 }
 
 impl Build {
-    async fn packed(self: &Arc<Self>, machine: &str, gzip: bool) -> Result<Arc<Packed>, ConnectError> {
-        let key = (machine.to_owned(), gzip);
+    async fn packed(
+        self: &Arc<Self>,
+        which: Which,
+        machine: &str,
+        gzip: bool,
+    ) -> Result<Arc<Packed>, ConnectError> {
+        let key = (which, machine.to_owned(), gzip);
         let this = Arc::clone(self);
         let work = move || {
             // Held while packing: of many hosts at once one packs and the others wait for it.
@@ -343,9 +365,9 @@ impl Build {
             if let Some(known) = packed.get(&key) {
                 return Ok(Arc::clone(known));
             }
-            let program = this.program(&key.0)?;
+            let program = this.program(key.0, &key.1)?;
             let size = program.len();
-            let bytes = if key.1 { compress(&program) } else { program };
+            let bytes = if key.2 { compress(&program) } else { program };
             let new = Arc::new(Packed { bytes, size });
             packed.insert(key, Arc::clone(&new));
             Ok(new)
@@ -359,13 +381,26 @@ impl Build {
         })
     }
 
-    fn program(&self, machine: &str) -> Result<Vec<u8>, ConnectError> {
+    /// The program that makes requests over HTTP, packed with gzip.
+    pub(crate) async fn web(self: &Arc<Self>, machine: &str) -> Result<Bytes, ConnectError> {
+        Ok(Bytes::from_owner(PackedBytes(self.packed(Which::Web, machine, true).await?)))
+    }
+
+    fn program(&self, which: Which, machine: &str) -> Result<Vec<u8>, ConnectError> {
         if let Some((_, path)) = self.files.iter().find(|(name, _)| name == machine) {
-            return std::fs::read(path)
+            // The other program lies beside it.
+            let path = match which {
+                Which::Agent => path.clone(),
+                Which::Web => path.with_file_name("windlass-web"),
+            };
+            return std::fs::read(&path)
                 .map_err(|error| ConnectError::Key { path: path.clone(), reason: plain(&error) });
         }
         EmbeddedAgent::for_machine(machine)
-            .and_then(EmbeddedAgent::program)
+            .and_then(|agent| match which {
+                Which::Agent => agent.agent.program(),
+                Which::Web => agent.web.program(),
+            })
             .map_err(|error| ConnectError::NoAgent(Arc::new(error)))
     }
 }

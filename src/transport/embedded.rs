@@ -7,7 +7,16 @@ use std::io::Read;
 pub struct EmbeddedAgent {
     /// The Rust target that it was built for.
     pub target: &'static str,
-    /// The BLAKE3 hash of the program, in hex: its name in a target's cache.
+    /// What serves requests.
+    pub agent: Embedded,
+    /// What the agent makes requests over HTTP with; it is sent where a task needs it.
+    pub web: Embedded,
+}
+
+/// A program that came with this controller.
+#[derive(Debug, Clone, Copy)]
+pub struct Embedded {
+    /// The BLAKE3 hash of the program, in hex.
     pub hash: &'static str,
     /// The program's size in bytes.
     pub size: usize,
@@ -27,11 +36,8 @@ pub enum EmbeddedError {
         machine: String,
     },
     /// The embedded data is damaged: the controller's own file is.
-    #[error("the embedded agent for {target} is damaged: is this windlass binary complete?")]
-    Damaged {
-        /// Which agent.
-        target: &'static str,
-    },
+    #[error("the embedded agent is damaged: is this windlass binary complete?")]
+    Damaged,
 }
 
 fn known() -> String {
@@ -54,16 +60,18 @@ impl EmbeddedAgent {
             .find(|agent| agent.target.split('-').next() == Some(architecture))
             .ok_or_else(|| EmbeddedError::NoAgent { machine: machine.to_owned() })
     }
+}
 
+impl Embedded {
     /// The program itself, held against its hash.
     pub fn program(&self) -> Result<Vec<u8>, EmbeddedError> {
-        let damaged = |_| EmbeddedError::Damaged { target: self.target };
+        let damaged = |_| EmbeddedError::Damaged;
         let mut program = Vec::with_capacity(self.size);
         let mut decoder = zstd::Decoder::new(self.compressed).map_err(damaged)?;
         // One byte more than it may have, so that a longer one shows.
         decoder.by_ref().take(self.size as u64 + 1).read_to_end(&mut program).map_err(damaged)?;
         if blake3::hash(&program).to_hex().as_str() != self.hash {
-            return Err(EmbeddedError::Damaged { target: self.target });
+            return Err(EmbeddedError::Damaged);
         }
         Ok(program)
     }
@@ -76,9 +84,9 @@ mod tests {
 
     #[test]
     fn every_embedded_agent_is_a_program_for_its_machine() {
-        for agent in AGENTS {
-            let program = agent.program().unwrap();
-            assert_eq!(program.len(), agent.size);
+        for (agent, embedded) in AGENTS.iter().flat_map(|agent| [(agent, agent.agent), (agent, agent.web)]) {
+            let program = embedded.program().unwrap();
+            assert_eq!(program.len(), embedded.size);
             assert_eq!(&program[..4], b"\x7fELF");
             // e_machine: 62 is x86-64, 183 is AArch64.
             let machine = u16::from_le_bytes([program[18], program[19]]);
@@ -106,13 +114,10 @@ mod tests {
 
     #[test]
     fn a_damaged_agent_is_not_used() {
-        let bad = EmbeddedAgent { target: "t", hash: "00", size: 3, compressed: b"no zstd" };
+        let bad = Embedded { hash: "00", size: 3, compressed: b"no zstd" };
         assert!(bad.program().is_err());
         let compressed = zstd::encode_all(&b"abc"[..], 1).unwrap();
-        let bad = EmbeddedAgent { target: "t", hash: "00", size: 3, compressed: compressed.leak() };
-        assert_eq!(
-            bad.program().unwrap_err().to_string(),
-            EmbeddedError::Damaged { target: "t" }.to_string()
-        );
+        let bad = Embedded { hash: "00", size: 3, compressed: compressed.leak() };
+        assert_eq!(bad.program().unwrap_err().to_string(), EmbeddedError::Damaged.to_string());
     }
 }

@@ -125,6 +125,9 @@ pub enum AgentError {
     /// What came from the host cannot be stored.
     #[error("what {host} sent cannot be stored: {reason}")]
     Sink { host: String, reason: String },
+    /// The program for requests over HTTP cannot be had.
+    #[error("windlass-web cannot be sent to {host}: {reason}")]
+    NoWeb { host: String, reason: String },
     /// The request is too large for one frame.
     #[error("the task's arguments are too large to be sent ({size} bytes)")]
     TooLarge { size: usize },
@@ -240,6 +243,7 @@ impl AgentError {
             Self::Protocol { .. } => "this is a fault of windlass, or something on the host meddles with the connection".into(),
             Self::Content { .. } => return None,
             Self::Sink { .. } => "check free space and permissions at the destination on this machine".into(),
+            Self::NoWeb { .. } => "is this windlass binary complete? Build it anew, or install it again".into(),
             Self::TooLarge { .. } => "put large contents into a file and send it with copy".into(),
         })
     }

@@ -11,7 +11,7 @@ fn main() -> std::io::Result<ExitCode> {
     let mut words = std::env::args().skip(1);
     let (name, args) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let args = serde_json::from_str(if args.is_empty() { "{}" } else { &args })?;
-    let real = Real::new();
+    let real = Real::new().with_web(windlass_agent::system::http::client::fetch);
     let mut task = Task::new(&real, &name, args);
     for word in words {
         task = match word.as_str() {

@@ -2,9 +2,10 @@
 
 use crate::apply;
 use crate::expand::expand_paths;
-use crate::module::{Context, Finish, Module, ModuleError, Plan};
+use crate::module::{Applied, Context, Finish, Module, ModuleError, Plan};
 use crate::modules;
 use crate::system::{Mutate, Observe, OutputSink};
+use windlass_protocol::spec::Unfit;
 use windlass_protocol::{Change, Json, JsonMap, ModuleArgs, ModuleSpec, Outcome};
 
 /// A module behind a function pointer.
@@ -12,7 +13,7 @@ use windlass_protocol::{Change, Json, JsonMap, ModuleArgs, ModuleSpec, Outcome};
 pub struct Entry {
     /// Its description.
     pub spec: &'static ModuleSpec,
-    run: fn(&[u8], &Context<'_>, &dyn Mutate, Option<OutputSink<'_>>) -> Ran,
+    read: fn(&mut JsonMap) -> Result<Box<dyn Task>, Unfit>,
 }
 
 impl std::fmt::Debug for Entry {
@@ -34,7 +35,7 @@ macro_rules! modules {
         /// All modules of the agent.
         pub const MODULES: &[Entry] = &[ $( Entry {
             spec: &<<$module as Module>::Args as ModuleArgs>::SPEC,
-            run: run::<$module>,
+            read: read::<$module>,
         } ),* ];
     };
 }
@@ -92,19 +93,61 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 impl Entry {
     /// Plans, and unless in check mode applies.
     pub fn run(&self, args: &[u8], cx: &Context<'_>, sys: &dyn Mutate, sink: Option<OutputSink<'_>>) -> Ran {
-        (self.run)(args, cx, sys, sink)
+        run(self, args, cx, sys, sink)
     }
 }
 
-fn run<M: Module>(args: &[u8], cx: &Context<'_>, sys: &dyn Mutate, mut sink: Option<OutputSink<'_>>) -> Ran {
+/// A module with its arguments. What is done with one is written, and compiled, once for all modules.
+trait Task {
+    fn plan(&self, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError>;
+    fn finish(
+        &self,
+        cx: &Context<'_>,
+        sys: &dyn Observe,
+        plan: Plan,
+        applied: &Applied,
+    ) -> Result<Finish, ModuleError>;
+}
+
+struct Typed<M: Module>(M::Args);
+
+impl<M: Module> Task for Typed<M> {
+    fn plan(&self, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
+        M::plan(&self.0, cx, sys)
+    }
+    fn finish(
+        &self,
+        cx: &Context<'_>,
+        sys: &dyn Observe,
+        plan: Plan,
+        applied: &Applied,
+    ) -> Result<Finish, ModuleError> {
+        M::finish(&self.0, cx, sys, plan, applied)
+    }
+}
+
+fn read<M: Module + 'static>(args: &mut JsonMap) -> Result<Box<dyn Task>, Unfit> {
+    Ok(Box::new(Typed::<M>(M::Args::take(args)?)))
+}
+
+fn unfit(error: &dyn std::fmt::Display) -> ModuleError {
+    ModuleError::new(format!("the arguments do not fit the module: {error}"))
+}
+
+fn run(
+    entry: &Entry,
+    args: &[u8],
+    cx: &Context<'_>,
+    sys: &dyn Mutate,
+    mut sink: Option<OutputSink<'_>>,
+) -> Ran {
     let mut done: Vec<Change> = Vec::new();
     let result = (|| {
-        let unfit = |error| ModuleError::new(format!("the arguments do not fit the module: {error}"));
-        let mut args: JsonMap = serde_json::from_slice(args).map_err(unfit)?;
+        let mut args: JsonMap = serde_json::from_slice(args).map_err(|error| unfit(&error))?;
         let observer: &dyn Observe = sys;
-        expand_paths(&M::Args::SPEC, &mut args, observer);
-        let args: M::Args = serde_json::from_value(Json::Object(args)).map_err(unfit)?;
-        let mut plan = M::plan(&args, cx, observer)?;
+        expand_paths(entry.spec, &mut args, observer);
+        let task = (entry.read)(&mut args).map_err(|error| unfit(&error))?;
+        let mut plan = task.plan(cx, observer)?;
         if cx.check {
             return Ok(plan);
         }
@@ -116,7 +159,7 @@ fn run<M: Module>(args: &[u8], cx: &Context<'_>, sys: &dyn Mutate, mut sink: Opt
                 None => apply::apply(&plan.changes, cx.blobs, sys, None),
             }?;
             applied.round = round;
-            match M::finish(&args, cx, observer, plan, &applied)? {
+            match task.finish(cx, observer, plan, &applied)? {
                 Finish::Done(mut finished) => {
                     finished.changed = Some(finished.changed.unwrap_or(is_change) || changed);
                     finished.changes.splice(0..0, done.drain(..));

@@ -11,6 +11,7 @@ mod scratch;
 mod signals;
 mod spool;
 mod stdio;
+mod web;
 mod worker;
 
 use outbox::Outbox;
@@ -227,7 +228,7 @@ fn read(
 
 /// Executes requests until no more can come.
 fn work(queue: &Receiver<Job>, shared: &Arc<Shared>, outbox: &Outbox, scratch: &std::path::PathBuf) {
-    let machine = worker::Machine::default();
+    let machine = worker::Machine::new(scratch);
     while let Ok(Job { request, spool }) = queue.recv() {
         let stop = Stop::default();
         {
@@ -243,9 +244,13 @@ fn work(queue: &Receiver<Job>, shared: &Arc<Shared>, outbox: &Outbox, scratch: &
             state.credit.insert(request.id, frame::INITIAL_CREDIT);
         }
         let id = request.id;
-        let outcome = machine.execute(request, spool, &stop, shared, outbox, scratch);
+        let end = machine.execute(request, spool, &stop, shared, outbox, scratch);
         shared.state().running = None;
-        if outbox.done(id, outcome).is_err() {
+        let told = match end {
+            worker::End::Done(outcome) => outbox.done(id, outcome),
+            worker::End::LacksWeb => outbox.send(&FromAgent::LacksWeb { id }),
+        };
+        if told.is_err() {
             return;
         }
     }

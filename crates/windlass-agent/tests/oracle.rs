@@ -109,7 +109,7 @@ fn without_backups(mut lines: Vec<String>) -> Vec<String> {
 }
 
 fn ours(module: &str, args: &Value, check: bool) -> Outcome {
-    let real = Real::new();
+    let real = Real::new().with_web(windlass_agent::system::http::client::fetch);
     let task = Task::new(&real, module, args.clone()).diff();
     if check { task.check().run() } else { { task }.run() }
 }

@@ -25,6 +25,8 @@ pub struct AgentIdentity {
     pub user: String,
     /// Home directory of that user.
     pub home: String,
+    /// The processor that the agent was built for, such as `x86_64`.
+    pub machine: String,
 }
 
 /// From the controller.
@@ -81,6 +83,11 @@ pub struct Request {
     /// The task says `no_log`: keep arguments and output out of the target's logs too.
     pub no_log: bool,
 }
+
+/// Name of the content that is the program for requests over HTTP, packed with gzip.
+pub const WEB_PROGRAM: &str = "windlass-web";
+/// The largest program that an agent takes under that name, unpacked, in bytes.
+pub const WEB_PROGRAM_SIZE: u64 = 64 << 20;
 
 /// A content that rides with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +151,12 @@ pub enum FromAgent {
         id: u64,
         /// What came of it.
         outcome: Box<Outcome>,
+    },
+    /// Nothing was done for a request, because it needs the program that makes requests over HTTP and that is not on the
+    /// target. It is to be sent again, with the program as the content [`WEB_PROGRAM`].
+    LacksWeb {
+        /// The request.
+        id: u64,
     },
     /// The agent cannot go on (it received something that it refuses).
     Fatal {

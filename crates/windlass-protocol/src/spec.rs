@@ -138,6 +138,11 @@ impl FieldSpec {
     ) -> Self {
         Self { name, doc, kind, choices, aliases: &[], required: false, default: None, no_log: false }
     }
+    /// Just a name, of any type.
+    #[must_use]
+    pub const fn plain(name: &'static str) -> Self {
+        Self::new(name, "", ArgKind::Raw, &[])
+    }
     /// It has to be given.
     #[must_use]
     pub const fn required(mut self) -> Self {
@@ -248,12 +253,58 @@ impl ModuleSpec {
 pub trait ModuleArgs: DeserializeOwned + Send + Sync + 'static {
     /// The description.
     const SPEC: ModuleSpec;
+
+    /// Takes the arguments out of a mapping that was checked by [`crate::args::normalize`]. It is much less code for each module than
+    /// what its `Deserialize` does, and there are many modules in an agent.
+    ///
+    /// # Errors
+    /// A value that does not have its type, or is missing.
+    fn take(map: &mut crate::JsonMap) -> Result<Self, Unfit>;
+}
+
+/// An argument that does not have its type.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: {error}")]
+pub struct Unfit {
+    name: &'static str,
+    error: serde_json::Error,
+}
+
+/// Takes an argument out of a mapping. One that is missing counts as null.
+///
+/// # Errors
+/// If it does not have this type.
+#[inline(never)]
+pub fn take<T: DeserializeOwned>(map: &mut crate::JsonMap, name: &'static str) -> Result<T, Unfit> {
+    let value = map.swap_remove(name).unwrap_or(serde_json::Value::Null);
+    serde_json::from_value(value).map_err(|error| Unfit { name, error })
+}
+
+/// The same for one that may be missing.
+///
+/// # Errors
+/// If it does not have this type.
+#[inline(never)]
+pub fn take_or_default<T: DeserializeOwned + Default>(
+    map: &mut crate::JsonMap,
+    name: &'static str,
+) -> Result<T, Unfit> {
+    match map.swap_remove(name) {
+        Some(value) => serde_json::from_value(value).map_err(|error| Unfit { name, error }),
+        None => Ok(T::default()),
+    }
 }
 
 /// A group of arguments that several modules share, used with `#[flatten]`-style `..` in [`module_args!`].
 pub trait ArgGroup: DeserializeOwned + Default {
     /// Its arguments.
     const FIELDS: &'static [FieldSpec];
+
+    /// As [`ModuleArgs::take`].
+    ///
+    /// # Errors
+    /// A value that does not have its type.
+    fn take(map: &mut crate::JsonMap) -> Result<Self, Unfit>;
 }
 
 /// Defines a struct of arguments and its [`ModuleSpec`] from one text.
@@ -310,6 +361,17 @@ macro_rules! module_args {
                 $( $( $skey: $sval, )* )?
                 ..$crate::spec::ModuleSpec::base($module, concat!($($sdoc, "\n"),+))
             };
+
+            #[allow(unused_variables)] // where there are no arguments
+            fn take(map: &mut $crate::JsonMap) -> Result<Self, $crate::spec::Unfit> {
+                Ok(Self {
+                    $( $field: $crate::spec::take(
+                        map,
+                        const { $crate::spec::FieldSpec::plain(stringify!($field)) $($(.$method($($arg),*))+)? .name },
+                    )?, )*
+                    $( $( $group: <$gty as $crate::spec::ArgGroup>::take(map)?, )* )?
+                })
+            }
         }
     };
 }
@@ -335,6 +397,15 @@ macro_rules! arg_group {
                 stringify!($field), concat!($($doc, "\n"),+),
                 <$ty as $crate::spec::ArgType>::KIND, <$ty as $crate::spec::ArgType>::CHOICES,
             ) $($(.$method($($arg),*))+)? ),* ];
+
+            fn take(map: &mut $crate::JsonMap) -> Result<Self, $crate::spec::Unfit> {
+                Ok(Self {
+                    $( $field: $crate::spec::take_or_default(
+                        map,
+                        const { $crate::spec::FieldSpec::plain(stringify!($field)) $($(.$method($($arg),*))+)? .name },
+                    )?, )*
+                })
+            }
         }
     };
 }

@@ -1,4 +1,4 @@
-//! Tends the folder in which this agent is cached: agents of other versions that nobody used for a month go.
+//! Tends the folder in which this agent is cached: programs of other versions that nobody used for a month go.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -16,6 +16,11 @@ fn tend_at(own: &Path, now: SystemTime) {
     let is_agent = |path: &Path| {
         path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("agent-"))
     };
+    let is_program = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with("agent-") || name.starts_with("web-"))
+    };
+    let web = super::web::beside(own);
     let age = |path: &Path| {
         let modified = std::fs::symlink_metadata(path).and_then(|meta| meta.modified()).ok()?;
         now.duration_since(modified).ok()
@@ -27,10 +32,13 @@ fn tend_at(own: &Path, now: SystemTime) {
         last_access: rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT },
         last_modification: rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW },
     };
-    let _ = rustix::fs::utimensat(rustix::fs::CWD, own, &stamp, rustix::fs::AtFlags::empty());
+    for used in std::iter::once(own).chain(web.as_deref()) {
+        let _ = rustix::fs::utimensat(rustix::fs::CWD, used, &stamp, rustix::fs::AtFlags::empty());
+    }
     let Some(Ok(entries)) = own.parent().map(std::fs::read_dir) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
-        if path != own && is_agent(&path) && age(&path).is_some_and(|age| age > KEEP) {
+        let is_other = path != own && web.as_ref() != Some(&path);
+        if is_other && is_program(&path) && age(&path).is_some_and(|age| age > KEEP) {
             let _ = std::fs::remove_file(path);
         }
     }
@@ -50,8 +58,10 @@ mod tests {
             path
         };
         let (own, old, other) = (file("agent-1"), file("agent-2"), file("notes"));
+        let (web, old_web) = (file("web-1"), file("web-2"));
         let later = SystemTime::now() + KEEP + DAY;
         tend_at(&own, later);
-        assert!(own.exists() && other.exists() && !old.exists());
+        assert!(own.exists() && web.exists() && other.exists());
+        assert!(!old.exists() && !old_web.exists());
     }
 }

@@ -12,5 +12,11 @@ pub(super) fn own() -> AgentIdentity {
         Some(user) => (user.name, user.dir.to_string_lossy().into_owned()),
         None => (uid.to_string(), environment_home.unwrap_or_else(|| "/".to_owned())),
     };
-    AgentIdentity { pid: std::process::id(), uid: uid.as_raw(), user, home }
+    AgentIdentity {
+        pid: std::process::id(),
+        uid: uid.as_raw(),
+        user,
+        home,
+        machine: std::env::consts::ARCH.to_owned(),
+    }
 }

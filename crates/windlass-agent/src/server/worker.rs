@@ -2,9 +2,10 @@
 
 use super::outbox::Outbox;
 use super::spool::Spool;
-use super::{Shared, Stop};
+use super::{Shared, Stop, web};
 use crate::module::{Context, ModuleError};
 use crate::registry;
+use crate::system::http::program::Program;
 use crate::system::real::{Accounts, Real};
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use windlass_protocol::frame::CHUNK;
+use windlass_protocol::message::WEB_PROGRAM;
 use windlass_protocol::{FromAgent, JsonMap, Outcome, Request, Stream};
 
 /// The switch of the request that runs, for the signal handler's thread.
@@ -30,12 +32,24 @@ pub(super) fn kill_all() {
 }
 
 /// What requests share.
-#[derive(Default)]
 pub(super) struct Machine {
     accounts: Arc<Accounts>,
+    web: Program,
+}
+
+/// How a request ended.
+pub(super) enum End {
+    /// With this.
+    Done(Outcome),
+    /// Nothing was done, because the program for requests over HTTP is not here.
+    LacksWeb,
 }
 
 impl Machine {
+    pub(super) fn new(scratch: &Path) -> Self {
+        Self { accounts: Arc::default(), web: web::program(scratch) }
+    }
+
     /// Executes it, sends what it streams, and gives the outcome.
     pub(super) fn execute(
         &self,
@@ -45,11 +59,12 @@ impl Machine {
         shared: &Shared,
         outbox: &Outbox,
         scratch: &PathBuf,
-    ) -> Outcome {
+    ) -> End {
         *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop.clone());
         let outcome = self.run(request, &spool, stop, shared, outbox, scratch);
         *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        outcome
+        // No module changes anything before its first request: to run it again is to run it once.
+        if self.web.was_missed() { End::LacksWeb } else { End::Done(outcome) }
     }
 
     fn run(
@@ -71,10 +86,16 @@ impl Machine {
             Ok(blobs) => blobs,
             Err(error) => return Outcome::failure(error.msg),
         };
+        if let Some(packed) = blobs.get(WEB_PROGRAM)
+            && let Err(error) = web::install(&self.web, packed)
+        {
+            return Outcome::failure(format!("windlass-web cannot be stored: {error}"));
+        }
         let mut system = Real::new()
             .with_environment(request.environment.clone())
             .with_stop(stop.clone())
-            .with_accounts(Arc::clone(&self.accounts));
+            .with_accounts(Arc::clone(&self.accounts))
+            .with_web_program(self.web.clone());
         let started = Instant::now();
         if let Some(ms) = request.timeout_ms {
             system = system.with_timeout(Duration::from_millis(ms));

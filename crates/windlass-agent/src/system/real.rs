@@ -12,6 +12,7 @@ mod process;
 mod tree;
 mod write;
 
+use crate::system::http::{HttpError, HttpResponse, program::Program};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -34,6 +35,24 @@ impl Stop {
     }
 }
 
+/// How requests over HTTP are made.
+#[derive(Debug, Clone)]
+enum Web {
+    /// By a program of its own.
+    Program(Program),
+    /// In this process.
+    Here(Fetch),
+}
+
+/// What makes requests over HTTP; the second argument tells whether the answer is no longer wanted.
+pub type Fetch = fn(&windlass_protocol::HttpRequest, &dyn Fn() -> bool) -> Result<HttpResponse, HttpError>;
+
+impl Default for Web {
+    fn default() -> Self {
+        Self::Program(Program::default())
+    }
+}
+
 /// The machine, as one request sees it.
 #[derive(Debug, Default)]
 pub struct Real {
@@ -42,6 +61,7 @@ pub struct Real {
     deadline: Option<Instant>,
     stop: Stop,
     accounts: Arc<Accounts>,
+    web: Web,
 }
 
 impl Real {
@@ -66,6 +86,18 @@ impl Real {
     #[must_use]
     pub fn with_stop(mut self, stop: Stop) -> Self {
         self.stop = stop;
+        self
+    }
+    /// Requests over HTTP are made by this program.
+    #[must_use]
+    pub fn with_web_program(mut self, program: Program) -> Self {
+        self.web = Web::Program(program);
+        self
+    }
+    /// Requests over HTTP are made in this process, mostly by [`crate::system::http::client::fetch`].
+    #[must_use]
+    pub fn with_web(mut self, fetch: Fetch) -> Self {
+        self.web = Web::Here(fetch);
         self
     }
     /// Whether the request was given up, or its time is over.

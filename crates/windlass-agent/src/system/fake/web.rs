@@ -63,8 +63,10 @@ impl Fake {
         let asked = Asked { request: request.clone(), by_plan };
         self.web.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
         let site = self.web.site.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let refused =
-            || HttpError::Connect { to: request.url.clone(), error: io::Error::from_raw_os_error(111) };
+        let refused = || HttpError::Connect {
+            to: request.url.clone(),
+            error: io::Error::from_raw_os_error(111).into(),
+        };
         let mut response = site.ok_or_else(refused)?(request)?;
         if let Some(path) = request.save_to.as_ref().filter(|_| response.status / 100 == 2) {
             let body = std::mem::take(&mut response.body);

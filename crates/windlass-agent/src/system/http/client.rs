@@ -47,6 +47,10 @@ pub fn fetch(request: &HttpRequest, stopped: &dyn Fn() -> bool) -> Result<HttpRe
     Err(HttpError::Request("no request was made".into()))
 }
 
+fn unsaved(error: io::Error) -> HttpError {
+    HttpError::Save(error.into())
+}
+
 /// The body of an answer.
 #[derive(Default)]
 struct Received {
@@ -177,7 +181,7 @@ impl<'a> Call<'a> {
         let mut received = Received { unpacked, ..Received::default() };
         match &self.request.save_to {
             Some(path) if head.status / 100 == 2 => {
-                let mut file = super::private_file(std::path::Path::new(path)).map_err(HttpError::Save)?;
+                let mut file = super::private_file(std::path::Path::new(path)).map_err(unsaved)?;
                 let mut buffer = vec![0; 128 << 10];
                 let mut total = 0;
                 loop {
@@ -185,7 +189,7 @@ impl<'a> Call<'a> {
                     if count == 0 {
                         break;
                     }
-                    file.write_all(&buffer[..count]).map_err(HttpError::Save)?;
+                    file.write_all(&buffer[..count]).map_err(unsaved)?;
                     total += count as u64;
                 }
                 received.saved = Some(total);

@@ -103,7 +103,7 @@ pub(super) fn open<'a>(
 ) -> Result<Connection<'a>, HttpError> {
     let timeout = Duration::from_millis(request.timeout_ms.max(1));
     if let Some(path) = &request.unix_socket {
-        let failed = |error| HttpError::Connect { to: path.clone(), error };
+        let failed = |error: io::Error| HttpError::Connect { to: path.clone(), error: error.into() };
         let socket = UnixStream::connect(path).map_err(failed)?;
         let socket = Socket::new(Kind::Unix(socket), timeout, stopped).map_err(failed)?;
         return finish(request, url, socket, false, None);
@@ -166,7 +166,9 @@ fn tcp<'a>(
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 last = Some(HttpError::TimedOut { connecting: true });
             }
-            Err(error) => last = Some(HttpError::Connect { to: format!("{host}:{port}"), error }),
+            Err(error) => {
+                last = Some(HttpError::Connect { to: format!("{host}:{port}"), error: error.into() })
+            }
         }
         if stopped() {
             return Err(HttpError::Cancelled);

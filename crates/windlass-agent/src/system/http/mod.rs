@@ -1,13 +1,15 @@
 //! HTTP and HTTPS, for looking at other machines and for asking them to do something.
 //!
 //! [`client`] follows redirects and answers demands for credentials; `wire` speaks HTTP/1.1; `tls` checks certificates
-//! against the target's own store.
+//! against the target's own store. All that is the work of a program of its own, `windlass-web`, which the agent asks by
+//! [`program`]: most hosts never need it, and TLS alone weighs as much as most of the modules together.
 
 mod auth;
 mod certificate;
 pub mod client;
 mod connect;
 mod cookies;
+pub mod program;
 mod tls;
 mod url;
 mod wire;
@@ -15,10 +17,11 @@ mod wire;
 pub use auth::parameters;
 pub use url::{Url, UrlError, basename, mask, unquote};
 
+use serde::{Deserialize, Serialize};
 use std::io;
 
 /// What came back.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpResponse {
     /// Status code.
     pub status: u16,
@@ -50,8 +53,24 @@ impl HttpResponse {
     }
 }
 
+/// An error of the operating system, in a form that another process can be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{text}")]
+pub struct OsError {
+    /// Its number, if it has one.
+    pub code: Option<i32>,
+    /// What it says.
+    pub text: String,
+}
+
+impl From<io::Error> for OsError {
+    fn from(error: io::Error) -> Self {
+        Self { code: error.raw_os_error(), text: error.to_string() }
+    }
+}
+
 /// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum HttpError {
     /// The address cannot be used.
     #[error(transparent)]
@@ -65,7 +84,7 @@ pub enum HttpError {
         /// Where to.
         to: String,
         /// Why not.
-        error: io::Error,
+        error: OsError,
     },
     /// The name of the host is not known.
     #[error("Name or service not known")]
@@ -95,7 +114,7 @@ pub enum HttpError {
     Trust(String),
     /// The connection broke off.
     #[error("{0}")]
-    Broken(io::Error),
+    Broken(OsError),
     /// What came is not HTTP.
     #[error("{0}")]
     Protocol(String),
@@ -104,10 +123,13 @@ pub enum HttpError {
     Tunnel(String),
     /// The body cannot be saved.
     #[error("failed to create temporary content file: {0}")]
-    Save(io::Error),
+    Save(OsError),
     /// The request was given up.
     #[error("cancelled")]
     Cancelled,
+    /// The program that makes requests is not on this machine yet. The controller sends it when it hears of this.
+    #[error("windlass-web is not there")]
+    NoProgram,
 }
 
 impl HttpError {
@@ -117,7 +139,7 @@ impl HttpError {
         match self {
             Self::Url(error) => error.to_string(),
             Self::Request(text) | Self::Trust(text) => text.clone(),
-            Self::Connect { error, .. } => match error.raw_os_error() {
+            Self::Connect { error, .. } => match error.code {
                 Some(code) => format!("Request failed: <urlopen error [Errno {code}] {}>", os_text(error)),
                 None => format!("Request failed: <urlopen error {error}>"),
             },
@@ -130,7 +152,7 @@ impl HttpError {
             Self::Tls(_) | Self::Tunnel(_) => format!("Request failed: <urlopen error {self}>"),
             Self::Broken(error) => format!("Connection failure: {error}"),
             Self::Protocol(text) => format!("Connection failure: {text}"),
-            Self::Save(_) => self.to_string(),
+            Self::Save(_) | Self::NoProgram => self.to_string(),
             Self::Cancelled => "cancelled".into(),
         }
     }
@@ -148,9 +170,8 @@ pub(super) fn private_file(path: &std::path::Path) -> io::Result<std::fs::File> 
 }
 
 /// The system's text of an error, without the number that Rust puts behind it.
-fn os_text(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
+fn os_text(error: &OsError) -> &str {
+    error.text.split(" (os error").next().unwrap_or(&error.text)
 }
 
 #[cfg(test)]

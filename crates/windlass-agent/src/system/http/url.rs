@@ -1,7 +1,7 @@
 //! Addresses.
 
 /// What is wrong with an address.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
 pub enum UrlError {
     /// No scheme.
     #[error("unknown url type: '{0}'")]

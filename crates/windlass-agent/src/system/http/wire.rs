@@ -32,7 +32,7 @@ pub(super) fn broken(error: io::Error) -> HttpError {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => HttpError::TimedOut { connecting: false },
         _ => match error.downcast::<HttpError>() {
             Ok(inner) => inner,
-            Err(error) => HttpError::Broken(error),
+            Err(error) => HttpError::Broken(error.into()),
         },
     }
 }

@@ -150,7 +150,10 @@ impl Observe for Real {
     }
 
     fn http(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
-        http::client::fetch(request, &|| self.is_given_up())
+        match &self.web {
+            super::Web::Program(program) => program.ask(request, |run| self.execute(run, None)),
+            super::Web::Here(fetch) => fetch(request, &|| self.is_given_up()),
+        }
     }
 
     fn keep(&self, path: &Path, content: &[u8]) -> io::Result<()> {
