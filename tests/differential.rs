@@ -145,4 +145,5 @@ cases! {
     tags_skipped => "tags" ["--skip-tags", "two,always"];
     limited_and_forked => "delegation" ["--limit", "web", "-f", "1"];
     check_mode => "precedence" ["--check"];
+    what_loops_carry => "carried" [];
 }

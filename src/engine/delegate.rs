@@ -147,9 +147,26 @@ impl<'a> Remote<'a> {
             out.set("msg", format!("remote module ({}) does not support check mode", spec.short_name()));
             return out;
         }
+        if let Some(user) = leaves_no_process(spec, &checked)
+            && !self.keywords.check
+        {
+            self.dismiss(user).await;
+        }
         match self.request(spec.name, checked, Vec::new(), None).await {
             Ok(outcome) => TaskOutcome::from_agent(outcome),
             Err(error) => error.into(),
+        }
+    }
+
+    /// Ends the agents of a user, but for the one that this task works through.
+    async fn dismiss(&self, user: &str) {
+        let Ok(way) = self.way() else { return };
+        if way.become_.as_ref().is_some_and(|b| b.user == user) {
+            return;
+        }
+        // Without a connection there is no agent either; the request tells why.
+        if let Ok(connection) = self.exec.shared.pool.connection(&way.target).await {
+            connection.dismiss(user).await;
         }
     }
 
@@ -163,6 +180,16 @@ impl<'a> Remote<'a> {
     pub fn keywords(&self) -> &Keywords {
         self.keywords
     }
+}
+
+/// The user whose processes stand in the way of a module.
+fn leaves_no_process<'a>(spec: &ModuleSpec, args: &'a JsonMap) -> Option<&'a str> {
+    if spec.name != "ansible.builtin.user" {
+        return None;
+    }
+    let set = |name: &str| args.get(name).is_some_and(|v| !v.is_null() && v != false);
+    let absent = args.get("state").and_then(serde_json::Value::as_str) == Some("absent");
+    (absent || set("uid") || set("move_home")).then(|| args.get("name")?.as_str()).flatten()
 }
 
 /// Modules whose output is worth watching while they run.

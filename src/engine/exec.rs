@@ -140,16 +140,23 @@ impl Exec {
                 results.push((outcome, keywords));
             }
         } else {
+            // What an item registers and sets is seen by those that follow.
+            let mut seen = layers.clone();
             for index in 0..items.len() {
                 if index > 0 {
-                    self.pause(layers).await;
+                    self.pause(&seen).await;
                 }
-                let scope = layers.with(loops::item_vars(&items, index, &names));
+                let scope = seen.with(loops::item_vars(&items, index, &names));
                 let (outcome, keywords) = self.item(&scope, Some(&items[index])).await;
                 let outcome = self.label(outcome, &scope, &items[index], index, &names);
-                // Facts are seen by the items that follow.
-                self.keep_facts(&outcome, &keywords);
-                registered.push(Value::map(outcome.to_map()));
+                if self.keep_facts(&outcome, &keywords) {
+                    seen = self.shared.store.task_layers(&self.host, &self.play, &self.task);
+                }
+                let value = Value::map(outcome.to_map());
+                if let Some(name) = &self.task.register {
+                    seen.push_owned([(Key::from(name.as_str()), value.clone())].into_iter().collect());
+                }
+                registered.push(value);
                 self.tell_item(&scope, &outcome, &keywords, &items[index]);
                 let stop = self.breaks(&scope, &outcome);
                 results.push((outcome, keywords));
@@ -298,9 +305,11 @@ impl Exec {
                 return (outcome, keywords);
             }
             if attempt >= retries {
-                outcome.failed = true;
+                outcome.exhausted = true;
+                // An explicit `failed_when` has the last word.
+                outcome.failed = outcome.values.get("failed_when_result").is_none() || outcome.failed;
                 outcome.set("attempts", Value::Int((retries - 1).max(1)));
-                if outcome.values.get("msg").is_none() {
+                if outcome.failed && outcome.values.get("msg").is_none() {
                     outcome.set("msg", "the retries are used up and the condition of `until` does not hold");
                 }
                 return (outcome, keywords);
@@ -308,7 +317,7 @@ impl Exec {
             let label = item.map(loops::label_of);
             self.shared.reporter.event(Event::Retry {
                 host: self.host.clone(),
-                task: self.shared.task_name(&self.task, layers),
+                task: self.shared.own_name(&self.task, layers),
                 left: retries - attempt,
                 result: Arc::new(outcome.to_map()),
                 no_log: keywords.no_log,
@@ -344,6 +353,7 @@ impl Exec {
         if !self.task.failed_when.is_empty() {
             match evaluate(&self.task.failed_when) {
                 Ok(failed) => {
+                    outcome.failure_forgiven |= outcome.failed && !failed;
                     outcome.failed = failed;
                     outcome.set("failed_when_result", Value::Bool(failed));
                 }

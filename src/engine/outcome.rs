@@ -31,7 +31,8 @@ impl Exec {
     }
 
     /// Adds facts and variables that a result brings.
-    pub(super) fn keep_facts(&self, outcome: &TaskOutcome, keywords: &Keywords) {
+    /// Tells whether there were any.
+    pub(super) fn keep_facts(&self, outcome: &TaskOutcome, keywords: &Keywords) -> bool {
         let store = &self.shared.store;
         let delegate_facts = self.task.attrs.get("delegate_facts").and_then(truthy).unwrap_or(false);
         let host = match (&keywords.delegate, delegate_facts) {
@@ -53,6 +54,7 @@ impl Exec {
         if let Some(vars) = &outcome.included_vars {
             store.include(host, vars);
         }
+        outcome.facts.is_some() || outcome.set.is_some() || outcome.included_vars.is_some()
     }
 
     pub(super) fn tell_item(&self, scope: &Layers, outcome: &TaskOutcome, keywords: &Keywords, item: &Value) {
@@ -92,7 +94,9 @@ impl Exec {
         items: Vec<TaskOutcome>,
     ) -> Done {
         if has_items && self.may_batch() {
-            items.iter().for_each(|item| self.keep_facts(item, keywords));
+            items.iter().for_each(|item| {
+                self.keep_facts(item, keywords);
+            });
         }
         if !has_items {
             self.keep_facts(&outcome, keywords);

@@ -31,6 +31,10 @@ pub struct TaskOutcome {
     pub place: Option<windlass_yaml::Span>,
     /// What to do about a failure.
     pub hint: Option<String>,
+    /// It failed, and `failed_when` says that it did not.
+    pub failure_forgiven: bool,
+    /// Its retries are used up, which is registered as a failure also where `failed_when` says that it is none.
+    pub exhausted: bool,
     /// What to include.
     pub include: Option<super::include::IncludeRequest>,
 }
@@ -112,10 +116,17 @@ impl TaskOutcome {
             }
         }
         if !self.unreachable {
-            map.insert(Key::from("failed"), Value::Bool(self.failed));
+            map.insert(Key::from("failed"), Value::Bool(self.failed || self.exhausted));
         }
         if self.skipped {
             map.insert(Key::from("skipped"), Value::Bool(true));
+        }
+        // There are no tracebacks here, but playbooks ask whether the keys are there.
+        let no_trace = || Value::text("(traceback unavailable)");
+        if self.failed && !self.values.contains_key("results") {
+            map.entry(Key::from("exception")).or_insert_with(no_trace);
+        } else if self.failure_forgiven {
+            map.insert(Key::from("failed_when_suppressed_exception"), no_trace());
         }
         if !self.warnings.is_empty() {
             let warnings = self.warnings.iter().map(|w| Value::text(w.as_str())).collect();
@@ -137,7 +148,16 @@ fn diff_value(diff: &Diff) -> Value {
         map.insert(Key::from(key), Value::text(text));
     };
     match diff {
-        Diff::Text { before, after } | Diff::State { before, after } => {
+        Diff::State { before, after } => {
+            // Attributes by name, where they can be read.
+            let side = |text: &str| match serde_json::from_str::<serde_json::Value>(text) {
+                Ok(json) => Value::from(json),
+                Err(_) => Value::text(text),
+            };
+            map.insert(Key::from("before"), side(&before.text));
+            map.insert(Key::from("after"), side(&after.text));
+        }
+        Diff::Text { before, after } => {
             set("before", &before.text);
             set("after", &after.text);
             set("before_header", &before.header);

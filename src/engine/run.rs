@@ -93,7 +93,17 @@ impl Shared {
     /// The name of a task as it is printed.
     #[must_use]
     pub fn task_name(&self, task: &Task, layers: &Layers) -> String {
-        let name = match &task.name {
+        let name = self.own_name(task, layers);
+        match &task.role {
+            Some(role) => format!("{} : {name}", role.display_name()),
+            None => name,
+        }
+    }
+
+    /// The name of a task without its role.
+    #[must_use]
+    pub fn own_name(&self, task: &Task, layers: &Layers) -> String {
+        match &task.name {
             Some(name) => {
                 match self.templar.render(name, &TemplateContext::new(layers, crate::vars::scope::nowhere()))
                 {
@@ -106,10 +116,6 @@ impl Shared {
                 format!("{} : {}", task.action_written, role.unwrap_or_default())
             }
             None => task.action_written.clone(),
-        };
-        match &task.role {
-            Some(role) => format!("{} : {name}", role.display_name()),
-            None => name,
         }
     }
 }

@@ -23,9 +23,10 @@ pub fn split(text: &str, raw: bool) -> Result<FreeForm, Unbalanced> {
     let mut out = FreeForm::default();
     let mut rest: Vec<String> = Vec::new();
     for token in tokens(text)? {
-        let pair = token.split_once('=').filter(|(k, _)| {
-            let name =
-                !k.is_empty() && k.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':'));
+        let pair = split_pair(&token).filter(|(k, _)| {
+            let template = !raw && k.contains("{{");
+            let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+            let name = !k.is_empty() && (template || k.chars().all(plain));
             name && !k.ends_with('\\') && (!raw || COMMAND_ARGS.contains(k))
         });
         match pair {
@@ -36,6 +37,19 @@ pub fn split(text: &str, raw: bool) -> Result<FreeForm, Unbalanced> {
     }
     out.raw = if raw && out.pairs.is_empty() { text.trim().to_owned() } else { join(&rest) };
     Ok(out)
+}
+
+/// Splits at the first `=` that is not inside Jinja braces.
+fn split_pair(token: &str) -> Option<(&str, &str)> {
+    let mut from = 0;
+    loop {
+        let at = from + token[from..].find('=')?;
+        let open = token[..at].matches("{{").count();
+        if open == token[..at].matches("}}").count() {
+            return Some((&token[..at], &token[at + 1..]));
+        }
+        from = at + 1;
+    }
 }
 
 /// Quotes or Jinja braces are not balanced.
@@ -181,6 +195,7 @@ mod tests {
             pairs("msg={{ a | default('x y') }} b=1"),
             own(&[("msg", "{{ a | default('x y') }}"), ("b", "1")])
         );
+        assert_eq!(pairs("{{ a + '=' }}={{ b }}"), own(&[("{{ a + '=' }}", "{{ b }}")]));
         assert!(split("msg='a", false).is_err());
     }
 

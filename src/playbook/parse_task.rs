@@ -234,7 +234,9 @@ impl Loader {
                     match freeform::split(rest, command) {
                         Ok(free) => {
                             args.extend(
-                                free.pairs.into_iter().map(|(k, v)| (Key::from(k), trusted(v, &node.span))),
+                                free.pairs
+                                    .into_iter()
+                                    .map(|(k, v)| (argument_name(k, &node.span), trusted(v, &node.span))),
                             );
                             raw = Some(free.raw).filter(|r| !r.is_empty());
                         }
@@ -255,7 +257,9 @@ impl Loader {
                     (name, rest) if !rest.is_empty() => {
                         if let Ok(free) = freeform::split(rest, false) {
                             args.extend(
-                                free.pairs.into_iter().map(|(k, v)| (Key::from(k), trusted(v, &node.span))),
+                                free.pairs
+                                    .into_iter()
+                                    .map(|(k, v)| (argument_name(k, &node.span), trusted(v, &node.span))),
                             );
                         }
                         name.to_owned()
@@ -298,7 +302,9 @@ impl Loader {
                 match freeform::split(whole, action.is_command()) {
                     Ok(free) => {
                         args.extend(
-                            free.pairs.into_iter().map(|(k, v)| (Key::from(k), trusted(v, &node.span))),
+                            free.pairs
+                                .into_iter()
+                                .map(|(k, v)| (argument_name(k, &node.span), trusted(v, &node.span))),
                         );
                         if free.raw.is_empty() {
                             return;
@@ -461,6 +467,11 @@ fn name_and_rest(text: &str) -> (&str, &str) {
     };
     let (name, rest) = text.split_at(name_end);
     (name, rest.trim_start())
+}
+
+/// The name in a `name=value`, which may be a template.
+fn argument_name(name: String, span: &Span) -> Key {
+    if name.contains("{{") { Key::Str(Text::trusted(name, Some(span.clone()))) } else { Key::from(name) }
 }
 
 fn is_with(name: &str) -> bool {

@@ -222,6 +222,7 @@ impl Terminal {
         }
         map.shift_remove("diff");
         map.shift_remove("warnings");
+        map.shift_remove("exception");
         if result.item.is_some() {
             map.shift_remove("failed");
         }

@@ -131,6 +131,20 @@ impl Connection {
         }
     }
 
+    /// Ends the agents that work as another user, and waits until they are gone: a user with a process cannot be removed
+    /// nor renumbered. A task that becomes that user again starts a new one.
+    pub async fn dismiss(&self, user: &str) {
+        let mut found = Vec::new();
+        self.agents.lock().await.retain(|who, cell| {
+            let theirs = who.as_ref().is_some_and(|(_, name, ..)| name == user);
+            if theirs {
+                found.extend(cell.get().cloned());
+            }
+            !theirs
+        });
+        futures::future::join_all(found.iter().map(AgentHandle::close)).await;
+    }
+
     /// Ends the agents, waits until they have cleaned up, and closes the connection.
     pub async fn close(self) {
         let agents: Vec<AgentHandle> =
