@@ -2,47 +2,15 @@
 //!
 //! The reference comes from PyPI into `target/oracle` on first use.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
-
-const VERSION: &str = "2.19.14";
+use windlass_test_oracle::Reference;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The reference's folder of programs; `None` (told loudly, and a failure in continuous integration) if it cannot be had.
-fn oracle() -> Option<&'static Path> {
-    static BIN: OnceLock<Option<PathBuf>> = OnceLock::new();
-    BIN.get_or_init(|| {
-        let venv = root().join("target/oracle").join(VERSION);
-        let bin = venv.join("bin");
-        if !bin.join("ansible-playbook").exists() {
-            let made = run(Command::new("python3").args(["-m", "venv"]).arg(&venv)).and_then(|()| {
-                run(Command::new(bin.join("pip")).args([
-                    "install",
-                    "-q",
-                    &format!("ansible-core=={VERSION}"),
-                ]))
-            });
-            if let Err(reason) = made {
-                println!("!! NOT RUN: the differential tests need ansible-core {VERSION}: {reason}");
-                assert!(std::env::var_os("CI").is_none(), "ansible-core {VERSION} cannot be had: {reason}");
-                return None;
-            }
-        }
-        Some(bin)
-    })
-    .as_deref()
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|e| e.to_string())?;
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 
 /// What a run left: exit code, recap, and the files by name with mode and content.
@@ -71,7 +39,7 @@ fn left(output: &Output, out: &Path) -> Left {
 
 /// Runs a case by both and compares.
 fn same(case: &str, options: &[&str]) {
-    let Some(oracle) = oracle() else { return };
+    let Some(reference) = Reference::get() else { return };
     let dir = root().join("tests/differential");
     let go = |program: &mut Command, more: &[String]| {
         // One path for both, so that files that name it are equal.
@@ -96,9 +64,9 @@ fn same(case: &str, options: &[&str]) {
             String::from_utf8_lossy(&output.stderr).into_owned(),
         )
     };
-    let python = format!("ansible_python_interpreter={}", oracle.join("python").display());
+    let python = format!("ansible_python_interpreter={}", reference.python().display());
     let (theirs, their_out, their_err) =
-        go(&mut Command::new(oracle.join("ansible-playbook")), &["-e".to_owned(), python]);
+        go(&mut Command::new(reference.bin().join("ansible-playbook")), &["-e".to_owned(), python]);
     let mut windlass = Command::new(env!("CARGO_BIN_EXE_windlass"));
     let (ours, our_out, our_err) = go(windlass.arg("playbook"), &[]);
     assert!(!theirs.recap.is_empty(), "{case}: the reference printed no recap:\n{their_out}\n{their_err}");

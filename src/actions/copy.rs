@@ -42,21 +42,21 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
         }
         (None, Some(src)) => {
             let Some(path) = cx.exec.search.find("files", &src) else {
-                let places: Vec<String> = cx
-                    .exec
-                    .search
-                    .candidates("files", &src)
-                    .iter()
-                    .map(|p| format!("\n\t{}", p.display()))
-                    .collect();
-                return TaskOutcome::failure(format!(
-                    "Could not find or access '{src}'\nSearched in:{} on the controller.\nIf you are using a module and expect the file to exist on the remote, see the remote_src option",
-                    places.concat()
-                ));
+                return not_found(cx, &src);
             };
             if path.is_dir() { tree(cx, &path, src.ends_with('/')).await } else { file(cx, &path).await }
         }
     }
+}
+
+/// The failure to find a file of the controller.
+pub(super) fn not_found(cx: &Cx<'_>, src: &str) -> TaskOutcome {
+    let candidates = cx.exec.search.candidates("files", src);
+    let places: Vec<String> = candidates.iter().map(|p| format!("\n\t{}", p.display())).collect();
+    TaskOutcome::failure(format!(
+        "Could not find or access '{src}'\nSearched in:{} on the controller.\nIf you are using a module and expect the file to exist on the remote, see the remote_src option",
+        places.concat()
+    ))
 }
 
 fn with_mode(mut args: Map, path: &Path) -> Map {

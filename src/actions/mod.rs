@@ -20,6 +20,7 @@ mod set;
 pub mod specs;
 pub mod synchronize;
 mod template;
+mod uri;
 mod validate;
 
 use crate::engine::delegate::Remote;
@@ -219,6 +220,7 @@ pub async fn dispatch(
         "ansible.builtin.raw" => script::raw(&cx).await,
         "ansible.posix.synchronize" => synchronize::task(&cx).await,
         "ansible.builtin.unarchive" => copy::unarchive(&cx).await,
+        "ansible.builtin.uri" => uri::run(&cx).await,
         "ansible.builtin.assemble" => copy::assemble(&cx).await,
         "ansible.builtin.gather_facts" => facts::gather(&cx).await,
         "ansible.builtin.service" => facts::service(&cx).await,

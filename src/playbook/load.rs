@@ -286,7 +286,6 @@ impl Loader {
                 unknown_keyword("a play", name, &key.span, keywords::PLAY, problems);
             }
         }
-        super::not_yet::warn(map, problems);
         let Some(hosts) = map.get("hosts") else {
             problems.push(
                 Diagnostic::error("this play has no `hosts`")
@@ -513,7 +512,6 @@ impl Loader {
             );
             return None;
         }
-        super::not_yet::warn(map, problems);
         let attrs = self.attrs(map, problems).child_of(&under.attrs);
         let mut inner = Under { attrs, ..under.clone() };
         if let Some(node) = map.get("vars") {

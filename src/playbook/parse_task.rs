@@ -122,7 +122,6 @@ impl Loader {
             implicit: false,
             role_chain: under.role_chain.clone(),
         };
-        super::not_yet::warn(map, problems);
         self.check_syntax(map, problems);
         self.check_arguments(&task, &own, &call.span, problems);
         match task.action.kind {

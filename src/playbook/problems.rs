@@ -16,12 +16,6 @@ impl Problems {
             self.list.push(diagnostic);
         }
     }
-    /// Adds one whose text was not there yet at any place.
-    pub fn push_once(&mut self, diagnostic: Diagnostic) {
-        if !self.list.iter().any(|d| d.message == diagnostic.message) {
-            self.list.push(diagnostic);
-        }
-    }
     /// Whether one of them is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {

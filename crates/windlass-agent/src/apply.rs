@@ -107,7 +107,7 @@ fn step(
 /// Says of which path an error is.
 fn at(path: &str) -> impl Fn(io::Error) -> ModuleError {
     let path = path.to_owned();
-    move |error| ModuleError::new(format!("{path}: {error}")).with("path", path.clone())
+    move |error| ModuleError::new(format!("{path}: {error}"))
 }
 
 fn open<'a>(
@@ -129,8 +129,7 @@ fn open<'a>(
 fn execute(run: &RunSpec, sys: &dyn Mutate, sink: Option<OutputSink<'_>>) -> Result<RunOutput, ModuleError> {
     let sink: Option<&mut dyn FnMut(Stream, &[u8])> = if run.secret { None } else { sink };
     let output = sys.run(run, sink).map_err(|error| {
-        let text =
-            if run.secret { run.argv.first().cloned().unwrap_or_default() } else { run.argv.join(" ") };
+        let text = if run.secret { run.argv.first().cloned().unwrap_or_default() } else { quoted(&run.argv) };
         let program = run.argv.first().map_or("", String::as_str);
         ModuleError::new(format!(
             "Error executing command: {}: '{program}'",
@@ -158,6 +157,13 @@ fn execute(run: &RunSpec, sys: &dyn Mutate, sink: Option<OutputSink<'_>>) -> Res
         .with("stdout", output.out())
         .with("stderr", output.err())
         .with("cmd", cmd))
+}
+
+/// A command as a shell would take it.
+fn quoted(argv: &[String]) -> String {
+    let quote =
+        |word: &String| shlex::try_quote(word).map_or_else(|_| word.clone(), |word| word.into_owned());
+    argv.iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
 /// Ansible's name of a backup: `path.PID.YYYY-MM-DD@HH:MM:SS~`.

@@ -4,6 +4,7 @@ use crate::apply;
 use crate::expand::expand_paths;
 use crate::module::{Applied, Context, Finish, Module, ModuleError, Plan};
 use crate::modules;
+use crate::paths::add_path_info;
 use crate::system::{Mutate, Observe, OutputSink};
 use windlass_protocol::spec::Unfit;
 use windlass_protocol::{Change, Json, JsonMap, ModuleArgs, ModuleSpec, Outcome};
@@ -163,7 +164,9 @@ fn run(
                 Finish::Done(mut finished) => {
                     finished.changed = Some(finished.changed.unwrap_or(is_change) || changed);
                     finished.changes.splice(0..0, done.drain(..));
-                    if let Some(backup) = applied.backups.first() {
+                    if let Some(backup) = applied.backups.first()
+                        && !finished.values.contains_key("backup")
+                    {
                         finished.values.insert("backup_file".into(), Json::String(backup.clone()));
                     }
                     return Ok(finished);
@@ -180,13 +183,15 @@ fn run(
     match result {
         Ok(plan) => {
             let changed = plan.is_change();
-            let Plan { changes, values, msg, diff, warnings, skipped, send, .. } = plan;
+            let Plan { changes, mut values, msg, diff, warnings, skipped, send, .. } = plan;
+            add_path_info(&mut values, sys);
             let mut outcome =
                 Outcome { changed, failed: false, skipped, msg, changes, diff, warnings, values: Vec::new() };
             outcome.set_values(&values);
             Ran { outcome, send }
         }
-        Err(ModuleError { msg, values, changed, changes }) => {
+        Err(ModuleError { msg, mut values, changed, changes }) => {
+            add_path_info(&mut values, sys);
             let mut outcome = Outcome::failure(msg);
             outcome.set_values(&values);
             done.extend(changes);

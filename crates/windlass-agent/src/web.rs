@@ -5,7 +5,7 @@ use crate::paths::{Difference, mode_text};
 use crate::system::http::{self, Url};
 use crate::system::{HttpResponse, Meta, Observe};
 use windlass_protocol::args::python_text;
-use windlass_protocol::{JsonMap, Op, What};
+use windlass_protocol::{FileKind, JsonMap, Op, What};
 
 pub use crate::system::http::mask;
 
@@ -131,10 +131,10 @@ fn safe_name(text: &str) -> Option<String> {
 
 /// Plans to set what differs from the wish.
 pub fn plan_attributes(plan: &mut Plan, path: &str, meta: &Meta, difference: &Difference, sys: &dyn Observe) {
-    if difference.is_empty() {
+    let attrs = difference.attrs.clone();
+    if attrs.is_empty() {
         return;
     }
-    let attrs = difference.attrs.clone();
     let name = |uid: Option<u32>, old: u32| {
         let id = uid.unwrap_or(old);
         sys.user_by_id(id).map_or_else(|| id.to_string(), |user| user.name)
@@ -150,7 +150,7 @@ pub fn plan_attributes(plan: &mut Plan, path: &str, meta: &Meta, difference: &Di
         before: text(meta.mode, None, None),
         after: text(attrs.mode.unwrap_or(meta.mode), attrs.uid, attrs.gid),
     };
-    plan.push(what, Op::SetAttrs { path: path.to_owned(), attrs, follow: true });
+    plan.push(what, Op::SetAttrs { path: path.to_owned(), attrs, follow: meta.kind != FileKind::Link });
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`.

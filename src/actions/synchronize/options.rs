@@ -116,6 +116,11 @@ pub fn sync_options(args: &SynchronizeArgs) -> Result<SyncOptions, OptionError> 
             checksum: args.checksum,
             existing: args.existing_only,
             delete: args.delete,
+            // With them the reference always asks for filter files.
+            rules: match args.delay_updates {
+                true => parse_rule(": .rsync-filter").ok().flatten().into_iter().collect(),
+                false => Vec::new(),
+            },
             ..SyncOptions::default()
         },
         delete_excluded: false,

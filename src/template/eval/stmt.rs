@@ -20,103 +20,65 @@ pub(super) enum Flow {
     Continue,
 }
 
-/// What a template prints: one value keeps its type, several become a text. Lists and mappings are turned into text at
-/// the end only, so that what is changed in them until then is seen everywhere.
+/// What a template prints: one value keeps its type, several become a text.
 #[derive(Default)]
 pub(super) struct Out {
-    parts: Vec<Part>,
+    only: Option<Val>,
+    text: String,
+    several: bool,
+    secret: bool,
     /// Nothing is printed any more (behind `{% extends %}`).
     muted: bool,
 }
 
-enum Part {
-    /// Texts and scalars, one after the other.
-    Text { text: String, secret: bool },
-    /// The first of all, or something that can still change; and where it was printed.
-    Val(Val, Rc<Source>, u32),
-}
-
 impl Out {
-    fn push(&mut self, it: &mut Interp<'_>, value: Val, pos: u32) -> R<()> {
+    fn is_empty(&self) -> bool {
+        self.only.is_none() && !self.several
+    }
+
+    fn push(&mut self, it: &mut Interp<'_>, value: Val) -> R<()> {
         if self.muted || matches!(value, Val::None) {
             return Ok(());
         }
-        // What the template made itself is printed as it is now, a variable as it is at the end.
-        let fixed = !it.is_variable(&value);
-        let value = match &value {
-            Val::List(_) if fixed => Val::list(it.items(&value)?),
-            Val::Dict(_) if fixed => Val::dict(it.entries(&value)?),
-            _ => value,
-        };
-        if self.parts.is_empty() || !fixed {
-            self.parts.push(Part::Val(value, Rc::clone(&it.source), pos));
+        if self.is_empty() {
+            self.only = Some(value);
             return Ok(());
         }
+        if let Some(first) = self.only.take() {
+            self.append(it, &first)?;
+        }
+        self.several = true;
         self.append(it, &value)
     }
 
     fn append(&mut self, it: &mut Interp<'_>, value: &Val) -> R<()> {
-        if !matches!(self.parts.last(), Some(Part::Text { .. })) {
-            self.parts.push(Part::Text { text: String::new(), secret: false });
-        }
-        let Some(Part::Text { text: out, secret }) = self.parts.last_mut() else { return Ok(()) };
         if let Val::Str(text) = value {
-            *secret |= text.is_secret();
-            out.push_str(text.as_str());
+            self.secret |= text.is_secret();
+            self.text.push_str(text.as_str());
             return Ok(());
         }
-        it.print(value, out)?;
-        *secret |= it.secret_seen && it.holds_secret(value);
+        it.print(value, &mut self.text)?;
+        self.secret |= it.secret_seen && it.holds_secret(value);
         Ok(())
     }
 
     /// The value of everything that was printed.
-    pub(super) fn finish(mut self, it: &mut Interp<'_>) -> R {
-        match self.parts.len() {
-            0 => return Ok(Val::None),
-            1 => {
-                return Ok(match self.parts.remove(0) {
-                    Part::Val(value, ..) => value,
-                    Part::Text { text, secret } => finished(text, secret),
-                });
-            }
-            _ => {}
+    pub(super) fn finish(self) -> Val {
+        if let Some(only) = self.only {
+            return only;
         }
-        let mut whole = Self::default();
-        let (mut text, mut secret) = (String::new(), false);
-        for part in self.parts {
-            match part {
-                Part::Text { text: more, secret: hidden } => {
-                    text.push_str(&more);
-                    secret |= hidden;
-                }
-                Part::Val(value, source, pos) => {
-                    whole.append(it, &value).map_err(|e| match e.span {
-                        Some(_) => e,
-                        None => e.at(source.span(pos).as_ref()),
-                    })?;
-                    if let Some(Part::Text { text: more, secret: hidden }) = whole.parts.pop() {
-                        text.push_str(&more);
-                        secret |= hidden;
-                    }
-                }
-            }
+        if !self.several {
+            return Val::None;
         }
-        Ok(finished(text, secret))
+        let text = Text::plain(self.text);
+        Val::Str(if self.secret { text.into_secret() } else { text })
     }
-}
-
-fn finished(text: String, secret: bool) -> Val {
-    let text = Text::plain(text);
-    Val::Str(if secret { text.into_secret() } else { text })
 }
 
 /// What `import` gives: the names that a template sets.
 pub(crate) struct Module {
     env: Rc<Env>,
     printed: String,
-    /// As it was asked for.
-    name: String,
 }
 
 impl Object for Module {
@@ -147,7 +109,7 @@ impl Object for SelfBlocks {
     fn method(&self, it: &mut Interp<'_>, name: &str, _args: Args) -> R<Option<Val>> {
         let mut out = Out::default();
         it.block(name, 0, &mut out)?;
-        out.finish(it).map(Some)
+        Ok(Some(out.finish()))
     }
     fn print(&self) -> String {
         "<TemplateReference>".to_owned()
@@ -167,7 +129,7 @@ impl Object for SuperBlock {
     fn call(&self, it: &mut Interp<'_>, _args: Args) -> R {
         let mut out = Out::default();
         it.block(&self.0, self.1, &mut out)?;
-        out.finish(it)
+        Ok(out.finish())
     }
     fn print(&self) -> String {
         "<BlockReference>".to_owned()
@@ -179,7 +141,7 @@ impl Interp<'_> {
     pub(super) fn run_template(&mut self, template: &Template) -> R {
         let mut out = Out::default();
         self.run_into(template, &mut out)?;
-        out.finish(self)
+        Ok(out.finish())
     }
 
     fn run_into(&mut self, template: &Template, out: &mut Out) -> R<()> {
@@ -223,7 +185,7 @@ impl Interp<'_> {
 
     fn stmt(&mut self, stmt: &Stmt, out: &mut Out) -> R<Flow> {
         match stmt {
-            Stmt::Data(text) => out.push(self, Val::Str(text.clone()), 0)?,
+            Stmt::Data(text) => out.push(self, Val::Str(text.clone()))?,
             Stmt::Print(expr) => {
                 let value = self.eval(expr)?;
                 match &value {
@@ -231,7 +193,7 @@ impl Interp<'_> {
                     Val::Undefined(undefined) if !undefined.blank => {
                         return Err(self.place(undefined.to_error(), expr.pos));
                     }
-                    _ => out.push(self, value, expr.pos).map_err(|e| self.place(e, expr.pos))?,
+                    _ => out.push(self, value).map_err(|e| self.place(e, expr.pos))?,
                 }
             }
             Stmt::If(branches, otherwise) => return self.if_stmt(branches, otherwise, out),
@@ -253,7 +215,7 @@ impl Interp<'_> {
             }
             Stmt::CallBlock(call, def) => {
                 let value = self.call_block(call, def)?;
-                out.push(self, value, call.pos)?;
+                out.push(self, value)?;
             }
             Stmt::FilterBlock(filter, body) => {
                 let value = self.capture(body)?;
@@ -262,7 +224,7 @@ impl Interp<'_> {
                     other => other,
                 };
                 let value = self.eval_filters_on(filter, value)?;
-                out.push(self, value, filter.pos)?;
+                out.push(self, value)?;
             }
             Stmt::With(assigns, body) => {
                 let env = Env::child(&self.env);
@@ -290,10 +252,9 @@ impl Interp<'_> {
                 for (from, to) in names {
                     let value = module.env.here().into_iter().find(|(n, _)| n == from).map(|(_, v)| v);
                     let value = value.unwrap_or_else(|| {
-                        let line = self.source.line(name.pos);
                         undefined(format!(
-                            "the template '{}' (imported on line {line}) does not export the requested name '{from}'",
-                            module.name
+                            "the template {} does not export the requested name '{from}'",
+                            module.printed
                         ))
                     });
                     self.env.set(to, value);
@@ -337,7 +298,7 @@ impl Interp<'_> {
         let result = self.nested(|it| it.stmts(body, &mut out));
         self.env = saved;
         result?;
-        out.finish(self)
+        Ok(out.finish())
     }
 
     /// Puts a value into a target.
@@ -362,7 +323,7 @@ impl Interp<'_> {
                 }
             }
             Target::Attr(name, attr) => {
-                let of = self.variable(name, 0)?;
+                let of = self.variable(name, 0)?.defined()?;
                 let Some(namespace) = of.downcast::<Namespace>() else {
                     return Err(failed("cannot assign attribute on non-namespace object"));
                 };
@@ -407,10 +368,8 @@ impl Interp<'_> {
             other => other?,
         };
         let env = if with_context { Env::child(&self.env) } else { Env::root(true) };
-        // A template within a template takes much of the stack.
-        let _deeper = self.deeper(12)?;
-        let value = self.run(&template, source, env)?;
-        out.push(self, value, name.pos)
+        let value = self.nested(|it| it.run(&template, source, env))?;
+        out.push(self, value)
     }
 
     fn import(&mut self, name: &Expr, with_context: bool) -> R<Rc<Module>> {
@@ -418,9 +377,7 @@ impl Interp<'_> {
         let env = if with_context { Env::child(&self.env) } else { Env::root(true) };
         let value = self.nested(|it| it.run(&template, source, Rc::clone(&env)))?;
         let printed = self.str(&value)?;
-        let asked = self.eval(name)?;
-        let name = self.str(&asked)?;
-        Ok(Rc::new(Module { env, printed, name }))
+        Ok(Rc::new(Module { env, printed }))
     }
 
     /// Finds and parses the template that an expression names.
@@ -436,7 +393,7 @@ impl Interp<'_> {
                 names
             }
         };
-        let beside = self.folder.clone();
+        let beside = self.source.file.as_ref().and_then(|f| f.path.parent()).map(std::path::Path::to_owned);
         for wanted in &names {
             let found = beside
                 .as_ref()
@@ -457,13 +414,7 @@ impl Interp<'_> {
             return Ok((template, Rc::new(source)));
         }
         let message = match names.as_slice() {
-            [only] => {
-                let places = self.folder.iter().chain(&self.cx.search.roots);
-                let places: Vec<String> = places.map(|p| p.display().to_string()).collect();
-                let error = failed(format!("'{only}' not found in search path"));
-                let hint = Some(format!("searched in {}", places.join(", ")));
-                return Err(self.place(TemplateError { hint, ..error }, name.pos));
-            }
+            [only] => format!("Could not find template: {only}"),
             several => format!("none of the templates given were found: {}", several.join(", ")),
         };
         Err(self.place(failed(message), name.pos))

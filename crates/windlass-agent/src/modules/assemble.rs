@@ -1,7 +1,6 @@
 //! `assemble`: a file made of fragments of the host.
 
-use crate::module::{Applied, Finish};
-use crate::paths::{add_path_info, checksum, of_path};
+use crate::paths::{checksum, of_path};
 use crate::system::Observe;
 use crate::text::pattern::{compile, is_match};
 use crate::text::{Edit, Writing, decode, encode};
@@ -42,19 +41,7 @@ impl Module for Assemble {
         for (key, algorithm) in [("md5sum", ChecksumAlgorithm::Md5), ("checksum", ChecksumAlgorithm::Sha1)] {
             plan.set(key, checksum(algorithm, &mut joined.as_slice())?);
         }
-        add_path_info(&mut plan.values, sys);
         Ok(plan)
-    }
-
-    fn finish(
-        _args: &AssembleArgs,
-        _cx: &Context<'_>,
-        sys: &dyn Observe,
-        mut plan: Plan,
-        _applied: &Applied,
-    ) -> Result<Finish, ModuleError> {
-        add_path_info(&mut plan.values, sys);
-        Ok(Finish::Done(plan))
     }
 }
 

@@ -5,8 +5,7 @@ mod remote;
 mod source;
 mod tree;
 
-use crate::module::{Applied, Finish};
-use crate::paths::{add_path_info, forgive_unknown};
+use crate::paths::forgive_unknown;
 use crate::system::Observe;
 use crate::{Context, Module, ModuleError, Plan};
 use one::One;
@@ -44,19 +43,7 @@ impl Module for Copy {
         }
         let real = One { args, cx, sys, source: &source, dest: &dest, headers: true }.plan(&mut plan)?;
         plan.set("dest", real);
-        add_path_info(&mut plan.values, sys);
         Ok(plan)
-    }
-
-    fn finish(
-        _args: &CopyArgs,
-        _cx: &Context<'_>,
-        sys: &dyn Observe,
-        mut plan: Plan,
-        _applied: &Applied,
-    ) -> Result<Finish, ModuleError> {
-        add_path_info(&mut plan.values, sys);
-        Ok(Finish::Done(plan))
     }
 }
 

@@ -4,8 +4,7 @@ mod link;
 mod recurse;
 mod times;
 
-use crate::module::{Applied, Finish};
-use crate::paths::{self, Difference, Wish, add_path_info, forgive_unknown, of_path, owner_text, state_of};
+use crate::paths::{self, Difference, Wish, forgive_unknown, of_path, owner_text, state_of};
 use crate::system::{Meta, Observe};
 use crate::{Context, Module, ModuleError, Plan};
 use std::borrow::Cow;
@@ -40,23 +39,7 @@ impl Module for File {
             let side = |map: JsonMap| DiffSide { header: String::new(), text: Json::Object(map).to_string() };
             plan.diff.push(Diff::State { before: side(work.before), after: side(work.after) });
         }
-        if state != FileState::Absent {
-            add_path_info(&mut plan.values, sys);
-        }
         Ok(plan)
-    }
-
-    fn finish(
-        args: &FileArgs,
-        _cx: &Context<'_>,
-        sys: &dyn Observe,
-        mut plan: Plan,
-        _applied: &Applied,
-    ) -> Result<Finish, ModuleError> {
-        if args.state != Some(FileState::Absent) {
-            add_path_info(&mut plan.values, sys);
-        }
-        Ok(Finish::Done(plan))
     }
 }
 
@@ -66,6 +49,8 @@ struct Work {
     plan: Plan,
     before: JsonMap,
     after: JsonMap,
+    /// What follows is below the path of the task.
+    below: bool,
 }
 
 impl Work {
@@ -81,9 +66,12 @@ impl Work {
             before: owner_text(meta, sys),
             after: owner_text(&after, sys),
         };
-        self.plan.push(what, Op::SetAttrs { path: text, attrs: found.attrs, follow });
-        self.before.extend(found.before);
-        self.after.extend(found.after);
+        self.plan.push(what, Op::SetAttrs { path: text.clone(), attrs: found.attrs, follow });
+        // The diff is of the path of the task, not of what is below it.
+        if !self.below {
+            self.before.extend(found.before);
+            self.after.extend(found.after);
+        }
     }
 
     fn turns(&mut self, path: &str, from: &str, to: &str) {

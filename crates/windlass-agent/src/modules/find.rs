@@ -169,8 +169,9 @@ impl<'a> Search<'a> {
             if name.starts_with('.') && !self.args.hidden {
                 continue;
             }
-            if !self.is_full() && self.fits(name, &path, shown)? {
-                self.add(&path, shown);
+            // A link is told as a link, also where it is followed.
+            if !self.is_full() && self.fits(name, &path, &meta)? {
+                self.add(&path, &meta);
             }
         }
         if self.args.recurse {

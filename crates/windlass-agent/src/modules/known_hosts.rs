@@ -8,7 +8,7 @@ use sha1::{Digest, Sha1};
 use std::path::Path;
 use windlass_protocol::modules::known_hosts::KnownHostsArgs;
 use windlass_protocol::modules::user::AccountState;
-use windlass_protocol::{FileAttrs, Op, What};
+use windlass_protocol::{Diff, FileAttrs, Json, Op, What};
 
 /// The module.
 pub struct KnownHosts;
@@ -131,10 +131,13 @@ impl Module for KnownHosts {
             None => None,
         };
         let mut plan = Plan::default();
-        plan.set("name", args.name.as_str());
-        plan.set("path", path.as_str());
-        plan.set("state", args.state.as_str());
-        plan.set("hash_host", args.hash_host);
+        if !cx.check {
+            plan.set("name", args.name.as_str());
+            plan.set("path", path.as_str());
+            plan.set("state", args.state.as_str());
+            plan.set("hash_host", args.hash_host);
+            plan.set("key", args.key.clone().map_or(Json::Null, Json::String));
+        }
         let mut lines: Vec<&str> = before.as_deref().unwrap_or("").lines().collect();
         let count = lines.len();
         let about = |line: &str| Entry::parse(line).filter(|e| e.names(&host));
@@ -186,12 +189,14 @@ impl Module for KnownHosts {
                 Op::MakeDirectory { path: folder, attrs },
             );
         }
-        let attrs = match before {
-            None => FileAttrs { mode: Some(0o600), ..FileAttrs::default() },
-            Some(_) => FileAttrs::default(),
-        };
+        let attrs = FileAttrs::default();
         Rewrite { path: &path, before: before.as_deref(), after: &after, attrs, backup: false }
             .plan(cx, &mut plan);
+        if before.is_none()
+            && let Some(Diff::Text { before, .. }) = plan.diff.last_mut()
+        {
+            before.header = "/dev/null".into();
+        }
         Ok(plan)
     }
 }

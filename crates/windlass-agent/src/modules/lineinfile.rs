@@ -16,9 +16,9 @@ impl Module for Lineinfile {
 
     fn plan(args: &LineinfileArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
         let mut plan = Plan::default();
-        if args.regexp.as_deref() == Some("") {
+        if args.regexp.as_deref() == Some("") || args.search_string.as_deref() == Some("") {
             plan.warnings.push(
-                "The regular expression is an empty string, which will match every line in the file. This may have unintended consequences, such as replacing the last line in the file rather than appending. If this is desired, use '^' to match every line in the file and avoid this warning."
+                "The expression is an empty string, which will match every line in the file. This may have unintended consequences, such as replacing the last line in the file rather than appending. If this is desired, use '^' to match every line in the file and avoid this warning."
                     .to_owned(),
             );
         }
@@ -34,7 +34,6 @@ impl Module for Lineinfile {
             return Err(ModuleError::new(text));
         }
         let edit = Edit::open(&args.path, sys)?;
-        plan.set("backup", "");
         let how = Writing {
             common: &args.common,
             backup: args.backup,
@@ -49,6 +48,7 @@ impl Module for Lineinfile {
                 plan.msg = Some("file not present".into());
                 return Ok(plan);
             }
+            plan.set("backup", "");
             let (new, found) = without(args, &old)?;
             plan.set("found", found);
             let said = format!("{found} line(s) removed");
@@ -59,6 +59,7 @@ impl Module for Lineinfile {
             let text = format!("Destination {} does not exist !", &*args.path);
             return Err(ModuleError::new(text).with("rc", 257));
         }
+        plan.set("backup", "");
         edit.make_folders(&mut plan, sys)?;
         let mut lines = lines_of(&old);
         let said = with(args, &mut lines)?;

@@ -14,6 +14,7 @@ impl Module for Replace {
 
     fn plan(args: &ReplaceArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
         let mut plan = Plan::default();
+        plan.set("rc", 0);
         let edit = Edit::open(&args.path, sys)?;
         let Some(old) = edit.old.clone() else {
             return Err(ModuleError::new(format!("Path {} does not exist !", &*args.path)).with("rc", 257));

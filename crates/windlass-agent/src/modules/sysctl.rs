@@ -48,7 +48,12 @@ impl Module for Sysctl {
             Some(false) => "0",
             None => given,
         };
-        let file = args.sysctl_file.to_string();
+        let named = args.sysctl_file.to_string();
+        // What is written is the file behind a link.
+        let file = match sys.stat(Path::new(&named))? {
+            Some(_) => sys.canonicalize(Path::new(&named))?,
+            None => named.clone(),
+        };
         let path = Path::new(&file);
         let before = match sys.stat(path)? {
             Some(_) => Some(String::from_utf8_lossy(&sys.read(path)?).into_owned()),
@@ -92,7 +97,7 @@ impl Module for Sysctl {
             plan.push(what(), Op::Run(RunSpec { failure, ..RunSpec::new(argv) }));
         }
         if args.reload {
-            let argv = ["sysctl"].into_iter().chain(ignore).chain(["-p", &file]);
+            let argv = ["sysctl"].into_iter().chain(ignore).chain(["-p", &named]);
             let failure = Some("Failed to reload sysctl".to_owned());
             plan.push(what(), Op::Run(RunSpec { failure, ..RunSpec::new(argv) }));
         }

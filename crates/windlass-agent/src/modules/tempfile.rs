@@ -1,7 +1,5 @@
 //! `tempfile`: makes a temporary file or folder.
 
-use crate::module::{Applied, Finish};
-use crate::paths::add_path_info;
 use crate::system::Observe;
 use crate::{Context, Module, ModuleError, Plan};
 use std::hash::{BuildHasher, Hasher};
@@ -47,17 +45,6 @@ impl Module for Tempfile {
             }
         }
         Ok(plan)
-    }
-
-    fn finish(
-        _args: &TempfileArgs,
-        _cx: &Context<'_>,
-        sys: &dyn Observe,
-        mut plan: Plan,
-        _applied: &Applied,
-    ) -> Result<Finish, ModuleError> {
-        add_path_info(&mut plan.values, sys);
-        Ok(Finish::Done(plan))
     }
 }
 

@@ -27,6 +27,10 @@ impl Module for WaitFor {
     type Args = WaitForArgs;
 
     fn plan(args: &WaitForArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
+        if cx.check {
+            let msg = "remote module (ansible.builtin.wait_for) does not support check mode";
+            return Ok(Plan { skipped: true, msg: Some(msg.to_owned()), ..Plan::default() });
+        }
         if args.port.is_some() && args.path.is_some() {
             return Err(ModuleError::new("port and path parameter can not both be passed to wait_for"));
         }
@@ -39,18 +43,19 @@ impl Module for WaitFor {
         if args.exclude_hosts.is_some() && args.state != WaitState::Drained {
             return Err(ModuleError::new("exclude_hosts should only be with state=drained"));
         }
-        let regex =
-            match &args.search_regex {
-                None => None,
-                Some(text) => Some(RegexBuilder::new(text).multi_line(true).build().map_err(|error| {
-                    ModuleError::new(format!("search_regex cannot be understood: {error}"))
-                })?),
-            };
-        let mut plan = Plan::default();
-        if cx.check {
-            plan.skipped = true;
-            return Ok(plan);
+        if let Some(unknown) = args.active_connection_states.iter().find(|state| code(state).is_none()) {
+            return Err(ModuleError::new(format!("unknown active_connection_state ({unknown}) defined")));
         }
+        let regex = match &args.search_regex {
+            None => None,
+            Some(text) => Some(
+                RegexBuilder::new(text)
+                    .multi_line(true)
+                    .build()
+                    .map_err(|error| ModuleError::new(format!("Invalid regular expression: {error}")))?,
+            ),
+        };
+        let mut plan = Plan::default();
         let start = sys.now().0;
         let elapsed = || sys.now().0 - start;
         pause(sys, args.delay)?;
@@ -123,11 +128,8 @@ fn look(args: &WaitForArgs, regex: Option<&Regex>, sys: &dyn Observe) -> Result<
     if let Some(path) = args.path.as_deref() {
         let exists = sys.stat(Path::new(path))?.is_some();
         if gone {
-            let still = match regex {
-                Some(regex) if exists => regex.is_match(&sys.read(Path::new(path))?),
-                _ => exists,
-            };
-            return Ok(if still { Look::No } else { yes() });
+            // Whatever is in the file: it has to go.
+            return Ok(if exists { Look::No } else { yes() });
         }
         return match regex {
             _ if !exists => Ok(Look::No),

@@ -37,24 +37,15 @@ pub fn state_of(meta: Option<&Meta>) -> &'static str {
     }
 }
 
-/// Adds what every module with a `path` or `dest` among its values says of it: owner, group, mode, size, state.
+/// Adds what the result of every module with a `path` or `dest` among its values says of it: owner, group, mode, size, state.
+/// Of what is not there, and of a link to nothing, nothing is said.
 pub fn add_path_info(values: &mut JsonMap, sys: &dyn Observe) {
     let Some(path) = values.get("path").or_else(|| values.get("dest")).and_then(|v| v.as_str()) else {
         return;
     };
     let path = path.to_owned();
     let path = Path::new(&path);
-    // Of a link to nothing nothing is said.
-    let Ok(Some(_)) = sys.stat(path) else {
-        if matches!(sys.lstat(path), Ok(Some(_))) {
-            return;
-        }
-        for stale in ["uid", "gid", "owner", "group", "mode", "size", "secontext"] {
-            values.remove(stale);
-        }
-        values.insert("state".into(), "absent".into());
-        return;
-    };
+    let Ok(Some(_)) = sys.stat(path) else { return };
     let Ok(Some(meta)) = sys.lstat(path) else { return };
     let (owner, group) = names(&meta, sys);
     values.insert("uid".into(), meta.uid.into());

@@ -79,11 +79,8 @@ impl Line {
                 if !out.is_empty() {
                     out.push(' ');
                 }
-                out.push_str(&format!("{kind} {blob}"));
-                if !comment.is_empty() {
-                    out.push(' ');
-                    out.push_str(comment);
-                }
+                // The blank before a comment is there also where there is none, as it always was.
+                out.push_str(&format!("{kind} {blob} {comment}"));
                 out
             }
         }

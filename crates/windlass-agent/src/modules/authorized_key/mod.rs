@@ -1,6 +1,7 @@
 //! `authorized_key`: the SSH keys that may log in as a user.
 
 mod line;
+mod source;
 
 use super::rewrite::Rewrite;
 use crate::{Context, Module, ModuleError, Plan, system::Observe};
@@ -17,16 +18,11 @@ impl Module for AuthorizedKey {
     type Args = AuthorizedKeyArgs;
 
     fn plan(args: &AuthorizedKeyArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
-        if ["http://", "https://", "file://"].iter().any(|p| args.key.starts_with(p)) {
-            return Err(ModuleError::new(format!(
-                "the key is an address ({}): give the keys themselves, for example by lookup('url', ...)",
-                args.key
-            )));
-        }
-        let wanted = wanted(args)?;
+        let wanted = wanted(args, &source::keys(args, cx, sys)?)?;
         let user = sys.user(&args.user);
         let path = match (&args.path, &user) {
-            (Some(path), _) => path.to_string(),
+            (Some(path), user) if user.is_some() || cx.check => path.to_string(),
+            (Some(_), _) => return Err(ModuleError::new(format!("Failed to lookup user {}", args.user))),
             (None, Some(user)) => format!("{}/.ssh/authorized_keys", user.home.trim_end_matches('/')),
             (None, None) if cx.check => {
                 return Err(ModuleError::new(
@@ -35,6 +31,7 @@ impl Module for AuthorizedKey {
             }
             (None, None) => return Err(ModuleError::new(format!("Failed to lookup user {}", args.user))),
         };
+        let named = path.clone();
         let path = match sys.lstat(Path::new(&path))? {
             Some(meta) if args.follow && meta.kind == windlass_protocol::FileKind::Link => {
                 sys.canonicalize(Path::new(&path))?
@@ -76,7 +73,7 @@ impl Module for AuthorizedKey {
             }
         }
         let mut plan = Plan::default();
-        describe(args, &path, &mut plan);
+        describe(args, &named, &mut plan);
         if !changed {
             return Ok(plan);
         }
@@ -100,9 +97,9 @@ impl Module for AuthorizedKey {
 }
 
 /// The keys of the task.
-fn wanted(args: &AuthorizedKeyArgs) -> Result<Vec<Line>, ModuleError> {
+fn wanted(args: &AuthorizedKeyArgs, keys: &str) -> Result<Vec<Line>, ModuleError> {
     let mut out: Vec<Line> = Vec::new();
-    for text in args.key.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
+    for text in keys.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
         let mut key = Line::parse(text);
         if key.blob().is_none() {
             return Err(ModuleError::new(format!("invalid key specified: {text}")));

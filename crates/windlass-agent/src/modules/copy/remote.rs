@@ -40,7 +40,12 @@ pub(super) fn plan(
     tree::plan_folders(plan, Path::new(&top), None, args, sys)?;
     Walk { args, cx, sys }.folder(plan, &from, &to)?;
     plan.set("src", src);
-    plan.set("dest", args.dest.to_string());
+    let into = there.is_some() || args.dest.ends_with('/');
+    let dest = if into { format!("{top}/{}", src.rsplit('/').next().unwrap_or_default()) } else { top };
+    plan.set("dest", dest);
+    // A folder has none.
+    plan.set("checksum", Json::Null);
+    plan.set("md5sum", Json::Null);
     Ok(())
 }
 

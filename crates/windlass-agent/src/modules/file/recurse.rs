@@ -8,6 +8,7 @@ use windlass_protocol::FileKind;
 
 impl Job<'_> {
     pub(super) fn recurse(&self, work: &mut Work, top: &str) -> Result<(), ModuleError> {
+        work.below = true;
         // What a followed link leads to may be below the folder as well.
         let mut seen: HashSet<String> = HashSet::new();
         let mut open = vec![top.to_owned()];

@@ -3,7 +3,7 @@
 mod checksum;
 
 use crate::module::{Applied, Context, Finish, Module, ModuleError, Plan};
-use crate::paths::{self, Wish, add_path_info, blake3_of, of_path};
+use crate::paths::{self, Wish, blake3_of, of_path};
 use crate::system::{HttpResponse, Meta, Observe, http};
 use crate::web;
 use checksum::Expected;
@@ -46,10 +46,12 @@ impl Module for GetUrl {
     ) -> Result<Finish, ModuleError> {
         sys.discard(Path::new(&Job::new(args, cx, sys).spool));
         let dest = plan.values.get("dest").and_then(Json::as_str).unwrap_or_default().to_owned();
-        if let Ok(mut reader) = sys.open(Path::new(&dest)) {
+        // Only what came was looked at.
+        if plan.values.get("checksum_src").is_some_and(Json::is_string)
+            && let Ok(mut reader) = sys.open(Path::new(&dest))
+        {
             plan.set("md5sum", paths::checksum(ChecksumAlgorithm::Md5, &mut *reader)?);
         }
-        add_path_info(&mut plan.values, sys);
         Ok(Finish::Done(plan))
     }
 }
@@ -133,6 +135,8 @@ impl<'a> Job<'a> {
         let Some(response) = self.ask(&request)? else {
             plan.msg = Some("HTTP Error 304: Not Modified".into());
             plan.set("status_code", 304);
+            plan.values.shift_remove("checksum_dest");
+            plan.values.shift_remove("checksum_src");
             plan.set("elapsed", self.elapsed());
             if let Some(meta) = &there {
                 let difference = Wish::of(&args.file, &dest, sys)?.difference(Path::new(&dest), meta, sys)?;
@@ -142,7 +146,11 @@ impl<'a> Job<'a> {
         };
         plan.set("elapsed", self.elapsed());
         plan.msg = Some(web::message(&response));
-        plan.set("status_code", response.status);
+        if !self.cx.check {
+            // A file has no status.
+            let status = file_of(&request.url).map_or_else(|| Json::from(response.status), |_| Json::Null);
+            plan.set("status_code", status);
+        }
         let dest = if is_folder { inside(&dest, &response) } else { dest };
         plan.set("dest", dest.as_str());
         let old = if is_folder { self.stat(&dest)? } else { there };

@@ -37,12 +37,12 @@ impl Module for GitModule {
             if args.clone {
                 return Err(ModuleError::new("the destination directory must be specified unless clone=no"));
             }
-            return only_look(&git, plan);
+            return only_look(&git, cx, plan);
         };
         let repository = repository_path(sys, dest, args.bare)?;
         if sys.stat(&repository.join("config"))?.is_none() {
             if !args.clone {
-                return only_look(&git, plan);
+                return only_look(&git, cx, plan);
             }
             return clone(&git, cx, plan, dest);
         }
@@ -97,8 +97,11 @@ fn repository_path(sys: &dyn Observe, dest: &str, bare: bool) -> Result<PathBuf,
 }
 
 /// Nothing is wanted but the remote's revision.
-fn only_look(git: &Git<'_>, mut plan: Plan) -> Result<Plan, ModuleError> {
+fn only_look(git: &Git<'_>, cx: &Context<'_>, mut plan: Plan) -> Result<Plan, ModuleError> {
     let remote = remote::look(git, &git.address.url, None, None)?;
+    if cx.diff && !remote.commit.is_empty() {
+        plan.diff.push(Diff::Prepared(format!(">> Newly checked out {}", remote.commit)));
+    }
     plan.set("after", remote.commit);
     plan.changed = Some(true);
     Ok(plan)
@@ -164,7 +167,7 @@ fn clone(git: &Git<'_>, cx: &Context<'_>, mut plan: Plan, dest: &str) -> Result<
     if let Some(after) = &after {
         plan.set("after", after.as_str());
         if cx.diff {
-            plan.diff.push(Diff::Prepared(format!(">> Newly checked out {after}\n")));
+            plan.diff.push(Diff::Prepared(format!(">> Newly checked out {after}")));
         }
     }
     let run = git.step_in(&words, Some(&parent_text));

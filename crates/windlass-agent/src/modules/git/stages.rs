@@ -297,20 +297,20 @@ fn finish(git: &Git<'_>, cx: &Context<'_>, plan: &mut Plan, archived: bool) -> R
 /// The difference between two commits, as far as the clone knows both.
 pub(super) fn diff(git: &Git<'_>, before: Option<&str>, after: &str) -> Result<Option<Diff>, ModuleError> {
     let text = match before {
-        None => format!(">> Newly checked out {after}\n"),
+        None => format!(">> Newly checked out {after}"),
         Some(before) if before == after => return Ok(None),
         Some(before) if !git.has(&format!("{after}^{{commit}}"))? => {
-            format!(">> From {before} to {after}, which is not fetched yet\n")
+            format!(">> From {before} to {after}, which is not fetched yet")
         }
         Some(before) => {
             let output = git.ask(&["diff", before, after])?;
             match (output.code, output.out()) {
                 (0, out) if out.is_empty() => {
-                    format!(">> No visual differences between {before} and {after}\n")
+                    format!(">> No visual differences between {before} and {after}")
                 }
                 (0, out) => out,
                 _ => format!(
-                    ">> Failed to get proper diff between {before} and {after}:\n>> {}\n",
+                    ">> Failed to get proper diff between {before} and {after}:\n>> {}",
                     output.err().trim()
                 ),
             }

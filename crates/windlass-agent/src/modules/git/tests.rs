@@ -90,7 +90,7 @@ fn clones_then_finds_nothing_to_do() {
     let first = room.good(json!({}));
     assert!(first.changed);
     assert_eq!((value(&first, "before"), value(&first, "after")), (Json::Null, json!(head)));
-    assert_eq!(first.diff, [Diff::Prepared(format!(">> Newly checked out {head}\n"))]);
+    assert_eq!(first.diff, [Diff::Prepared(format!(">> Newly checked out {head}"))]);
     assert_eq!(room.text("dest/a"), "two");
     let second = room.good(json!({}));
     assert!(!second.changed && second.changes.is_empty(), "{:?}", second.changes);

@@ -5,7 +5,7 @@ mod hash;
 
 use crate::module::{Context, Module, ModuleError, Plan};
 use crate::paths::{Wish, forgive_unknown, owner_text};
-use crate::system::Observe;
+use crate::system::{Meta, Observe};
 use entries::Entries;
 use hash::Scheme;
 use std::borrow::Cow;
@@ -47,6 +47,15 @@ impl Module for Htpasswd {
             }
             EntryState::Absent if entries.remove(name) => format!("Remove {name}"),
             EntryState::Absent => format!("{name} not present"),
+        };
+        let touched = match &there {
+            Some(meta) => !wish.difference(path, meta, sys)?.is_empty(),
+            None => !wish.difference(path, &Meta::new_file(sys), sys)?.is_empty(),
+        };
+        let message = if touched {
+            format!("{message} and ownership, perms or SE linux context changed")
+        } else {
+            message
         };
         let after = entries.bytes();
         if before.as_deref() != Some(after.as_slice()) {

@@ -329,6 +329,9 @@ impl Work<'_> {
             let (attrs, mut flags) = self.attrs_of(entry, meta);
             flags.content = old != target;
             flags.time = (self.options.times && meta.mtime.0 != entry.mtime.0).then_some('t');
+            if flags.content && !self.options.times {
+                flags.time = Some('T');
+            }
             if !flags.any() || (flags.content && self.options.ignore_existing) {
                 return Ok(());
             }

@@ -33,7 +33,8 @@ impl Work<'_> {
                 continue;
             }
             let mark = self.enter_all(&entry.path)?;
-            for name in extra {
+            // As rsync does: from the last to the first, folders (which come last) before files.
+            for name in self.backwards(&absolute, extra) {
                 let path =
                     if entry.path.is_empty() { name.clone() } else { format!("{}/{name}", entry.path) };
                 self.remove(&path)?;
@@ -41,6 +42,18 @@ impl Work<'_> {
             self.filter.leave(mark);
         }
         Ok(())
+    }
+
+    /// The names of a folder in the order in which they go: folders, then the rest, each from the last to the first.
+    fn backwards(&self, folder: &str, names: Vec<&String>) -> Vec<String> {
+        let is_folder = |name: &str| {
+            let meta = self.sys.lstat(&Path::new(folder).join(name));
+            meta.is_ok_and(|meta| meta.is_some_and(|meta| meta.kind == FileKind::Directory))
+        };
+        let (mut first, rest): (Vec<String>, Vec<String>) =
+            names.into_iter().rev().cloned().partition(|name| is_folder(name));
+        first.extend(rest);
+        first
     }
 
     /// Reads the rules of a folder and of those above it.
@@ -87,7 +100,8 @@ impl Work<'_> {
             let root = self.root.clone();
             let mark = self.filter.enter(&root, path, self.sys)?;
             let first = removal.steps.len();
-            for name in self.sys.read_dir(at).map_err(|error| crate::paths::of_path(at, &error))? {
+            let names = self.sys.read_dir(at).map_err(|error| crate::paths::of_path(at, &error))?;
+            for name in self.backwards(&absolute, names.iter().collect()) {
                 all &= self.collect(&format!("{path}/{name}"), removal)?;
             }
             self.filter.leave(mark);

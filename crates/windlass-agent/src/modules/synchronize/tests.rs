@@ -88,10 +88,10 @@ fn a_tree_is_made_then_left_alone_then_mended() {
         "cd+++++++++ d/",
         ">f+++++++++ d/g",
         "cd+++++++++ e/",
-        "*deleting   w",
         "*deleting   x/y/z",
         "*deleting   x/y/",
         "*deleting   x/",
+        "*deleting   w",
     ];
     fake.put("/src", Node::directory().time(77));
     assert_eq!(lines(&checked)[..], wanted[1..]);
@@ -126,7 +126,7 @@ fn excluded_and_protected_paths_stay() {
     let options = with_rules(SyncOptions { delete: true, omit_dir_times: true, ..archive() }, &rules);
     let outcome = sync(&fake, "/src/", "/dst", &options, false);
     let deleted: Vec<String> = lines(&outcome).into_iter().filter(|l| l.starts_with('*')).collect();
-    assert_eq!(deleted, ["*deleting   gone", "*deleting   old/x"]);
+    assert_eq!(deleted, ["*deleting   old/x", "*deleting   gone"]);
     for kept in ["/dst/.env", "/dst/old/.env", "/dst/cache/b.pyc"] {
         assert!(fake.text(kept).is_some(), "{kept}");
     }

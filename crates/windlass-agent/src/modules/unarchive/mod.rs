@@ -4,7 +4,7 @@ mod tar;
 mod zip;
 
 use crate::module::{Applied, Context, Finish, Module, ModuleError, Plan};
-use crate::paths::{Wish, add_path_info};
+use crate::paths::Wish;
 use crate::system::{Observe, RunOutput};
 use crate::web;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use std::io::Read as _;
 use std::path::Path;
 use windlass_protocol::http::Redirects;
 use windlass_protocol::modules::unarchive::UnarchiveArgs;
-use windlass_protocol::{Diff, FileKind, HttpRequest, Json, Op, RunSpec, What};
+use windlass_protocol::{Diff, FileAttrs, FileKind, HttpRequest, Json, Op, RunSpec, What};
 
 /// The module.
 pub struct Unarchive;
@@ -23,9 +23,6 @@ enum Format {
     Zip,
     Tar,
     Gzip,
-    Bzip,
-    Xz,
-    Zstd,
 }
 
 /// An archive, compared with what is there.
@@ -56,7 +53,7 @@ impl Module for Unarchive {
         }
         let dest = args.dest.0.as_str();
         if !sys.stat(Path::new(dest))?.is_some_and(|meta| meta.kind == FileKind::Directory) {
-            return Err(ModuleError::new(format!("dest '{dest}' must be an existing dir")));
+            return Err(ModuleError::new(format!("Destination '{dest}' is not a directory")));
         }
         if args._ask && cx.blobs.get("content").is_none() {
             plan.set("needs", vec!["content"]);
@@ -90,7 +87,6 @@ impl Module for Unarchive {
                 plan.set(FILES, compared.files);
             }
         }
-        add_path_info(&mut plan.values, sys);
         Ok(plan)
     }
 
@@ -114,15 +110,15 @@ impl Module for Unarchive {
             }
             plan.set("extract_results", results);
             let files: Vec<String> = files.iter().filter_map(|f| f.as_str().map(str::to_owned)).collect();
-            let mut next = Plan { values: std::mem::take(&mut plan.values), ..Plan::default() };
+            let (values, diff) = (std::mem::take(&mut plan.values), std::mem::take(&mut plan.diff));
+            let mut next = Plan { values, diff, ..Plan::default() };
             attributes(args, sys, &mut next, &files)?;
             if !next.changes.is_empty() {
                 return Ok(Finish::More(plan, next));
             }
-            plan.values = next.values;
+            (plan.values, plan.diff) = (next.values, next.diff);
         }
         sys.discard(Path::new(&kept(cx)));
-        add_path_info(&mut plan.values, sys);
         Ok(Finish::Done(plan))
     }
 }
@@ -203,9 +199,7 @@ impl Format {
         Ok(match start.as_slice() {
             [b'P', b'K', 3 | 5 | 7, ..] => Self::Zip,
             [0x1f, 0x8b, ..] => Self::Gzip,
-            [b'B', b'Z', b'h', ..] => Self::Bzip,
-            [0xfd, b'7', b'z', b'X', b'Z', ..] => Self::Xz,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            // How else it is packed tar finds out.
             _ => Self::Tar,
         })
     }
@@ -215,9 +209,6 @@ impl Format {
             Self::Zip => "ZipArchive",
             Self::Tar => "TarArchive",
             Self::Gzip => "TgzArchive",
-            Self::Bzip => "TarBzipArchive",
-            Self::Xz => "TarXzArchive",
-            Self::Zstd => "TarZstdArchive",
         }
     }
 }
@@ -260,9 +251,14 @@ fn attributes(
     for name in names.into_iter().filter(|name| !name.is_empty() && !name.split('/').any(|part| part == ".."))
     {
         let path = Path::new(&*args.dest).join(name);
-        // What was left out is not there. Links keep what they have.
-        let Some(meta) = sys.lstat(&path)?.filter(|meta| meta.kind != FileKind::Link) else { continue };
-        let difference = wish.difference(&path, &meta, sys)?;
+        // What was left out is not there.
+        let Some(meta) = sys.lstat(&path)? else { continue };
+        let mut difference = wish.difference(&path, &meta, sys)?;
+        if meta.kind == FileKind::Link {
+            // A link has an owner, but no mode of its own.
+            difference.attrs =
+                FileAttrs { uid: difference.attrs.uid, gid: difference.attrs.gid, ..FileAttrs::default() };
+        }
         web::plan_attributes(plan, &path.to_string_lossy(), &meta, &difference, sys);
     }
     Ok(())

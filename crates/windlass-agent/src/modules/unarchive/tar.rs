@@ -87,6 +87,12 @@ fn find(sys: &dyn Observe, archive: &str) -> Result<String, ModuleError> {
     found.ok_or_else(|| unreadable(archive, "Unable to find required 'gtar' or 'tar' binary in the path"))
 }
 
+/// The destination without a slash at its end.
+fn folder(args: &UnarchiveArgs) -> String {
+    let dest = args.dest.trim_end_matches('/');
+    if dest.is_empty() { "/".to_owned() } else { dest.to_owned() }
+}
+
 fn command(
     args: &UnarchiveArgs,
     tar: &str,
@@ -97,12 +103,9 @@ fn command(
 ) -> Vec<String> {
     let mut argv = vec![tar.to_owned()];
     argv.extend(what.iter().map(|w| (*w).to_owned()));
-    argv.extend(["-C".to_owned(), args.dest.0.clone()]);
+    argv.extend(["-C".to_owned(), folder(args)]);
     let flag = match format {
         Format::Gzip => Some("-z"),
-        Format::Bzip => Some("-j"),
-        Format::Xz => Some("-J"),
-        Format::Zstd => Some("--zstd"),
         Format::Tar | Format::Zip => None,
     };
     argv.extend(flag.map(str::to_owned));

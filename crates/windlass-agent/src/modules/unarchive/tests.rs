@@ -154,7 +154,7 @@ fn failures() {
     assert!(msg("empty", json!({})).ends_with("the file is 0 bytes"));
     assert!(msg("nothing", json!({})).ends_with("does not exist"));
     assert!(msg("nothing", json!({"remote_src": false})).ends_with("failed to transfer"));
-    assert!(msg("rubbish", json!({"dest": "/no/such"})).ends_with("must be an existing dir"));
+    assert!(msg("rubbish", json!({"dest": "/no/such"})).ends_with("is not a directory"));
     let creates = room.task("nothing", json!({"creates": room.path("in").to_str()}), false);
     assert!(creates.skipped && !creates.changed);
 }

@@ -139,11 +139,17 @@ pub(super) fn compare(
             compared.leave.push(entry.name.clone());
             continue;
         }
+        let aged = meta.kind == FileKind::File && seconds(entry.time, sys) != meta.mtime.0;
         let (content, size, mode) = differs(args, sys, entry, &path, &meta)?;
         if content || size || mode {
             let mark = |on: bool, letter: char| if on { letter } else { '.' };
-            let marks =
-                format!(".{letter}{}{}.{}...??", mark(content, 'c'), mark(size, 's'), mark(mode, 'p'));
+            let marks = format!(
+                ".{letter}{}{}{}{}...??",
+                mark(content, 'c'),
+                mark(size, 's'),
+                mark(aged, 't'),
+                mark(mode, 'p')
+            );
             compared.differences.push(format!("{marks} {}", entry.name));
         }
     }

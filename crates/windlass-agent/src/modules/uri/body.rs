@@ -168,7 +168,9 @@ fn multipart(
         seed.update(&part.content);
     }
     // A line of the body that is the same by chance is beyond all odds.
-    let boundary = format!("==============={}==", &seed.finalize().to_hex()[..32]);
+    let number =
+        seed.finalize().as_bytes().iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
+    let boundary = format!("==============={:019}==", number >> 1);
     let mut out = Vec::new();
     for part in parts {
         out.extend_from_slice(format!("--{boundary}\r\n{}\r\n\r\n", part.headers.join("\r\n")).as_bytes());
@@ -220,13 +222,13 @@ fn part(name: &str, value: &Json, cx: &Context<'_>, sys: &dyn Observe) -> Result
             };
             match text_of(map, "multipart_encoding").as_deref().unwrap_or("base64") {
                 "base64" => {
-                    headers.push("Content-Transfer-Encoding: base64".into());
+                    headers.insert(0, "Content-Transfer-Encoding: base64".into());
                     base64_lines(&bytes)
                 }
                 "7or8bit" => {
                     let encoding = if bytes.is_ascii() { "7bit" } else { "8bit" };
-                    headers.push(format!("Content-Transfer-Encoding: {encoding}"));
-                    bytes
+                    headers.insert(0, format!("Content-Transfer-Encoding: {encoding}"));
+                    network_lines(&bytes)
                 }
                 _ => return Err(failed("multipart_encoding must be one of base64, 7or8bit.".into())),
             }
@@ -239,14 +241,20 @@ fn part(name: &str, value: &Json, cx: &Context<'_>, sys: &dyn Observe) -> Result
 /// Lines of 76 characters.
 fn base64_lines(bytes: &[u8]) -> Vec<u8> {
     let text = STANDARD.encode(bytes);
-    let lines: Vec<&[u8]> = text.as_bytes().chunks(76).collect();
+    text.as_bytes().chunks(76).flat_map(|line| [line, b"\r\n"].concat()).collect()
+}
+
+/// Text as it travels in messages: each line ends with CR and LF.
+fn network_lines(bytes: &[u8]) -> Vec<u8> {
+    let lines: Vec<&[u8]> =
+        bytes.split(|byte| *byte == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l)).collect();
     lines.join(&b"\r\n"[..])
 }
 
 /// The kind of a file by the end of its name.
 fn mime_of(name: &str) -> &'static str {
     match name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase()).as_deref() {
-        Some("txt" | "log" | "text" | "conf") => "text/plain",
+        Some("txt" | "text" | "c" | "h" | "pl" | "ksh" | "bat") => "text/plain",
         Some("html" | "htm") => "text/html",
         Some("css") => "text/css",
         Some("csv") => "text/csv",

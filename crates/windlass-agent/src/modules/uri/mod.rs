@@ -4,7 +4,7 @@ mod answer;
 mod body;
 
 use crate::module::{Applied, Context, Finish, Module, ModuleError, Plan};
-use crate::paths::{Wish, add_path_info, blake3_of, of_path};
+use crate::paths::{Wish, blake3_of, of_path};
 use crate::system::{HttpResponse, Observe};
 use crate::web;
 use std::path::Path;
@@ -24,6 +24,11 @@ impl Module for Uri {
 
     fn plan(args: &UriArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
         let mut plan = Plan::default();
+        if cx.check {
+            plan.skipped = true;
+            plan.msg = Some("remote module (ansible.builtin.uri) does not support check mode".into());
+            return Ok(plan);
+        }
         for (path, wanted) in [(&args.creates, false), (&args.removes, true)] {
             let Some(path) = path else { continue };
             if sys.stat(Path::new(&**path))?.is_some() != wanted {
@@ -33,11 +38,6 @@ impl Module for Uri {
             }
         }
         let request = request(args, cx, sys)?;
-        if cx.check {
-            plan.skipped = true;
-            plan.msg = Some("remote module (ansible.builtin.uri) does not support check mode".into());
-            return Ok(plan);
-        }
         if matches!(args.follow_redirects, FollowRedirects::No | FollowRedirects::Yes) {
             plan.warnings.push(
                 "Using 'yes' or 'no' for 'follow_redirects' parameter is deprecated: write 'all' or 'none'."
@@ -65,9 +65,6 @@ impl Module for Uri {
     ) -> Result<Finish, ModuleError> {
         let Some(answer) = applied.answers.last() else {
             // The body was saved, or there was nothing to do.
-            if plan.values.contains_key("path") {
-                add_path_info(&mut plan.values, sys);
-            }
             return Ok(Finish::Done(plan));
         };
         let started =

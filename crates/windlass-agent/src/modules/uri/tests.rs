@@ -131,9 +131,9 @@ fn bodies() {
     assert_eq!(pieces.len(), 5);
     assert_eq!(
         pieces[1],
-        "\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\
+        "\r\nContent-Transfer-Encoding: base64\r\nContent-Type: text/plain\r\n\
          Content-Disposition: form-data; name=\"file\"; filename=\"up.txt\"\r\n\r\n\
-         MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2\r\nNzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODk=\r\n"
+         MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2\r\nNzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODk=\r\n\r\n"
     );
     assert!(pieces[2].starts_with("\r\nContent-Type: application/json\r\nContent-Disposition: form-data; name=\"made\"; filename=\"m.json\"\r\n\r\nc"));
     assert!(pieces[3].ends_with("name=\"text\"\r\n\r\nvalue\r\n"));

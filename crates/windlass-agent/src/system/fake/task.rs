@@ -18,6 +18,7 @@ pub struct Task<'a> {
     check: bool,
     diff: bool,
     environment: Vec<(String, String)>,
+    scratch: PathBuf,
     sent: Vec<PathBuf>,
 }
 
@@ -42,6 +43,7 @@ impl<'a> Task<'a> {
             check: false,
             diff: false,
             environment: Vec::new(),
+            scratch: PathBuf::from("/tmp"),
             sent: Vec::new(),
         }
     }
@@ -63,6 +65,12 @@ impl<'a> Task<'a> {
         self.check = true;
         self
     }
+    /// Where the module keeps what is no part of the machine, in place of `/tmp`.
+    #[must_use]
+    pub fn scratch(mut self, folder: &std::path::Path) -> Self {
+        self.scratch = folder.to_owned();
+        self
+    }
     /// Gives before and after.
     #[must_use]
     pub fn diff(mut self) -> Self {
@@ -81,14 +89,13 @@ impl<'a> Task<'a> {
                 return Outcome::failure(texts.join("; "));
             }
         };
-        let scratch = PathBuf::from("/tmp");
         let cx = Context {
             check: self.check,
             diff: self.diff,
             no_log: false,
             environment: &self.environment,
             blobs: &self.blobs,
-            scratch: &scratch,
+            scratch: &self.scratch,
         };
         let text = serde_json::to_vec(&args).unwrap_or_default();
         let ran = entry.run(&text, &cx, self.system, None);
