@@ -16,6 +16,12 @@ fn main() -> ExitCode {
         Command::Playbook(args) => commands::playbook::run(&args),
         Command::Inventory(args) => with_console(|console| {
             let config = Config::load();
+            for problem in config.errors.iter().chain(&config.warnings) {
+                console.report(problem);
+            }
+            if !config.errors.is_empty() {
+                return 5;
+            }
             match commands::setup::inventory(&args, &config, console) {
                 Ok(given) => commands::inventory::run(&args, &given, console),
                 Err(problem) => {

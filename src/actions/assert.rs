@@ -33,7 +33,7 @@ pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
                 return out;
             }
             Err(error) => {
-                let mut out = TaskOutcome::failure(format!("Task failed: {}", error.message));
+                let mut out = TaskOutcome::of_template(&error);
                 out.set("assertion", Value::from(condition.to_json()));
                 return out;
             }

@@ -53,10 +53,11 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
 pub(super) fn not_found(cx: &Cx<'_>, src: &str) -> TaskOutcome {
     let candidates = cx.exec.search.candidates("files", src);
     let places: Vec<String> = candidates.iter().map(|p| format!("\n\t{}", p.display())).collect();
-    TaskOutcome::failure(format!(
+    let text = format!(
         "Could not find or access '{src}'\nSearched in:{} on the controller.\nIf you are using a module and expect the file to exist on the remote, see the remote_src option",
         places.concat()
-    ))
+    );
+    super::missing(cx, "files", src, text)
 }
 
 fn with_mode(mut args: Map, path: &Path) -> Map {
@@ -85,7 +86,12 @@ pub(super) async fn unarchive(cx: &Cx<'_>) -> TaskOutcome {
         return cx.remote.module(spec, &cx.args).await;
     }
     let Some(path) = cx.exec.search.find("files", &src) else {
-        return TaskOutcome::failure(format!("Could not find or access '{src}' on the controller"));
+        return super::missing(
+            cx,
+            "files",
+            &src,
+            format!("Could not find or access '{src}' on the controller"),
+        );
     };
     let content = match Content::of_file(cx, &path) {
         Ok(content) => content,
@@ -115,7 +121,12 @@ pub(super) async fn assemble(cx: &Cx<'_>) -> TaskOutcome {
     }
     let src = cx.text("src").unwrap_or_default();
     let Some(dir) = cx.exec.search.find("files", &src).filter(|p| p.is_dir()) else {
-        return TaskOutcome::failure(format!("Could not find or access '{src}' on the controller"));
+        return super::missing(
+            cx,
+            "files",
+            &src,
+            format!("Could not find or access '{src}' on the controller"),
+        );
     };
     let pattern = match cx.text("regexp").map(|p| fancy_regex::Regex::new(&p)) {
         None => None,

@@ -67,8 +67,9 @@ pub(super) fn tasks(cx: &Cx<'_>) -> TaskOutcome {
         Some(path) => request(cx, What::Tasks(path)),
         None => {
             let problem = missing_file(&name, &task.dir);
-            let hint = problem.hint.map(|h| format!(" ({h})")).unwrap_or_default();
-            let mut out = TaskOutcome::failure(format!("{}{hint}", problem.message));
+            let mut out = TaskOutcome::failure(problem.message.clone());
+            out.hint = problem.hint;
+            out.argument = Some(if cx.args.contains_key("file") { "file" } else { "_raw_params" }.to_owned());
             out.set("reason", Value::text(problem.message));
             out
         }

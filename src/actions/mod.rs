@@ -231,11 +231,11 @@ pub async fn dispatch(
     }
 }
 
-/// Mistakes in the arguments of an action that is not checked by the target's side.
-fn check_own(cx: &Cx<'_>) -> Result<(), Box<TaskOutcome>> {
-    let spec = cx.exec.task.action.spec;
-    let own = matches!(
-        spec.name,
+/// Whether the arguments of an action are checked as a whole on the controller.
+#[must_use]
+pub fn is_checked(name: &str) -> bool {
+    matches!(
+        name,
         "ansible.builtin.debug"
             | "ansible.builtin.fail"
             | "ansible.builtin.assert"
@@ -244,8 +244,13 @@ fn check_own(cx: &Cx<'_>) -> Result<(), Box<TaskOutcome>> {
             | "ansible.builtin.group_by"
             | "ansible.builtin.pause"
             | "ansible.builtin.set_stats"
-    );
-    if !own {
+    )
+}
+
+/// Mistakes in the arguments of an action that is not checked by the target's side.
+fn check_own(cx: &Cx<'_>) -> Result<(), Box<TaskOutcome>> {
+    let spec = cx.exec.task.action.spec;
+    if !is_checked(spec.name) {
         return Ok(());
     }
     let given: Map = cx
@@ -255,6 +260,20 @@ fn check_own(cx: &Cx<'_>) -> Result<(), Box<TaskOutcome>> {
         .map(|(k, v)| (k.clone(), v.clone()))
         .collect();
     crate::engine::delegate::check(spec, &given).map(|_| ())
+}
+
+/// A file of the controller that is not there: the failure points at the argument and names a file that may be meant.
+fn missing(cx: &Cx<'_>, kind: &str, name: &str, text: String) -> TaskOutcome {
+    let mut out = TaskOutcome::failure(text);
+    let near =
+        cx.exec.search.candidates(kind, name).iter().find_map(|p| crate::playbook::problems::near_file(p));
+    out.hint =
+        near.map(|n| format!("did you mean `{}`?", std::path::Path::new(name).with_file_name(n).display()));
+    out.argument = ["src", "_raw_params", "file", "cmd"]
+        .into_iter()
+        .find(|a| cx.args.contains_key(*a))
+        .map(str::to_owned);
+    out
 }
 
 /// A rendered value as a list of texts: a list, or a text with commas.

@@ -16,7 +16,12 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let words = shlex::split(&raw).unwrap_or_default();
     let Some(name) = words.first() else { return TaskOutcome::failure("no script was named") };
     let Some(path) = cx.exec.search.find("files", name) else {
-        return TaskOutcome::failure(format!("Could not find or access '{name}' on the controller"));
+        return super::missing(
+            cx,
+            "files",
+            name,
+            format!("Could not find or access '{name}' on the controller"),
+        );
     };
     let content = match Content::of_file(cx, &path) {
         Ok(content) => content,

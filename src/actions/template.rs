@@ -20,10 +20,8 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
             .iter()
             .map(|p| format!("\n\t{}", p.display()))
             .collect();
-        return TaskOutcome::failure(format!(
-            "Could not find or access '{src}'\nSearched in:{}",
-            places.concat()
-        ));
+        let text = format!("Could not find or access '{src}'\nSearched in:{}", places.concat());
+        return super::missing(cx, "templates", &src, text);
     };
     let text = match cx.exec.shared.loader.read_text(&path) {
         Ok(text) => text,
@@ -103,14 +101,11 @@ fn render(
         search.roots.insert(0, dir.to_owned());
     }
     let templates = crate::template::TemplateContext::new(layers, &search);
-    cx.exec.shared.templar.render_file(&file, options, &templates).map_err(|error| {
-        let place = error.span.as_ref().map(|s| format!("{s}: ")).unwrap_or_default();
-        let mut out = TaskOutcome::failure(format!("{place}{}", error.message));
-        if let Some(hint) = &error.hint {
-            out.set("hint", hint.as_str());
-        }
-        Box::new(out)
-    })
+    cx.exec
+        .shared
+        .templar
+        .render_file(&file, options, &templates)
+        .map_err(|error| Box::new(TaskOutcome::of_template(&error)))
 }
 
 /// What a template knows of itself.

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::engine::Run;
 use crate::engine::play::{filter_nodes, tags_of};
 use crate::engine::run::Shared;
+use crate::playbook::problems::near_file;
 use crate::playbook::{Node, Play, Problems, Task};
 use crate::report::{Event, Reporter};
 use crate::secrets::Redactor;
@@ -16,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use windlass_yaml::diagnostic::Diagnostic;
 
-/// Runs playbooks. The exit code: 0, 1 for bad options, 2 if a host failed, 4 if a playbook cannot be read or a host could not be reached.
+/// Runs playbooks. The exit code: 0, 1 if something is missing, 2 if a host failed (or would have), 4 if a playbook cannot be
+/// understood or a host could not be reached, 5 for wrong settings.
 pub fn run(args: &PlaybookArgs) -> u8 {
     let config = Config::load();
     let redactor = Redactor::new();
@@ -24,14 +26,14 @@ pub fn run(args: &PlaybookArgs) -> u8 {
     let tell = |problems: &[Diagnostic]| {
         problems.iter().for_each(|p| terminal.event(Event::Diagnostic(Box::new(p.clone()))));
     };
+    tell(&config.errors);
+    if !config.errors.is_empty() {
+        return 5;
+    }
+    tell(&config.warnings);
     for playbook in &args.playbooks {
-        if !playbook.is_file() {
-            let mut diagnostic =
-                Diagnostic::error(format!("the playbook: {} could not be found", playbook.display()));
-            if let Some(near) = near_file(playbook) {
-                diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
-            }
-            tell(&[diagnostic]);
+        if let Some(problem) = missing(playbook) {
+            tell(&[problem]);
             return 1;
         }
     }
@@ -51,9 +53,9 @@ pub fn run(args: &PlaybookArgs) -> u8 {
     };
     let shared = match setup::shared(&given, &config, &terminal, &redactor) {
         Ok(shared) => shared,
-        Err(problems) => {
-            tell(&problems);
-            return 1;
+        Err(refusal) => {
+            tell(std::slice::from_ref(&*refusal.diagnostic));
+            return refusal.code;
         }
     };
     let shared = with_options(shared, args);
@@ -66,7 +68,7 @@ pub fn run(args: &PlaybookArgs) -> u8 {
     }
     tell(problems.all());
     if problems.has_errors() {
-        return 4;
+        return problems.exit_code();
     }
     if args.syntax_check {
         for (book, _) in &books {
@@ -80,7 +82,7 @@ pub fn run(args: &PlaybookArgs) -> u8 {
         for (book, plays) in &books {
             if let Err(diagnostic) = list(args, &run, &shared, book, plays, &mut out) {
                 tell(&[*diagnostic]);
-                return 4;
+                return 1;
             }
         }
         terminal.print(out.trim_end_matches('\n'));
@@ -93,19 +95,58 @@ pub fn run(args: &PlaybookArgs) -> u8 {
             return 250;
         }
     };
-    let all: Vec<Arc<Play>> = books.into_iter().flat_map(|(_, plays)| plays).collect();
     let code = runtime.block_on(async {
-        tokio::select! {
-            summary = run.plays(&all) => summary.exit_code(),
+        let code = tokio::select! {
+            code = books_in_order(&run, &books, &*terminal) => code,
             () = interrupted() => {
                 terminal.event(Event::Warning("interrupted: closing the connections".to_owned()));
-                shared.pool.close().await;
                 99
             }
-        }
+        };
+        run.close().await;
+        code
     });
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     code
+}
+
+/// Runs the playbooks one after the other; one that fails is the last.
+async fn books_in_order(run: &Run, books: &[(PathBuf, Vec<Arc<Play>>)], terminal: &dyn Reporter) -> u8 {
+    let mut code = 0;
+    for (book, plays) in books {
+        terminal.event(Event::Playbook { file: book.display().to_string() });
+        code = run.plays(plays).await.exit_code();
+        if code != 0 {
+            break;
+        }
+    }
+    if let Some(wanted) = run.shared.options.start_at.as_ref().filter(|_| run.is_seeking()) {
+        let text = format!("No matching task \"{wanted}\" found.");
+        let error = Diagnostic::error(text)
+            .hint("--start-at-task can only follow static includes; `--list-tasks` shows the names");
+        terminal.event(Event::Diagnostic(Box::new(error)));
+    }
+    code
+}
+
+/// Why a playbook cannot be read at all.
+fn missing(playbook: &Path) -> Option<Diagnostic> {
+    if playbook.is_file() {
+        return None;
+    }
+    if playbook.is_dir() {
+        let error = Diagnostic::error(format!("the playbook: {} is a folder", playbook.display()));
+        return Some(error.hint("name a file in it"));
+    }
+    // A named pipe or the like can be read as well.
+    if playbook.exists() {
+        return None;
+    }
+    let error = Diagnostic::error(format!("the playbook: {} could not be found", playbook.display()));
+    Some(match near_file(playbook) {
+        Some(near) => error.hint(format!("did you mean `{}`?", playbook.with_file_name(near).display())),
+        None => error.hint("relative names are looked up in the current folder"),
+    })
 }
 
 async fn interrupted() {
@@ -126,18 +167,6 @@ fn with_options(shared: Arc<Shared>, args: &PlaybookArgs) -> Arc<Shared> {
     }
 }
 
-fn near_file(path: &Path) -> Option<String> {
-    let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let names: Vec<String> = std::fs::read_dir(dir)
-        .ok()?
-        .flatten()
-        .map(|e| e.file_name().to_string_lossy().into_owned())
-        .collect();
-    let name = path.file_name()?.to_string_lossy().into_owned();
-    let near = crate::playbook::problems::nearest(&name, names.iter().map(String::as_str))?;
-    Some(dir.join(near).to_string_lossy().trim_start_matches("./").to_owned())
-}
-
 /// `--list-hosts`, `--list-tasks`, `--list-tags`.
 fn list(
     args: &PlaybookArgs,
@@ -150,7 +179,9 @@ fn list(
     out.push_str(&format!("\nplaybook: {}\n", book.display()));
     for (index, play) in plays.iter().enumerate() {
         let (name, hosts) = run.list_hosts(play).map_err(|error| {
-            Box::new(Diagnostic::error(error.message).at(error.span.as_ref().unwrap_or(&play.span)))
+            let mut out = Diagnostic::error(error.message).at(error.span.as_ref().unwrap_or(&play.span));
+            out.hint = error.hint;
+            Box::new(out)
         })?;
         let pattern = match &play.hosts {
             Value::List(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
@@ -171,7 +202,9 @@ fn list(
             .flatten()
             .cloned()
             .collect();
-        let nodes = filter_nodes(&nodes, &shared.options.tags, &of);
+        // Who lists tags and chooses none sees all of them, `never` too.
+        let all = args.list_tags && args.tags.is_empty() && args.skip_tags.is_empty();
+        let nodes = if all { nodes } else { filter_nodes(&nodes, &shared.options.tags, &of) };
         if args.list_tasks {
             out.push_str("    tasks:\n");
         }
@@ -184,7 +217,7 @@ fn list(
             tags.sort();
             all.extend(tags.iter().cloned());
             if args.list_tasks {
-                let name = shared.task_name(task, &Layers::default());
+                let name = listed_name(task);
                 out.push_str(&format!("      {name}\tTAGS: [{}]\n", tags.join(", ")));
             }
         });
@@ -195,15 +228,21 @@ fn list(
     Ok(())
 }
 
+/// A task's name as it is written: nothing is known to render it with.
+fn listed_name(task: &Task) -> String {
+    let name = task.name.as_ref().and_then(Value::as_str).unwrap_or(&task.action_written);
+    match &task.role {
+        Some(role) => format!("{} : {name}", role.display_name()),
+        None => name.to_owned(),
+    }
+}
+
 fn each_task(nodes: &[Node], work: &mut dyn FnMut(&Task)) {
     for node in nodes {
         match node {
             Node::Task(task) => work(task),
-            Node::Block(block) => {
-                each_task(&block.main, work);
-                each_task(&block.rescue, work);
-                each_task(&block.always, work);
-            }
+            // As in Ansible, rescue and always are not listed.
+            Node::Block(block) => each_task(&block.main, work),
         }
     }
 }

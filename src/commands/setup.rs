@@ -1,7 +1,7 @@
 //! What `playbook` and `adhoc` need before they run: secrets, inventory, variables, connections, printer.
 
 use super::extra_vars;
-use super::prompt::TerminalPrompt;
+use super::prompt::{KeyPrompt, TerminalPrompt};
 use crate::cli::common::{BecomeArgs, ConnectionArgs, InventoryArgs, RunArgs};
 use crate::cli::secret_options::SecretArgs;
 use crate::config::Config;
@@ -110,10 +110,13 @@ fn password(
             Some(path) => {
                 let path = PathBuf::from(crate::engine::connect::expand_home(&path.to_string_lossy()));
                 let text = std::fs::read_to_string(&path).map_err(|error| {
-                    Box::new(Diagnostic::error(format!(
-                        "cannot read the password file {}: {error}",
-                        path.display()
-                    )))
+                    let reason = crate::playbook::problems::reason_of(&error);
+                    let text = format!("cannot read the password file {}: {reason}", path.display());
+                    let error = Diagnostic::error(text);
+                    Box::new(match crate::playbook::problems::near_file(&path) {
+                        Some(near) => error.hint(format!("did you mean `{near}`?")),
+                        None => error,
+                    })
                 })?;
                 Some(text.trim_end_matches(['\r', '\n']).to_owned())
             }
@@ -204,6 +207,41 @@ pub fn sources(given: &[String], config: &Config) -> Vec<String> {
     list.split(',').map(str::trim).filter(|s| !s.is_empty()).map(place).collect()
 }
 
+/// Why a run cannot begin.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What is wrong.
+    pub diagnostic: Box<Diagnostic>,
+    /// The exit code.
+    pub code: u8,
+}
+
+impl Refusal {
+    fn new(diagnostic: Diagnostic, code: u8) -> Self {
+        Self { diagnostic: Box::new(diagnostic), code }
+    }
+}
+
+/// A limit that leaves no host of the inventory is a mistake.
+fn check_limit(inventory: &Inventory, limit: &str, reporter: &dyn Reporter) -> Result<(), Refusal> {
+    let found = inventory.match_pattern("all", Some(limit));
+    for warning in inventory.take_warnings() {
+        reporter.event(Event::Diagnostic(Box::new(warning)));
+    }
+    let left = found.map_err(|e| Refusal::new(e.to_diagnostic(), 1))?;
+    let any = inventory.match_pattern("all", None).is_ok_and(|all| !all.is_empty());
+    if left.is_empty() && any {
+        let error = Diagnostic::error(
+            "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.",
+        );
+        return Err(Refusal::new(
+            error.hint("`--list-hosts` without the limit shows which hosts there are"),
+            1,
+        ));
+    }
+    Ok(())
+}
+
 /// Everything that tasks of a run share.
 ///
 /// # Errors
@@ -213,22 +251,32 @@ pub fn shared(
     config: &Config,
     terminal: &Arc<Terminal>,
     redactor: &Arc<Redactor>,
-) -> Result<Arc<Shared>, Vec<Diagnostic>> {
-    let one = |d: Box<Diagnostic>| vec![*d];
+) -> Result<Arc<Shared>, Refusal> {
+    let one = |d: Box<Diagnostic>| Refusal::new(*d, 1);
     let reporter: Arc<dyn Reporter> = Arc::clone(terminal) as Arc<dyn Reporter>;
     let secrets = secrets(given.secrets, config, redactor).map_err(one)?;
-    let extra = Arc::new(extra_vars::parse(&given.run.extra_vars, &secrets).map_err(one)?);
+    let extra = extra_vars::parse(&given.run.extra_vars, &secrets)
+        .map_err(|e| Refusal::new(*e.diagnostic, e.code))?;
+    let extra = Arc::new(extra);
     let sources = sources(&given.inventory.inventory, config);
+    let limit = (!given.inventory.limit.is_empty()).then(|| given.inventory.limit.join(","));
     let here = std::env::current_dir().unwrap_or_default();
     let (inventory, warnings) =
-        Inventory::load(&sources, &here, &secrets).map_err(|e| vec![e.to_diagnostic()])?;
+        Inventory::load(&sources, &here, &secrets).map_err(|e| Refusal::new(e.to_diagnostic(), 1))?;
     warnings.into_iter().for_each(|w| reporter.event(Event::Diagnostic(Box::new(w))));
-    config.warnings.iter().for_each(|w| reporter.event(Event::Warning(w.clone())));
+    if sources.iter().all(String::is_empty) {
+        reporter.event(Event::Diagnostic(Box::new(
+            Diagnostic::warning("No inventory was parsed, only implicit localhost is available")
+                .hint("name an inventory with -i, or in ansible.cfg: `inventory = hosts`"),
+        )));
+    }
+    if let Some(limit) = &limit {
+        check_limit(&inventory, limit, reporter.as_ref())?;
+    }
     let connect = connections(given, config, redactor).map_err(one)?;
     let tags = |given: &[String], name: &str| {
         if given.is_empty() { config.given(name).into_iter().collect() } else { given.to_vec() }
     };
-    let limit = (!given.inventory.limit.is_empty()).then(|| given.inventory.limit.join(","));
     let options = RunOptions {
         forks: given.run.forks.or_else(|| config.text("DEFAULT_FORKS").parse().ok()).unwrap_or(5),
         check: given.run.check,
@@ -240,6 +288,7 @@ pub fn shared(
         step: false,
         force_handlers: config.flag("DEFAULT_FORCE_HANDLERS"),
         flush_cache: given.inventory.flush_cache,
+        error_on_missing_handler: config.flag("ERROR_ON_MISSING_HANDLER"),
         any_errors_fatal: config.flag("ANY_ERRORS_FATAL"),
         gather_by_default: config.text("DEFAULT_GATHERING") != "explicit",
         connect,
@@ -279,6 +328,10 @@ pub fn shared(
     let warn = Arc::clone(&reporter);
     let settings = Settings {
         warn: Some(crate::transport::Warn(Arc::new(move |text| warn.event(Event::Warning(text))))),
+        prompter: Some(Arc::new(KeyPrompt {
+            redactor: Arc::clone(redactor),
+            terminal: Arc::clone(terminal),
+        })),
         ..Settings::default()
     };
     Ok(Arc::new(Shared {
@@ -351,6 +404,6 @@ pub fn inventory(
     console: &super::Console<'_>,
 ) -> Result<super::inventory::Given, Box<Diagnostic>> {
     let secrets = secrets(&args.secrets, config, &console.redactor)?;
-    let extra_vars = extra_vars::parse(&args.extra_vars, &secrets)?;
+    let extra_vars = extra_vars::parse(&args.extra_vars, &secrets).map_err(|e| e.diagnostic)?;
     Ok(super::inventory::Given { secrets, sources: sources(&args.inventory, config), extra_vars })
 }

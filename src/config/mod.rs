@@ -7,6 +7,8 @@ mod ini;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use windlass_yaml::SourceFile;
+use windlass_yaml::diagnostic::Diagnostic;
 
 /// A setting: where it stands in the file, and which environment variables set it.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +60,7 @@ settings! {
     "DEFAULT_ASK_VAULT_PASS", [("defaults", "ask_vault_pass")], ["ANSIBLE_ASK_VAULT_PASS"], "false", "Ask for the vault password.";
     "DEFAULT_GATHERING", [("defaults", "gathering")], ["ANSIBLE_GATHERING"], "implicit", "Whether plays gather facts unless they say so.";
     "DIFF_ALWAYS", [("diff", "always")], ["ANSIBLE_DIFF_ALWAYS"], "false", "Show diffs.";
+    "ERROR_ON_MISSING_HANDLER", [("defaults", "error_on_missing_handler")], ["ANSIBLE_ERROR_ON_MISSING_HANDLER"], "true", "An unknown handler stops the run; else it is a warning.";
     "ANY_ERRORS_FATAL", [("defaults", "any_errors_fatal")], ["ANSIBLE_ANY_ERRORS_FATAL"], "false", "An error on one host ends the play for all.";
     "DEFAULT_FORCE_HANDLERS", [("defaults", "force_handlers")], ["ANSIBLE_FORCE_HANDLERS"], "false", "Run notified handlers on hosts that failed.";
     "DISPLAY_SKIPPED_HOSTS", [("defaults", "display_skipped_hosts")], ["ANSIBLE_DISPLAY_SKIPPED_HOSTS"], "true", "Lines for skipped hosts.";
@@ -78,8 +81,44 @@ pub struct Config {
     /// The file that was read.
     pub file: Option<PathBuf>,
     values: BTreeMap<&'static str, (String, String)>,
-    /// What was wrong with the file, and settings in it that are not honoured.
-    pub warnings: Vec<String>,
+    /// What was hardly meant: settings that are not honoured.
+    pub warnings: Vec<Diagnostic>,
+    /// What is wrong with the file and the environment.
+    pub errors: Vec<Diagnostic>,
+}
+
+/// What a setting's value has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Flag,
+    Number,
+}
+
+impl Setting {
+    fn kind(&self) -> Kind {
+        match self.default {
+            "true" | "false" => Kind::Flag,
+            _ if self.name == "DEFAULT_REMOTE_PORT" || self.default.parse::<i64>().is_ok() => Kind::Number,
+            _ => Kind::Text,
+        }
+    }
+
+    /// What the value is not, if it cannot be used.
+    fn refuses(&self, value: &str) -> Option<&'static str> {
+        let value = value.trim();
+        if value.is_empty() {
+            return None;
+        }
+        match self.kind() {
+            Kind::Number if value.parse::<u32>().is_err() => Some("a whole number"),
+            Kind::Flag if windlass_protocol::args::parse_bool(value).is_none() => {
+                let known = self.name == "HOST_KEY_CHECKING" && value == "accept-new";
+                (!known).then_some("a boolean")
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Config {
@@ -90,27 +129,54 @@ impl Config {
         let file = find_file(&mut config.warnings);
         let mut from_file = BTreeMap::new();
         if let Some(file) = &file {
-            match std::fs::read_to_string(file) {
-                Ok(text) => from_file = ini::parse(&text),
-                Err(error) => config.warnings.push(format!("cannot read {}: {error}", file.display())),
+            match read(file) {
+                Ok(found) => from_file = found,
+                Err(errors) => config.errors = errors,
             }
         }
         for setting in SETTINGS {
-            let env =
-                setting.env.iter().find_map(|e| std::env::var(e).ok().map(|v| (v, format!("env: {e}"))));
-            let from = setting.ini.iter().find_map(|(section, key)| {
-                from_file.get(&((*section).to_owned(), (*key).to_owned())).cloned()
-            });
+            let env = setting.env.iter().find_map(|e| std::env::var(e).ok().map(|v| (v, *e)));
+            let from = setting
+                .ini
+                .iter()
+                .find_map(|(section, key)| from_file.get(&((*section).to_owned(), (*key).to_owned())));
             let place = file.as_ref().map(|f| f.display().to_string()).unwrap_or_default();
-            if let Some(value) = env.or_else(|| from.map(|v| (v, place))) {
-                config.values.insert(setting.name, value);
+            let (value, origin, place) = match (env, from) {
+                (Some((value, name)), _) => (value, format!("env: {name}"), Err(name)),
+                (None, Some(entry)) => (entry.value.clone(), place, Ok(&entry.span)),
+                (None, None) => continue,
+            };
+            if let Some(wanted) = setting.refuses(&value) {
+                let error = match place {
+                    Ok(span) => Diagnostic::error(format!("'{value}' is not {wanted}")).at(span),
+                    Err(name) => Diagnostic::error(format!(
+                        "'{value}' is not {wanted}, as {name} of the environment has to be"
+                    )),
+                };
+                let hint = if wanted == "a boolean" { "write true or false" } else { "write digits only" };
+                config.errors.push(error.hint(hint));
             }
+            config.values.insert(setting.name, (value, origin));
         }
-        for (section, key) in from_file.keys() {
-            let known = SETTINGS.iter().any(|s| s.ini.contains(&(section.as_str(), key.as_str())));
-            if !known && !WITHOUT_MEANING.contains(&(section.as_str(), key.as_str())) {
-                config.warnings.push(format!("the setting {key} in [{section}] is not honoured by windlass"));
+        let known: Vec<(&str, &str)> =
+            SETTINGS.iter().flat_map(|s| s.ini).chain(WITHOUT_MEANING).copied().collect();
+        for ((section, key), entry) in &from_file {
+            if known.contains(&(section.as_str(), key.as_str())) {
+                continue;
             }
+            let warning =
+                Diagnostic::warning(format!("the setting {key} in [{section}] is not honoured by windlass"))
+                    .at(&entry.key);
+            let elsewhere = known.iter().find(|(_, k)| k == key).map(|(s, _)| *s);
+            let near = crate::playbook::problems::nearest(
+                key,
+                known.iter().filter(|(s, _)| s == section).map(|(_, k)| *k),
+            );
+            config.warnings.push(match (elsewhere, near) {
+                (Some(section), _) => warning.hint(format!("it belongs into [{section}]")),
+                (None, Some(near)) => warning.hint(format!("did you mean `{near}`?")),
+                (None, None) => warning,
+            });
         }
         config.file = file;
         config
@@ -162,6 +228,14 @@ impl Config {
     }
 }
 
+/// What a file sets.
+fn read(path: &Path) -> Result<BTreeMap<(String, String), ini::Entry>, Vec<Diagnostic>> {
+    let wrong = |reason: String| vec![Diagnostic::error(format!("cannot read {}: {reason}", path.display()))];
+    let bytes = std::fs::read(path).map_err(|e| wrong(crate::playbook::problems::reason_of(&e)))?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text".to_owned()))?;
+    ini::parse(&SourceFile::new(path, text))
+}
+
 /// Settings that speed up or decorate the original and have no meaning here; no warning for them.
 const WITHOUT_MEANING: &[(&str, &str)] = &[
     ("ssh_connection", "pipelining"),
@@ -185,7 +259,7 @@ const WITHOUT_MEANING: &[(&str, &str)] = &[
     ("defaults", "system_warnings"),
 ];
 
-fn find_file(warnings: &mut Vec<String>) -> Option<PathBuf> {
+fn find_file(warnings: &mut Vec<Diagnostic>) -> Option<PathBuf> {
     if let Ok(given) = std::env::var("ANSIBLE_CONFIG") {
         let path = PathBuf::from(crate::engine::connect::expand_home(&given));
         return Some(if path.is_dir() { path.join("ansible.cfg") } else { path }).filter(|p| p.is_file());
@@ -196,7 +270,10 @@ fn find_file(warnings: &mut Vec<String>) -> Option<PathBuf> {
         let open = std::fs::metadata(".").is_ok_and(|m| m.mode() & 0o002 != 0);
         if open {
             warnings.push(
-                "the current folder can be written to by others, so its ansible.cfg is not read; chmod o-w it".to_owned(),
+                Diagnostic::warning(
+                    "the current folder can be written to by others, so its ansible.cfg is not read",
+                )
+                .hint("`chmod o-w .`, or name the file by ANSIBLE_CONFIG"),
             );
         } else {
             return Some(std::env::current_dir().unwrap_or_default().join(here));

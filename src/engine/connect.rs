@@ -1,6 +1,6 @@
 //! Connections of a run: one for each host and way to it, kept until the end.
 
-use crate::template::{Templar, TemplateContext, TemplateError};
+use crate::template::{Templar, TemplateContext, TemplateError, TemplateErrorKind};
 use crate::transport::{
     AgentHandle, Become, BecomeMethod, ConnectError, Connection, HostKeyChecking, Secret, Settings, Target,
     Via,
@@ -68,10 +68,17 @@ pub enum NoAgent {
 
 type Opened = Arc<OnceCell<Result<Arc<Connection>, ConnectError>>>;
 
+/// Targets that share a connection: equal in everything, passwords among it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum PoolKey {
+    Local,
+    Host(Box<Target>),
+}
+
 /// The connections of a run.
 pub struct Pool {
     settings: Arc<Settings>,
-    open: Mutex<HashMap<String, Opened>>,
+    open: Mutex<HashMap<PoolKey, Opened>>,
 }
 
 impl std::fmt::Debug for Pool {
@@ -87,9 +94,9 @@ impl Pool {
         Self { settings, open: Mutex::default() }
     }
 
-    fn key(target: &Target) -> String {
+    fn key(target: &Target) -> PoolKey {
         // This machine is one host, by whatever name it is called.
-        if target.via == Via::Local { "local".to_owned() } else { format!("{target:?}") }
+        if target.via == Via::Local { PoolKey::Local } else { PoolKey::Host(Box::new(target.clone())) }
     }
 
     /// The connection to a host, made on first use.
@@ -196,23 +203,56 @@ pub fn way(
     let text = |value: Option<Value>| {
         value.as_ref().and_then(crate::vars::value::scalar_text).filter(|t| !t.is_empty())
     };
-    let number = |value: Option<Value>| text(value).and_then(|t| t.trim().parse::<u64>().ok());
-
-    let connection = match text(var(&["ansible_connection"])?) {
-        Some(name) => Some(name),
-        None => text(keyword("connection")?).or_else(|| defaults.connection.clone()),
+    let failed = |message: String, hint: &str, value: &Value| {
+        let mut error = TemplateError::new(TemplateErrorKind::Failed, message);
+        error.hint = Some(hint.to_owned());
+        error.at(value.span())
     };
-    let via = match connection.as_deref().map(|n| n.rsplit('.').next().unwrap_or(n)) {
+    let number = |name: &str, value: Option<Value>| -> Result<Option<u64>, TemplateError> {
+        let Some(value) = value else { return Ok(None) };
+        let Some(shown) = text(Some(value.clone())) else { return Ok(None) };
+        let wrong = || {
+            let message = format!(
+                "Error processing keyword '{name}': The value '{shown}' could not be converted to 'int'."
+            );
+            failed(message, "write a whole number", &value)
+        };
+        shown.trim().parse::<u64>().map(Some).map_err(|_| wrong())
+    };
+    let port = |value: Option<Value>| -> Result<Option<u16>, TemplateError> {
+        let place = value.clone().unwrap_or_default();
+        match number("port", value)? {
+            None => Ok(None),
+            Some(port) => u16::try_from(port)
+                .map(Some)
+                .map_err(|_| failed(format!("there is no port {port}"), "ports go from 1 to 65535", &place)),
+        }
+    };
+
+    let connection = match var(&["ansible_connection"])? {
+        Some(value) => Some(value),
+        None => keyword("connection")?.or_else(|| defaults.connection.as_deref().map(Value::text)),
+    };
+    let kind = text(connection.clone());
+    let via = match kind.as_deref().map(|n| n.rsplit('.').next().unwrap_or(n)) {
         Some("local") => Via::Local,
         Some("system_ssh") => Via::SystemSsh,
-        _ => Via::Ssh,
+        None | Some("ssh" | "smart" | "paramiko" | "paramiko_ssh" | "libssh") => Via::Ssh,
+        Some(other) => {
+            let message = format!("the connection '{other}' is not supported");
+            return Err(failed(
+                message,
+                "known are ssh, system_ssh and local",
+                &connection.unwrap_or_default(),
+            ));
+        }
     };
     let mut target = Target { name: host.to_owned(), via, ..Target::default() };
     target.host = text(var(&["ansible_ssh_host", "ansible_host"])?).unwrap_or_else(|| host.to_owned());
     if via != Via::Local {
-        target.port = match number(var(&["ansible_ssh_port", "ansible_port"])?) {
-            Some(port) => u16::try_from(port).ok(),
-            None => number(keyword("port")?).and_then(|p| u16::try_from(p).ok()).or(defaults.port),
+        target.port = match port(var(&["ansible_ssh_port", "ansible_port"])?)? {
+            Some(port) => Some(port),
+            None => port(keyword("port")?)?.or(defaults.port),
         };
         target.user = match text(var(&["ansible_ssh_user", "ansible_user"])?) {
             Some(user) => Some(user),
@@ -246,7 +286,7 @@ pub fn way(
             },
             None => defaults.host_key_checking,
         };
-        target.connect_timeout = number(var(&["ansible_ssh_timeout", "ansible_timeout"])?)
+        target.connect_timeout = number("timeout", var(&["ansible_ssh_timeout", "ansible_timeout"])?)?
             .or(defaults.timeout)
             .map(Duration::from_secs);
         target.ssh_executable = text(var(&["ansible_ssh_executable"])?).map(PathBuf::from);

@@ -4,7 +4,7 @@ use super::connect::{NoAgent, Way, way};
 use super::exec::Exec;
 use super::keywords::Keywords;
 use super::result::TaskOutcome;
-use crate::report::Event;
+use crate::report::{Event, Speaker};
 use crate::template::TemplateError;
 use crate::transport::{AgentError, AgentHandle, Call, Sink, Source};
 use crate::vars::Map;
@@ -28,6 +28,8 @@ pub enum RemoteError {
     Unreachable(String),
     /// The task fails.
     Failed(String),
+    /// A template in what says how to connect fails.
+    Template(Box<TemplateError>),
 }
 
 impl From<RemoteError> for TaskOutcome {
@@ -35,13 +37,14 @@ impl From<RemoteError> for TaskOutcome {
         match error {
             RemoteError::Unreachable(msg) => Self::unreachable(msg),
             RemoteError::Failed(msg) => Self::failure(msg),
+            RemoteError::Template(error) => Self::of_template(&error),
         }
     }
 }
 
 impl From<TemplateError> for RemoteError {
     fn from(error: TemplateError) -> Self {
-        Self::Failed(error.message)
+        Self::Template(Box::new(error))
     }
 }
 
@@ -212,10 +215,9 @@ pub fn check(spec: &ModuleSpec, given: &Map) -> Result<JsonMap, Box<TaskOutcome>
         let mut text: Vec<String> = Vec::new();
         for error in &errors {
             text.push(match error {
-                args::ArgError::Unknown { name, nearest, supported, .. } => {
-                    let meant = nearest.as_ref().map(|n| format!(" (did you mean '{n}'?)")).unwrap_or_default();
+                args::ArgError::Unknown { name, supported, .. } => {
                     format!(
-                        "Unsupported parameters for ({}) module: {name}{meant}. Supported parameters include: {}.",
+                        "Unsupported parameters for ({}) module: {name}. Supported parameters include: {}.",
                         spec.name,
                         supported.join(", ")
                     )
@@ -223,6 +225,10 @@ pub fn check(spec: &ModuleSpec, given: &Map) -> Result<JsonMap, Box<TaskOutcome>
                 other => other.to_string(),
             });
         }
-        Box::new(TaskOutcome::failure(text.join("; ")))
+        let mut out = TaskOutcome::failure(text.join("; "));
+        out.speaker = Speaker::Module;
+        out.argument = errors.iter().flat_map(args::ArgError::names).next().map(str::to_owned);
+        out.hint = errors.iter().find_map(args::ArgError::hint);
+        Box::new(out)
     })
 }

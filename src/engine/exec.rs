@@ -2,7 +2,7 @@
 
 use super::delegate;
 use super::keywords::{Keywords, whole};
-use super::loops::{self, Names};
+use super::loops::{self, Names, NoItems};
 use super::result::TaskOutcome;
 use super::run::Shared;
 use crate::actions::{self, Kind};
@@ -56,9 +56,8 @@ impl Exec {
     }
 
     pub(super) fn error(&self, error: &TemplateError) -> TaskOutcome {
-        let mut out = TaskOutcome::failure(error.message.clone());
-        out.place = Some(error.span.clone().unwrap_or_else(|| self.task.span.clone()));
-        out.hint.clone_from(&error.hint);
+        let mut out = TaskOutcome::of_template(error);
+        out.place.get_or_insert_with(|| self.task.span.clone());
         out
     }
 
@@ -100,16 +99,17 @@ impl Exec {
     async fn run_loop(&self, layers: &Layers) -> Done {
         let Some(loop_) = &self.task.loop_ else { return self.run_once(layers).await };
         let names = Names::of(&self.task.loop_control, &self.shared.templar, &self.cx(layers));
-        let (names, items) = match names
-            .and_then(|n| loops::items(loop_, &self.shared.templar, &self.cx(layers)).map(|items| (n, items)))
-        {
+        let found = names
+            .map_err(NoItems::from)
+            .and_then(|names| Ok((names, loops::items(loop_, &self.shared.templar, &self.cx(layers))?)));
+        let (names, items) = match found {
             Ok(found) => found,
             Err(error) => {
                 // An undefined loop is no error where the condition is false.
-                let outcome = match self.condition(layers) {
-                    Ok(None) => self.error(&error),
-                    Ok(Some(skip)) => skip,
-                    Err(_) => self.error(&error),
+                let outcome = match (self.condition(layers), error) {
+                    (Ok(Some(skip)), _) => skip,
+                    (_, NoItems::Failed(error)) => self.error(&error),
+                    (_, NoItems::NoList(wrong)) => TaskOutcome::complaint(*wrong),
                 };
                 return self.finish(layers, outcome, &self.keywords_or_default(layers), false, Vec::new());
             }
@@ -244,10 +244,7 @@ impl Exec {
             Ok(None) => {}
             Ok(Some(skip)) => return (skip, self.keywords_or_default(layers)),
             Err(error) => {
-                let mut out = self.error(&error);
-                let text = format!("Task failed: {}", error.message);
-                out.set("msg", Value::text(text));
-                return (out, self.keywords_or_default(layers));
+                return (self.error(&error), self.keywords_or_default(layers));
             }
         }
         let keywords = match self.keywords(layers) {
@@ -264,12 +261,24 @@ impl Exec {
                 Err(error) => return (self.error(&error), keywords),
             };
         let has_until = !self.task.until.is_empty();
-        let retries = match retries.as_ref().and_then(whole) {
-            Some(n) => n.max(0) + 1,
-            None if has_until => 4,
-            None => 1,
+        let retries = match (retries.filter(|v| !matches!(v, Value::Null | Value::Omit)), has_until) {
+            (Some(value), _) => match whole(&value) {
+                Some(n) => n.max(0) + 1,
+                None => return (self.error(&self.unfit("retries", &value, "int")), keywords),
+            },
+            (None, true) => 4,
+            (None, false) => 1,
         };
-        let delay = delay.as_ref().and_then(Value::as_number).or(Some(5.0)).unwrap_or(5.0).max(0.0);
+        let delay = match delay.filter(|v| !matches!(v, Value::Null | Value::Omit)) {
+            None => 5.0,
+            Some(value) => {
+                let text = value.as_str().and_then(|t| t.trim().parse().ok());
+                match value.as_number().or(text).filter(|n: &f64| n.is_finite()) {
+                    Some(seconds) => seconds.clamp(0.0, 1e9),
+                    None => return (self.error(&self.unfit("delay", &value, "float")), keywords),
+                }
+            }
+        };
         let mut attempt = 1;
         loop {
             let mut outcome = self.attempt(layers, &keywords).await;
@@ -340,11 +349,7 @@ impl Exec {
             match evaluate(&self.task.changed_when) {
                 Ok(changed) => outcome.changed = changed,
                 Err(error) => {
-                    let failed = self.error(&error);
-                    outcome.failed = true;
-                    outcome.place = failed.place;
-                    outcome.hint = failed.hint;
-                    outcome.values.extend(failed.values);
+                    outcome.overrule(self.error(&error));
                     outcome.set("changed_when_result", Value::text(format!("{error}")));
                     return;
                 }
@@ -358,11 +363,7 @@ impl Exec {
                     outcome.set("failed_when_result", Value::Bool(failed));
                 }
                 Err(error) => {
-                    let failed = self.error(&error);
-                    outcome.failed = true;
-                    outcome.place = failed.place;
-                    outcome.hint = failed.hint;
-                    outcome.values.extend(failed.values);
+                    outcome.overrule(self.error(&error));
                     outcome.set("failed_when_result", Value::text(format!("{error}")));
                 }
             }
@@ -373,10 +374,23 @@ impl Exec {
     async fn attempt(&self, layers: &Layers, keywords: &Keywords) -> TaskOutcome {
         let args = match self.arguments(layers) {
             Ok(args) => args,
-            Err(error) => return self.error(&error),
+            Err(mut error) => {
+                let action = self.task.action.spec.name;
+                error.message = format!("Finalization of task args for '{action}' failed: {}", error.message);
+                return self.error(&error);
+            }
         };
         let remote = delegate::Remote::new(self, layers, keywords);
         let work = actions::dispatch(self, &remote, layers, keywords, args);
+        let work = async {
+            let mut outcome = work.await;
+            if outcome.place.is_none()
+                && let Some(name) = &outcome.argument
+            {
+                outcome.place = self.place_of(name);
+            }
+            outcome
+        };
         if keywords.timeout == 0 {
             return work.await;
         }

@@ -50,15 +50,22 @@ impl Batch<'_> {
             names.extend(handler.name.as_ref().and_then(Value::as_str));
             names.extend(handler.listen.iter().filter_map(Value::as_str));
         }
-        let mut diagnostic = Diagnostic::error(format!(
+        let text = format!(
             "The requested handler '{name}' was not found in either the main handlers list nor in the listening handlers list"
-        ))
-        .at(&task.span);
-        if let Some(near) = crate::playbook::problems::nearest(name, names) {
-            diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
+        );
+        let strict = self.run.shared.options.error_on_missing_handler;
+        let diagnostic = if strict { Diagnostic::error(text) } else { Diagnostic::warning(text) };
+        let place = task.attrs.list("notify").iter().find(|n| n.as_str() == Some(name)).and_then(Value::span);
+        let diagnostic = diagnostic.at(place.unwrap_or(&task.span));
+        let diagnostic = match crate::playbook::problems::nearest(name, names) {
+            Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
+            None => diagnostic.hint("a handler is found by its `name` or by a topic of its `listen`"),
+        };
+        if !strict {
+            self.run.shared.reporter.event(Event::Diagnostic(Box::new(diagnostic)));
+            return;
         }
-        self.run.with_progress(|p| p.broken = true);
-        self.run.shared.reporter.event(Event::Diagnostic(Box::new(diagnostic)));
+        self.run.broken(diagnostic, 1);
         self.ended = true;
         self.stop_run = true;
     }
@@ -185,9 +192,8 @@ impl Batch<'_> {
                         }
                     }
                     Err(problems) => {
-                        for problem in problems {
-                            self.run.shared.reporter.event(Event::Diagnostic(Box::new(problem)));
-                        }
+                        self.refuse_include(problems, handler, std::slice::from_ref(&host));
+                        self.run.count(&host, |s| s.failed += 1);
                         self.lose(&host, false);
                     }
                 }

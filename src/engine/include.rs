@@ -6,7 +6,6 @@ use crate::playbook::{Attrs, Block, Loader, Node, Problems, RoleFrom, Task, impo
 use crate::vars::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use windlass_yaml::diagnostic::Diagnostic;
 
 /// What a host wants to include: one entry for each item of a loop.
 #[derive(Debug, Clone, Default)]
@@ -72,12 +71,7 @@ pub struct Included {
 ///
 /// # Errors
 /// What is wrong with the file or role.
-pub fn load(
-    loader: &Loader,
-    task: &Task,
-    entry: &Entry,
-    playbook_dir: &Path,
-) -> Result<Included, Vec<Diagnostic>> {
+pub fn load(loader: &Loader, task: &Task, entry: &Entry, playbook_dir: &Path) -> Result<Included, Problems> {
     let mut problems = Problems::default();
     let statics = import::Statics { play_vars: Arc::default(), playbook_dir: playbook_dir.to_owned() };
     let mut made = Made { statics: Some(statics), ..Made::default() };
@@ -114,7 +108,9 @@ pub fn load(
             loader.task_file(path, Some(&task.span), &under, &mut made, &mut problems)
         }
         What::Role { name, from } => {
-            let site = Site { own: &own, params: Map::new(), vars: Arc::default(), span: &task.span };
+            let named = task.args.get("name").or_else(|| task.args.get("role")).and_then(Value::span);
+            let span = named.unwrap_or(&task.span);
+            let site = Site { own: &own, params: Map::new(), vars: Arc::default(), span };
             let loaded = loader.role(name, from, &site, &under, &mut made, &mut problems);
             made.handlers.extend(loaded.handlers);
             made.roles.extend(loaded.roles);
@@ -122,7 +118,7 @@ pub fn load(
         }
     };
     if problems.has_errors() {
-        return Err(problems.take());
+        return Err(problems);
     }
     Ok(Included { block: Arc::new(Block { main, ..Block::default() }), made })
 }

@@ -4,9 +4,13 @@ use super::exec::Exec;
 use super::loops::truthy;
 use super::result::TaskOutcome;
 use crate::actions;
+use crate::report::Event;
 use crate::template::TemplateError;
 use crate::vars::scope::Layers;
 use crate::vars::{Key, Map, Value};
+use windlass_protocol::args::python_text;
+use windlass_yaml::Span;
+use windlass_yaml::diagnostic::Diagnostic;
 
 /// Keywords of a task, rendered for one item.
 #[derive(Debug, Clone, Default)]
@@ -67,18 +71,37 @@ impl Exec {
             }
         };
         let flag = |name: &str, default: bool| -> Result<bool, TemplateError> {
-            Ok(render(name)?.as_ref().and_then(truthy).unwrap_or(default))
+            match render(name)? {
+                None => Ok(default),
+                Some(value) => truthy(&value).ok_or_else(|| self.unfit(name, &value, "bool")),
+            }
         };
         let mut environment = indexmap::IndexMap::new();
         for value in self.task.attrs.list("environment") {
-            if let Value::Map(map) = self.shared.templar.render(value, &cx)? {
-                for (key, value) in map.iter() {
-                    let text = crate::vars::value::scalar_text(value)
-                        .unwrap_or_else(|| windlass_protocol::args::python_text(&value.to_json()));
-                    environment.insert(key.to_string(), text);
+            match self.shared.templar.render(value, &cx)? {
+                Value::Map(map) => {
+                    for (key, value) in map.iter() {
+                        let text = crate::vars::value::scalar_text(value)
+                            .unwrap_or_else(|| python_text(&value.to_json()));
+                        environment.insert(key.to_string(), text);
+                    }
+                }
+                Value::Null | Value::Omit => {}
+                other => {
+                    let shown = python_text(&other.to_json());
+                    let text = format!("could not parse environment value, skipping: {shown}");
+                    let warning = Diagnostic::warning(text).hint("it is a mapping: `NAME: value`");
+                    self.shared.reporter.event(Event::Diagnostic(Box::new(match value.span() {
+                        Some(span) => warning.at(span),
+                        None => warning,
+                    })));
                 }
             }
         }
+        let seconds = match render("timeout")? {
+            None => 0,
+            Some(value) => whole(&value).ok_or_else(|| self.unfit("timeout", &value, "int"))?.max(0) as u64,
+        };
         Ok(Keywords {
             check: flag("check_mode", self.shared.options.check)?,
             diff: flag("diff", self.shared.options.diff)?,
@@ -89,10 +112,38 @@ impl Exec {
                 .and_then(Value::as_str)
                 .filter(|h| !h.is_empty())
                 .map(str::to_owned),
-            timeout: render("timeout")?.as_ref().and_then(whole).unwrap_or(0).max(0) as u64,
+            timeout: seconds,
             ignore_errors: flag("ignore_errors", false)?,
             ignore_unreachable: flag("ignore_unreachable", false)?,
         })
+    }
+
+    /// A keyword whose value cannot be used.
+    pub(super) fn unfit(&self, name: &str, value: &Value, wanted: &str) -> TemplateError {
+        let shown = python_text(&value.to_json());
+        let message = format!(
+            "Error processing keyword '{name}': The value '{shown}' could not be converted to '{wanted}'."
+        );
+        let mut error = TemplateError::new(crate::template::TemplateErrorKind::Failed, message);
+        error.span = self.task.attrs.get(name).and_then(Value::span).cloned();
+        error
+    }
+
+    /// Where an argument was written: its value, or its name.
+    pub(super) fn place_of(&self, argument: &str) -> Option<Span> {
+        let field = |name: &str| self.task.action.spec.field(name).map(|f| f.name);
+        let same = |key: &Key| key.as_str().is_some_and(|k| k == argument || field(k) == Some(argument));
+        let within = |map: &Map| {
+            let (key, value) = map.iter().find(|(k, _)| same(k))?;
+            let key = match key {
+                Key::Str(text) => text.span().cloned(),
+                _ => None,
+            };
+            value.span().cloned().or(key)
+        };
+        let defaults = self.task.attrs.list("module_defaults").iter().filter_map(Value::as_map);
+        let mut defaults = defaults.flat_map(|modules| modules.values()).filter_map(Value::as_map);
+        within(&self.task.args).or_else(|| defaults.find_map(within))
     }
 
     /// The rendered arguments, `module_defaults` under them.
@@ -137,7 +188,10 @@ impl Exec {
                 out.insert(key, value.clone());
                 continue;
             }
-            let value = self.shared.templar.render(value, &cx).map_err(|e| e.at(value.span()))?;
+            let value = self.shared.templar.render(value, &cx).map_err(|mut error| {
+                error.message = format!("Error while resolving value for '{name}': {}", error.message);
+                error.at(value.span())
+            })?;
             if matches!(value, Value::Omit) {
                 out.shift_remove(&key);
             } else {
@@ -149,7 +203,7 @@ impl Exec {
 }
 
 /// A whole number, or a text of one.
-pub(super) fn whole(value: &Value) -> Option<i64> {
+pub(crate) fn whole(value: &Value) -> Option<i64> {
     match value {
         Value::Int(i) => Some(*i),
         Value::Float(f) => Some(*f as i64),

@@ -5,8 +5,8 @@ use super::host::{Failure, HostState, Next, Position};
 use super::play::Rendered;
 use super::run::Run;
 use crate::actions::Kind;
-use crate::playbook::{Block, Node, Play, Task};
-use crate::report::{Event, Status};
+use crate::playbook::{Block, Node, Play, Problems, Task};
+use crate::report::{Event, Speaker, Status, TaskResult};
 use crate::vars::store::PlayVars;
 use crate::vars::{Key, Map, Value};
 use futures::StreamExt;
@@ -78,10 +78,6 @@ impl<'a> Batch<'a> {
         }
         if self.rendered.force_handlers {
             self.flush(true).await;
-        }
-        let all_lost = self.hosts.keys().all(|h| self.failed.contains(h) || self.unreachable.contains(h));
-        if all_lost && !self.hosts.is_empty() {
-            self.run.shared.reporter.event(Event::NoMoreHosts);
         }
         let (failed, unreachable) = (self.failed.clone(), self.unreachable.clone());
         self.run.with_progress(|p| {
@@ -157,15 +153,19 @@ impl<'a> Batch<'a> {
         if !self.run.with_progress(|p| p.stepping) {
             return true;
         }
-        let question = format!("Perform task: {} (N)o/(y)es/(c)ontinue: ", self.name_of(task, hosts.first()));
-        match self.run.shared.prompt.ask(&question, false).unwrap_or_default().to_lowercase().as_str() {
+        let question =
+            format!("Perform task: TASK: {} (N)o/(y)es/(c)ontinue: ", self.name_of(task, hosts.first()));
+        let answer = self.run.shared.prompt.ask(&question, false).unwrap_or_default().to_lowercase();
+        let perform = match answer.as_str() {
             "y" | "yes" => true,
             "c" | "continue" => {
                 self.run.with_progress(|p| p.stepping = false);
                 true
             }
             _ => false,
-        }
+        };
+        self.run.shared.reporter.event(Event::Asked(question));
+        perform
     }
 
     pub(super) fn name_of(&self, task: &Task, host: Option<&String>) -> String {
@@ -395,6 +395,7 @@ impl<'a> Batch<'a> {
                     state.end();
                 }
                 self.failed.extend(self.hosts.keys().cloned());
+                self.run.shared.reporter.event(Event::NoMoreHosts);
                 self.stop_run = true;
                 self.ended = true;
             }
@@ -463,8 +464,9 @@ impl<'a> Batch<'a> {
                     loaded.insert(key.clone(), Some(Arc::new(Block { main, ..Block::default() })));
                 }
                 Err(problems) => {
-                    for problem in problems {
-                        self.run.shared.reporter.event(Event::Diagnostic(Box::new(problem)));
+                    self.refuse_include(problems, task, hosts);
+                    if self.ended {
+                        return;
                     }
                     loaded.insert(key.clone(), None);
                 }
@@ -497,6 +499,45 @@ impl<'a> Batch<'a> {
             if let Some(state) = self.hosts.get_mut(&host) {
                 state.include(Arc::clone(block), group);
             }
+        }
+    }
+
+    /// Says why something cannot be included. A file that cannot be understood stops the run, as it does in Ansible; what is
+    /// missing fails the task on the hosts that included it.
+    pub(super) fn refuse_include(&mut self, mut problems: Problems, task: &Task, hosts: &[String]) {
+        let reporter = &self.run.shared.reporter;
+        let unreadable = problems.is_unreadable();
+        let problems = problems.take();
+        let reason = problems.iter().map(|p| p.message.as_str()).collect::<Vec<_>>().join("; ");
+        for problem in problems {
+            reporter.event(Event::Diagnostic(Box::new(problem)));
+        }
+        if unreadable {
+            self.run.with_progress(|p| p.broken = p.broken.or(Some(4)));
+            (self.ended, self.stop_run) = (true, true);
+            return;
+        }
+        let result: Map =
+            [(Key::from("changed"), Value::Bool(false)), (Key::from("reason"), Value::text(reason))]
+                .into_iter()
+                .collect();
+        let result = Arc::new(result);
+        for host in hosts {
+            reporter.event(Event::Result(TaskResult {
+                host: host.clone(),
+                delegate: None,
+                status: Status::Failed,
+                result: Arc::clone(&result),
+                item: None,
+                ignored: false,
+                no_log: false,
+                hint: None,
+                speaker: Speaker::default(),
+                diff: Arc::default(),
+                action: task.action.spec.name,
+                origin: None,
+                has_items: false,
+            }));
         }
     }
 

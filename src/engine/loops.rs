@@ -1,14 +1,31 @@
 //! `loop` and `with_*`.
 
 use crate::playbook::{Loop, LoopControl};
-use crate::template::{Templar, TemplateContext, TemplateError, TemplateErrorKind};
+use crate::template::{Templar, TemplateContext, TemplateError};
 use crate::vars::{Key, Map, Value};
+use windlass_yaml::Span;
+use windlass_yaml::diagnostic::Diagnostic;
+
+/// Why a loop has no items.
+#[derive(Debug)]
+pub enum NoItems {
+    /// Its expression fails.
+    Failed(Box<TemplateError>),
+    /// It gives something that is no list.
+    NoList(Box<Diagnostic>),
+}
+
+impl From<TemplateError> for NoItems {
+    fn from(error: TemplateError) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
 
 /// The items of a loop.
 ///
 /// # Errors
 /// If the expression fails or is no list.
-pub fn items(loop_: &Loop, templar: &Templar, cx: &TemplateContext<'_>) -> Result<Vec<Value>, TemplateError> {
+pub fn items(loop_: &Loop, templar: &Templar, cx: &TemplateContext<'_>) -> Result<Vec<Value>, NoItems> {
     let at = |error: TemplateError| error.at(Some(&loop_.span));
     match loop_.lookup.as_deref() {
         None => {
@@ -16,13 +33,7 @@ pub fn items(loop_: &Loop, templar: &Templar, cx: &TemplateContext<'_>) -> Resul
             match value {
                 Value::List(items) => Ok(items.to_vec()),
                 Value::Omit => Ok(Vec::new()),
-                other => Err(at(TemplateError::new(
-                    TemplateErrorKind::Failed,
-                    format!(
-                        "Invalid data passed to 'loop', it requires a list, got this instead: {}. Hint: If you passed a list/dict of just one element, try adding wantlist=True to your lookup invocation or use q/query instead of lookup.",
-                        windlass_protocol::args::python_text(&other.to_json())
-                    ),
-                ))),
+                other => Err(NoItems::NoList(Box::new(no_list(&other, &loop_.span)))),
             }
         }
         Some(lookup) => {
@@ -35,6 +46,18 @@ pub fn items(loop_: &Loop, templar: &Templar, cx: &TemplateContext<'_>) -> Resul
             Ok(found)
         }
     }
+}
+
+/// A loop over something that is no list.
+#[must_use]
+pub fn no_list(value: &Value, span: &Span) -> Diagnostic {
+    let error =
+        Diagnostic::error(format!("The `loop` value must resolve to a 'list', not '{}'.", value.type_name()));
+    error.at(span).hint(match value {
+        Value::Map(_) => "loop over `{{ x | dict2items }}`, or over `{{ x | list }}` for the keys alone",
+        Value::Str(_) => "split the text (`{{ x | split(',') }}`), or put it into a list: `[x]`",
+        _ => "for numbers in a row use `{{ range(1, 6) | list }}`",
+    })
 }
 
 /// What one item adds to the variables.

@@ -2,14 +2,14 @@
 
 use super::linear::Batch;
 use crate::playbook::Task;
-use crate::report::{Event, Status, TaskResult};
+use crate::report::{Event, Speaker, Status, TaskResult};
 use crate::template::TemplateContext;
 use crate::vars::{Map, Value};
 use std::sync::Arc;
 use windlass_yaml::diagnostic::Diagnostic;
 
 /// The instructions there are.
-const KNOWN: &[&str] = &[
+pub(crate) const KNOWN: &[&str] = &[
     "flush_handlers",
     "refresh_inventory",
     "noop",
@@ -33,8 +33,7 @@ impl Batch<'_> {
             if let Some(near) = crate::playbook::problems::nearest(&what, KNOWN.iter().copied()) {
                 diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
             }
-            self.run.with_progress(|p| p.broken = true);
-            self.run.shared.reporter.event(Event::Diagnostic(Box::new(diagnostic)));
+            self.run.broken(diagnostic, 1);
             (self.ended, self.stop_run) = (true, true);
             return;
         }
@@ -129,6 +128,7 @@ impl Batch<'_> {
                 diff: Arc::default(),
                 action: task.action.spec.name,
                 hint: None,
+                speaker: Speaker::default(),
                 origin: None,
                 has_items: false,
             }));

@@ -15,6 +15,7 @@ pub mod loops;
 pub mod meta;
 pub mod outcome;
 pub mod play;
+mod prompts;
 pub mod result;
 pub mod run;
 

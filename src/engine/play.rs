@@ -96,10 +96,24 @@ impl Run {
     fn hosts_of(&self, pattern: &str, play: &Play) -> Result<Vec<String>, TemplateError> {
         let inventory = self.shared.store.inventory();
         let limit = self.shared.options.limit.as_deref();
-        inventory.match_pattern(pattern, limit).map_err(|error| {
-            TemplateError::new(crate::template::TemplateErrorKind::Failed, error.to_string())
-                .at(play.hosts.span())
-        })
+        let found = inventory.match_pattern(pattern, limit).map_err(|error| {
+            let diagnostic = error.to_diagnostic();
+            let mut error =
+                TemplateError::new(crate::template::TemplateErrorKind::Failed, diagnostic.message);
+            error.hint = diagnostic.hint;
+            error.at(play.hosts.span())
+        });
+        for warning in inventory.take_warnings() {
+            let place = play.hosts.span().filter(|_| warning.span.is_none());
+            let warning = match place {
+                Some(span) if pattern.split([',', ':']).any(|p| warning.message.ends_with(p.trim())) => {
+                    warning.at(span)
+                }
+                _ => warning,
+            };
+            self.shared.reporter.event(Event::Diagnostic(Box::new(warning)));
+        }
+        found
     }
 
     /// The hosts of a play, for `--list-hosts`.
@@ -110,9 +124,9 @@ impl Run {
         self.render_play(play).map(|r| (r.name, r.hosts))
     }
 
-    /// Says what is wrong with a play, and stops the run.
-    fn broken(&self, diagnostic: Diagnostic) {
-        self.with_progress(|p| p.broken = true);
+    /// Says because of what the run stops, and with which exit code.
+    pub(super) fn broken(&self, diagnostic: Diagnostic, code: u8) {
+        self.with_progress(|p| p.broken = p.broken.or(Some(code)));
         self.shared.reporter.event(Event::Diagnostic(Box::new(diagnostic)));
     }
 
@@ -120,7 +134,7 @@ impl Run {
         let mut diagnostic =
             Diagnostic::error(error.message.clone()).at(error.span.as_ref().unwrap_or(&play.span));
         diagnostic.hint.clone_from(&error.hint);
-        self.broken(diagnostic);
+        self.broken(diagnostic, 1);
     }
 
     /// Runs a play; false if the run is to stop.
@@ -132,6 +146,11 @@ impl Run {
                 return false;
             }
         };
+        let mut vars = (*play.vars).clone();
+        if let Err(diagnostic) = self.prompts(play, &self.play_scope(play), &mut vars) {
+            self.broken(*diagnostic, 1);
+            return false;
+        }
         self.shared
             .reporter
             .event(Event::Play { name: rendered.name.clone(), check: self.shared.options.check });
@@ -146,12 +165,7 @@ impl Run {
             return false;
         }
         if let Err(problems) = self.shared.store.read_host_files(&hosts) {
-            problems.into_iter().for_each(|p| self.broken(p));
-            return false;
-        }
-        let mut vars = (*play.vars).clone();
-        if let Err(message) = self.prompts(play, &mut vars) {
-            self.broken(Diagnostic::error(message).at(&play.span));
+            problems.into_iter().for_each(|p| self.broken(p, 4));
             return false;
         }
         let base = PlayVars {
@@ -174,7 +188,7 @@ impl Run {
             match self.vars_files(play, &vars, &batch) {
                 Ok(files) => vars.files = files,
                 Err(diagnostic) => {
-                    self.broken(*diagnostic);
+                    self.broken(*diagnostic, 4);
                     return false;
                 }
             }
@@ -205,64 +219,6 @@ impl Run {
         .into_iter()
         .map(|(k, v)| (Key::from(k), v))
         .collect()
-    }
-
-    fn prompts(&self, play: &Play, vars: &mut Map) -> Result<(), String> {
-        for prompt in &play.vars_prompt {
-            let Value::Map(prompt) = prompt else {
-                return Err("an entry of vars_prompt is a mapping".into());
-            };
-            let text = |key: &str| prompt.get(key).and_then(crate::vars::value::scalar_text);
-            let flag =
-                |key: &str, default: bool| prompt.get(key).and_then(super::loops::truthy).unwrap_or(default);
-            let Some(name) = text("name") else { return Err("an entry of vars_prompt has no name".into()) };
-            if self.shared.store.extra.contains_key(name.as_str()) {
-                continue;
-            }
-            let default = text("default");
-            let mut question = text("prompt").unwrap_or_else(|| name.clone());
-            if let Some(default) = &default {
-                question = format!("{question} [{default}]");
-            }
-            let secret = flag("private", true);
-            let mut answer = self.shared.prompt.ask(&format!("{question}: "), secret);
-            if flag("confirm", false) && answer.is_some() {
-                let again = self.shared.prompt.ask(&format!("confirm {question}: "), secret);
-                if again != answer {
-                    return Err(format!("the two answers for {name} differ"));
-                }
-            }
-            if answer.as_deref() == Some("") {
-                answer = None;
-            }
-            let value = match answer.or(default) {
-                Some(text) => text,
-                None if !flag("unsafe", false) => String::new(),
-                None => String::new(),
-            };
-            let value = match text("encrypt") {
-                Some(scheme) => {
-                    let cx_layers = Layers::default();
-                    let filter = format!("value | password_hash('{scheme}')");
-                    let scope = cx_layers
-                        .with([(Key::from("value"), Value::text(value.as_str()))].into_iter().collect());
-                    self.shared
-                        .templar
-                        .expression(
-                            &filter,
-                            None,
-                            &TemplateContext::new(&scope, crate::vars::scope::nowhere()),
-                        )
-                        .map_err(|e| e.to_string())?
-                }
-                None => Value::text(value.as_str()),
-            };
-            if secret && let Some(text) = value.as_str() {
-                self.shared.redactor.add(text);
-            }
-            vars.insert(Key::from(name), value);
-        }
-        Ok(())
     }
 
     /// `vars_files`, for each host, as names may depend on its variables.
@@ -316,10 +272,19 @@ impl Run {
                     if tried.is_empty() {
                         continue;
                     }
+                    let near = tried.iter().find_map(|name| {
+                        let near = crate::playbook::problems::near_file(&play.dir.join(name))?;
+                        Some(format!(
+                            "did you mean `{}`?",
+                            PathBuf::from(name).with_file_name(near).display()
+                        ))
+                    });
                     return Err(Box::new(
                         Diagnostic::error(format!("vars file {} was not found", tried.join(", ")))
                             .at(span)
-                            .hint(format!("looked in {} and its folder vars/", play.dir.display())),
+                            .hint(near.unwrap_or_else(|| {
+                                format!("looked in {} and its folder vars/", play.dir.display())
+                            })),
                     ));
                 };
                 let map = match cache.get(&path) {

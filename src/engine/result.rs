@@ -1,8 +1,11 @@
 //! Results of tasks: mappings with Ansible's keys.
 
+use crate::report::Speaker;
+use crate::template::TemplateError;
 use crate::vars::{Key, Map, Value};
 use std::sync::Arc;
 use windlass_protocol::{Diff, Outcome};
+use windlass_yaml::diagnostic::Diagnostic;
 
 /// A result on its way from a module to the register.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +38,10 @@ pub struct TaskOutcome {
     pub failure_forgiven: bool,
     /// Its retries are used up, which is registered as a failure also where `failed_when` says that it is none.
     pub exhausted: bool,
+    /// The argument that is wrong.
+    pub argument: Option<String>,
+    /// Who says why it failed.
+    pub speaker: Speaker,
     /// What to include.
     pub include: Option<super::include::IncludeRequest>,
 }
@@ -46,6 +53,32 @@ impl TaskOutcome {
         let mut out = Self::default();
         out.set("msg", Value::text(msg.into()));
         out
+    }
+    /// What a template's error makes of a task.
+    #[must_use]
+    pub fn of_template(error: &TemplateError) -> Self {
+        let mut out = Self::failure(format!("Task failed: {}", error.message));
+        out.speaker = Speaker::Executor;
+        out.place.clone_from(&error.span);
+        out.hint.clone_from(&error.hint);
+        out
+    }
+    /// A failure with a complete message, a place and a hint.
+    #[must_use]
+    pub fn complaint(diagnostic: Diagnostic) -> Self {
+        let mut out = Self::failure(diagnostic.message);
+        out.speaker = Speaker::Executor;
+        out.place = diagnostic.span;
+        out.hint = diagnostic.hint;
+        out
+    }
+    /// Fails for another reason; what it returned stays.
+    pub fn overrule(&mut self, reason: Self) {
+        self.failed = true;
+        self.speaker = reason.speaker;
+        self.place = reason.place;
+        self.hint = reason.hint;
+        self.values.extend(reason.values);
     }
     /// A failure with a message.
     #[must_use]
@@ -82,6 +115,7 @@ impl TaskOutcome {
             skipped: outcome.skipped,
             diff: Arc::new(outcome.diff.clone()),
             warnings: outcome.warnings.clone(),
+            speaker: Speaker::Module,
             ..Self::default()
         };
         for (key, value) in outcome.values() {

@@ -35,6 +35,8 @@ pub struct RunOptions {
     pub force_handlers: bool,
     /// `--flush-cache`
     pub flush_cache: bool,
+    /// Whether an unknown handler stops the run.
+    pub error_on_missing_handler: bool,
     /// `any_errors_fatal` of the configuration.
     pub any_errors_fatal: bool,
     /// Whether plays gather facts unless they say otherwise.
@@ -47,6 +49,8 @@ pub struct RunOptions {
 pub trait Prompt: Send + Sync {
     /// A line of text, or `None` if nobody can be asked. A secret one is not shown while it is typed.
     fn ask(&self, text: &str, secret: bool) -> Option<String>;
+    /// Whether there is a terminal to ask on.
+    fn interactive(&self) -> bool;
 }
 
 /// What all tasks of a run share.
@@ -125,24 +129,23 @@ impl Shared {
 pub struct Summary {
     /// Numbers by host.
     pub stats: IndexMap<String, Stats>,
-    /// Something in the playbook could not be loaded while it ran.
-    pub broken: bool,
+    /// Something in the playbook could not be loaded while it ran: the exit code for that.
+    pub broken: Option<u8>,
 }
 
 impl Summary {
-    /// Ansible's exit code: 0, 2 if a host failed, 4 if one was unreachable.
+    /// Ansible's exit code: 0, 2 if a host failed, 4 if one was unreachable; that of what broke the run goes before.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if self.stats.values().any(|s| s.unreachable > 0) && self.lost() {
+        if let Some(code) = self.broken {
+            code
+        } else if self.stats.values().any(|s| s.unreachable > 0) {
             4
-        } else if self.broken || self.stats.values().any(|s| s.failed > 0) {
+        } else if self.stats.values().any(|s| s.failed > 0) {
             2
         } else {
             0
         }
-    }
-    fn lost(&self) -> bool {
-        self.stats.values().any(|s| s.unreachable > 0)
     }
 }
 
@@ -157,8 +160,8 @@ pub struct Progress {
     pub failed: HashSet<String>,
     /// Hosts that could not be reached.
     pub unreachable: HashSet<String>,
-    /// Something could not be loaded.
-    pub broken: bool,
+    /// Something could not be loaded: the exit code for that.
+    pub broken: Option<u8>,
     /// `--start-at-task` has not been reached.
     pub seeking: bool,
     /// `--step`: the rest runs without questions.
@@ -193,18 +196,28 @@ impl Run {
         self.with_progress(|p| change(p.stats.entry(host.to_owned()).or_default()));
     }
 
-    /// Runs plays in order until one stops the run. Tells the recap and closes all connections.
+    /// Runs the plays of a playbook in order until one stops the run, and tells the recap.
     pub async fn plays(&self, plays: &[Arc<Play>]) -> Summary {
         for play in plays {
             if !self.play(play).await {
                 break;
             }
         }
-        self.finish().await
+        self.recap()
     }
 
-    /// Tells the recap and closes all connections.
-    pub async fn finish(&self) -> Summary {
+    /// Whether `--start-at-task` names a task that has not been met.
+    #[must_use]
+    pub fn is_seeking(&self) -> bool {
+        self.with_progress(|p| p.seeking)
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.shared.pool.close().await;
+    }
+
+    fn recap(&self) -> Summary {
         let summary = self.with_progress(|p| Summary { stats: p.stats.clone(), broken: p.broken });
         let mut hosts: Vec<(String, Stats)> = summary.stats.iter().map(|(h, s)| (h.clone(), *s)).collect();
         hosts.sort_by(|a, b| a.0.cmp(&b.0));
@@ -217,7 +230,6 @@ impl Run {
             (!lines.is_empty()).then(|| lines.join("\n"))
         };
         self.shared.reporter.event(Event::Recap { hosts, custom });
-        self.shared.pool.close().await;
         summary
     }
 }

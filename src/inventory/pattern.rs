@@ -144,7 +144,7 @@ fn limit_patterns(limit: &str) -> Result<Vec<String>, PatternError> {
             Some(file) => {
                 let text = std::fs::read_to_string(file).map_err(|error| PatternError::LimitFile {
                     file: file.to_owned(),
-                    reason: error.to_string(),
+                    reason: crate::playbook::problems::reason_of(&error),
                 })?;
                 out.extend(text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()));
             }

@@ -181,15 +181,29 @@ fn readers(path: &Path) -> Vec<(&'static str, Read)> {
     out
 }
 
+/// Whether the first line that says something is a section or the line of a host.
+fn looks_like_ini(path: &Path) -> bool {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let first = text.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with(['#', ';']));
+    first.is_some_and(|line| line.starts_with('[') || (line.contains('=') && !line.contains(": ")))
+}
+
 /// Of the reasons why a file could not be read, those that its name makes likely to help.
 fn most_telling<'a>(
     path: &Path,
     refusals: Vec<(&'a str, Box<Diagnostic>)>,
 ) -> Vec<(&'a str, Box<Diagnostic>)> {
-    let yaml = path.extension().is_some_and(|ext| ext == "yml" || ext == "yaml" || ext == "json");
-    if yaml && refusals.iter().any(|(name, _)| *name == "yaml") {
-        return refusals.into_iter().filter(|(name, _)| *name != "ini").collect();
-    }
+    let extension = path.extension().map(|ext| ext.to_string_lossy().into_owned());
+    let tried = |kind: &str| refusals.iter().any(|(name, _)| *name == kind);
+    let drop = match extension.as_deref() {
+        // What is executable is meant to be run.
+        _ if tried("script") => ["yaml", "ini"].as_slice(),
+        Some("yml" | "yaml" | "json") if tried("yaml") => &["ini"],
+        None if tried("yaml") && looks_like_ini(path) => &["yaml"],
+        _ => &[],
+    };
+    let mut refusals = refusals;
+    refusals.retain(|(name, _)| !drop.contains(name));
     refusals
 }
 

@@ -101,7 +101,7 @@ impl Loader {
         let Some(path) =
             find_task_file(&name, &under.dir, under.role.as_deref(), "tasks", made.statics.as_ref())
         else {
-            problems.push(missing_file(&name, &under.dir).at(value.span().unwrap_or(&task.span)));
+            problems.refuse(missing_file(&name, &under.dir).at(value.span().unwrap_or(&task.span)));
             return;
         };
         let inner = Under {
@@ -177,7 +177,8 @@ impl Loader {
             depth: under.depth + 1,
             ..under.clone()
         };
-        let site = super::load_role::Site { own, params: Map::new(), vars: Arc::default(), span: &task.span };
+        let span = value.span().unwrap_or(&task.span);
+        let site = super::load_role::Site { own, params: Map::new(), vars: Arc::default(), span };
         let loaded = self.role(&name, &from, &site, &inner, made, problems);
         made.handlers.extend(loaded.handlers);
         if from.public {
@@ -197,7 +198,9 @@ impl Loader {
         let Some(entries) = node.as_seq() else {
             if !node.is_null() {
                 problems.push(
-                    Diagnostic::error(format!("`roles` is a list, this is {}", node.kind())).at(&node.span),
+                    Diagnostic::error(format!("`roles` is a list, this is {}", node.kind()))
+                        .at(&node.span)
+                        .hint("as in `roles: [app]`, or one `- role: app` to a line"),
                 );
             }
             return Vec::new();
@@ -253,14 +256,13 @@ pub fn find_task_file(
 /// A task file that is not there.
 #[must_use]
 pub fn missing_file(name: &str, dir: &Path) -> Diagnostic {
-    let near = std::fs::read_dir(dir).ok().and_then(|entries| {
-        let names: Vec<String> =
-            entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-        super::problems::nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
-    });
+    let near = super::problems::near_file(&dir.join(name));
     let diagnostic = Diagnostic::error(format!("Could not find or access '{name}'"));
     match near {
-        Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
+        Some(near) => {
+            let near = Path::new(name).with_file_name(near);
+            diagnostic.hint(format!("did you mean `{}`?", near.display()))
+        }
         None => diagnostic.hint(format!("looked in {} and the role's folders", dir.display())),
     }
 }

@@ -215,3 +215,9 @@ pub const INCLUDE: &[&str] = &[
 /// Keywords of `loop_control`.
 pub const LOOP_CONTROL: &[&str] =
     &["break_when", "extended", "extended_allitems", "index_var", "label", "loop_var", "pause"];
+
+/// Keywords beside `import_playbook`: what the plays of the other file inherit.
+pub fn import_playbook() -> impl Iterator<Item = &'static str> {
+    let own = |name: &&str| !matches!(*name, "delegate_to" | "delegate_facts" | "notify");
+    INHERITED.iter().copied().filter(own).chain(["name", "vars"])
+}

@@ -1,9 +1,10 @@
 //! Reads playbooks and task files.
 
 use super::attrs::Attrs;
+use super::check::unknown_keyword;
 use super::keywords;
 use super::play::Play;
-use super::problems::{Problems, nearest};
+use super::problems::{Problems, near_file, reason_of};
 use super::role::Role;
 use super::task::{Block, Node};
 use crate::secrets::{Secrets, load_vars_file};
@@ -90,7 +91,14 @@ impl Loader {
                 if let Some(span) = from {
                     diagnostic = diagnostic.at(span);
                 }
-                problems.push(diagnostic);
+                if path.exists() {
+                    problems.push(diagnostic);
+                } else {
+                    if let Some(near) = near_file(path) {
+                        diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
+                    }
+                    problems.refuse(diagnostic);
+                }
                 return None;
             }
         };
@@ -146,7 +154,7 @@ impl Loader {
     /// # Errors
     /// Why they cannot be had, in one sentence.
     pub fn read_bytes(&self, path: &Path) -> Result<Vec<u8>, String> {
-        let data = std::fs::read(path).map_err(|e| e.to_string())?;
+        let data = std::fs::read(path).map_err(|e| reason_of(&e))?;
         let opened = self.secrets.open_bytes(data).map_err(|e| e.to_string())?;
         Ok(opened.plain.to_vec())
     }
@@ -156,7 +164,11 @@ impl Loader {
     /// # Errors
     /// Why it cannot be had, in one sentence.
     pub fn read_text(&self, path: &Path) -> Result<String, String> {
-        String::from_utf8(self.read_bytes(path)?).map_err(|_| "it is not UTF-8 text".to_owned())
+        String::from_utf8(self.read_bytes(path)?).map_err(|error| {
+            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = good.iter().filter(|b| **b == b'\n').count() + 1;
+            format!("it is not UTF-8 text (the first wrong byte is on line {line}); save it as UTF-8")
+        })
     }
 
     /// The plays of a playbook file.
@@ -175,10 +187,8 @@ impl Loader {
     ) -> Vec<Play> {
         let Some(document) = self.document(path, from, problems) else { return Vec::new() };
         let Some(node) = &*document else {
-            problems.push(Diagnostic::error(format!(
-                "{} is empty: a playbook is a list of plays",
-                path.display()
-            )));
+            let text = format!("{} is empty: a playbook is a list of plays", path.display());
+            problems.push(Diagnostic::error(text).hint("begin each play with `- hosts: ...`"));
             return Vec::new();
         };
         let Some(entries) = node.as_seq() else {
@@ -195,7 +205,8 @@ impl Loader {
             let Some(map) = entry.as_map() else {
                 problems.push(
                     Diagnostic::error(format!("a play is a mapping, this is {}", entry.kind()))
-                        .at(&entry.span),
+                        .at(&entry.span)
+                        .hint("as in `- hosts: all`, and `tasks:` below it"),
                 );
                 continue;
             };
@@ -205,9 +216,20 @@ impl Loader {
                     .find_map(|k| map.get(k));
             if let Some(target) = import {
                 if depth > 50 {
-                    problems
-                        .push(Diagnostic::error("playbooks import each other without end").at(&target.span));
+                    problems.push(
+                        Diagnostic::error("playbooks import each other without end")
+                            .at(&target.span)
+                            .hint("remove one of the imports"),
+                    );
                     continue;
+                }
+                for (key, _) in map.iter() {
+                    let name = key.as_str().unwrap_or_default();
+                    let plain = name.rsplit('.').next().unwrap_or(name);
+                    let known: Vec<&str> = keywords::import_playbook().collect();
+                    if plain != "import_playbook" && !known.contains(&name) {
+                        unknown_keyword("import_playbook", name, &key.span, &known, problems);
+                    }
                 }
                 let own = self.attrs(map, problems);
                 let mut inner = vars.clone();
@@ -298,10 +320,13 @@ impl Loader {
             hosts.is_null() || hosts.as_str() == Some("") || hosts.as_seq().is_some_and(<[Yaml]>::is_empty);
         if empty {
             problems.push(
-                Diagnostic::error("Hosts list cannot be empty. Please check your playbook").at(&hosts.span),
+                Diagnostic::error("Hosts list cannot be empty. Please check your playbook")
+                    .at(&hosts.span)
+                    .hint("name a group, a host or a pattern: `hosts: all`"),
             );
             return None;
         }
+        self.check_play(map, problems);
         let mut attrs = self.attrs(map, problems);
         if let Some(user) = map.get("user") {
             attrs.set("remote_user", self.value(user));
@@ -389,10 +414,10 @@ impl Loader {
                             crate::vars::Key::Str(text) => text.span().cloned(),
                             _ => None,
                         };
-                        problems.push(
+                        problems.refuse(
                             Diagnostic::error(format!("Invalid variable name in 'vars': '{name}'"))
                                 .at(span.as_ref().unwrap_or(&node.span))
-                                .hint("a name begins with a letter or underscore and goes on with letters, digits and underscores"),
+                                .hint(super::parse_task::NAME_HINT),
                         );
                     }
                 }
@@ -405,7 +430,9 @@ impl Loader {
             }
             _ => {
                 problems.push(
-                    Diagnostic::error(format!("`vars` is a mapping, this is {}", node.kind())).at(&node.span),
+                    Diagnostic::error(format!("`vars` is a mapping, this is {}", node.kind()))
+                        .at(&node.span)
+                        .hint("write one `name: value` to a line"),
                 );
                 Arc::default()
             }
@@ -430,9 +457,10 @@ impl Loader {
                 "tags" => match tag_list(&value) {
                     Some(tags) => Value::list(tags),
                     None => {
-                        problems.push(
+                        problems.refuse(
                             Diagnostic::error("tags are a list of texts or a text with commas")
-                                .at(&node.span),
+                                .at(&node.span)
+                                .hint("as in `tags: [web, db]`"),
                         );
                         continue;
                     }
@@ -471,7 +499,10 @@ impl Loader {
             let Some(map) = entry.as_map() else {
                 problems.push(
                     Diagnostic::error(format!("a task is a mapping, this is {}", entry.kind()))
-                        .at(&entry.span),
+                        .at(&entry.span)
+                        .hint(
+                            "a task names a module and its arguments: `- ansible.builtin.debug: {msg: ...}`",
+                        ),
                 );
                 continue;
             };
@@ -500,8 +531,9 @@ impl Loader {
         }
         if !map.contains_key("block") {
             let key = if map.contains_key("rescue") { "rescue" } else { "always" };
+            let error = Diagnostic::error(format!("'{key}' keyword cannot be used without 'block'")).at(span);
             problems
-                .push(Diagnostic::error(format!("'{key}' keyword cannot be used without 'block'")).at(span));
+                .push(error.hint(format!("put the tasks that it is for below `block:`, beside `{key}:`")));
             return None;
         }
         if under.handlers {
@@ -512,8 +544,10 @@ impl Loader {
             );
             return None;
         }
+        self.check_keywords(map, problems);
         let attrs = self.attrs(map, problems).child_of(&under.attrs);
         let mut inner = Under { attrs, ..under.clone() };
+        self.check_syntax(map, problems);
         if let Some(node) = map.get("vars") {
             inner.vars.push(self.vars_of(node, problems));
         }
@@ -558,14 +592,6 @@ fn tag_list(value: &Value) -> Option<Vec<Value>> {
         Value::List(items) => items.iter().map(tag_list).collect::<Option<Vec<_>>>().map(|l| l.concat()),
         _ => None,
     }
-}
-
-pub(super) fn unknown_keyword(place: &str, name: &str, span: &Span, known: &[&str], problems: &mut Problems) {
-    let mut diagnostic = Diagnostic::error(format!("'{name}' is not a valid attribute for {place}")).at(span);
-    if let Some(nearest) = nearest(name, known.iter().copied()) {
-        diagnostic = diagnostic.hint(format!("did you mean `{nearest}`?"));
-    }
-    problems.push(diagnostic);
 }
 
 impl Loader {

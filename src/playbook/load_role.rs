@@ -53,7 +53,11 @@ impl Loader {
             return None;
         };
         let Some(node) = map.get("role").or_else(|| map.get("name")).or_else(|| map.get("src")) else {
-            problems.push(Diagnostic::error("role definitions must contain a role name").at(&entry.span));
+            problems.refuse(
+                Diagnostic::error("role definitions must contain a role name")
+                    .at(&entry.span)
+                    .hint("write `- role: NAME`, or `- NAME` alone"),
+            );
             return None;
         };
         let mut params = Map::new();
@@ -83,12 +87,14 @@ impl Loader {
         problems: &mut Problems,
     ) -> LoadedRole {
         let Some(path) = self.find_role(name, under, made) else {
-            problems.push(self.missing_role(name, under, made).at(site.span));
+            problems.refuse(self.missing_role(name, under, made).at(site.span));
             return LoadedRole::default();
         };
         if under.depth > 60 {
-            problems.push(
-                Diagnostic::error(format!("the role '{name}' depends on itself without end")).at(site.span),
+            problems.refuse(
+                Diagnostic::error(format!("the role '{name}' depends on itself without end"))
+                    .at(site.span)
+                    .hint("remove one of the `dependencies` that form the loop"),
             );
             return LoadedRole::default();
         }
@@ -96,6 +102,19 @@ impl Loader {
         let defaults = self.role_vars(&path, "defaults", from.defaults.as_deref(), site.span, problems);
         let mut vars = (*self.role_vars(&path, "vars", from.vars.as_deref(), site.span, problems)).clone();
         vars.extend(site.vars.iter().map(|(k, v)| (k.clone(), v.clone())));
+        if let Some(Some(node)) = meta.as_deref()
+            && node.as_map().is_none()
+            && !node.is_null()
+        {
+            problems.push(
+                Diagnostic::error(format!(
+                    "the meta file of the role '{name}' is a mapping, this is {}",
+                    node.kind()
+                ))
+                .at(&node.span)
+                .hint("as in `dependencies: [...]`"),
+            );
+        }
         let meta_map = meta.as_deref().and_then(|m| m.as_ref()).and_then(Yaml::as_map);
         let allow = meta_map.and_then(|m| m.get("allow_duplicates")).and_then(|n| as_bool(&self.value(n)));
         let mut loaded = LoadedRole::default();
@@ -143,12 +162,7 @@ impl Loader {
             Some(file) => nodes.extend(self.task_file(&file, Some(site.span), &inner, made, problems)),
             None => {
                 if let Some(wanted) = &from.tasks {
-                    let dir = path.join("tasks");
-                    problems.push(
-                        Diagnostic::error(format!("Could not find specified file in role: tasks/{wanted}"))
-                            .at(site.span)
-                            .note(format!("looked in {}", dir.display())),
-                    );
+                    problems.push(missing_part(&path, "tasks", wanted, site.span));
                 }
             }
         }
@@ -160,12 +174,7 @@ impl Loader {
             }
             None => {
                 if let Some(wanted) = &from.handlers {
-                    problems.push(
-                        Diagnostic::error(format!(
-                            "Could not find specified file in role: handlers/{wanted}"
-                        ))
-                        .at(site.span),
-                    );
+                    problems.push(missing_part(&path, "handlers", wanted, site.span));
                 }
             }
         }
@@ -270,10 +279,7 @@ impl Loader {
         let dir = role.join(folder).join(name.unwrap_or("main"));
         if !dir.is_dir() {
             if let Some(name) = name {
-                problems.push(
-                    Diagnostic::error(format!("Could not find specified file in role: {folder}/{name}"))
-                        .at(span),
-                );
+                problems.push(missing_part(role, folder, name, span));
             }
             return Arc::default();
         }
@@ -338,6 +344,23 @@ impl Loader {
             args: Arc::new(args),
             ..Task::implicit(action, own.child_of(&under.attrs), under, span)
         })))
+    }
+}
+
+/// A file of a role that was asked for by name and is not there.
+fn missing_part(role: &Path, folder: &str, wanted: &str, span: &Span) -> Diagnostic {
+    let dir = role.join(folder);
+    let stems: Vec<String> = std::fs::read_dir(&dir)
+        .map(|entries| {
+            let stem = |e: std::fs::DirEntry| e.path().file_stem().map(|s| s.to_string_lossy().into_owned());
+            entries.flatten().filter_map(stem).collect()
+        })
+        .unwrap_or_default();
+    let error =
+        Diagnostic::error(format!("Could not find specified file in role: {folder}/{wanted}")).at(span);
+    match nearest(wanted, stems.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint(format!("looked in {}", dir.display())),
     }
 }
 

@@ -5,6 +5,7 @@
 //! resolved here; what is dynamic (includes) is loaded by the same code while the play runs.
 
 pub mod attrs;
+mod check;
 pub mod freeform;
 pub mod import;
 pub mod keywords;

@@ -1,9 +1,9 @@
 //! A mapping to a task.
 
-use super::attrs::Attrs;
+use super::check::unknown_keyword;
 use super::freeform;
 use super::keywords;
-use super::load::{Loader, Made, Under, unknown_keyword};
+use super::load::{Loader, Made, Under};
 use super::problems::{Problems, nearest};
 use super::task::{Loop, LoopControl, Node, Task};
 use crate::actions::{self, ActionRef, Kind};
@@ -85,7 +85,8 @@ impl Loader {
                     let said = node.as_str().unwrap_or(node.kind());
                     problems.push(
                         Diagnostic::error(format!("Invalid variable name in 'register' specified: '{said}'"))
-                            .at(&node.span),
+                            .at(&node.span)
+                            .hint(NAME_HINT),
                     );
                     None
                 }
@@ -122,6 +123,8 @@ impl Loader {
             implicit: false,
             role_chain: under.role_chain.clone(),
         };
+        self.check_keywords(map, problems);
+        self.check_include(&task, map, problems);
         self.check_syntax(map, problems);
         self.check_arguments(&task, &own, &call.span, problems);
         match task.action.kind {
@@ -139,11 +142,13 @@ impl Loader {
         under: &Under,
         problems: &mut Problems,
     ) -> Option<Call<'a>> {
-        let keyword = |name: &str| {
-            keywords::TASK.contains(&name)
-                || (under.handlers && keywords::HANDLER.contains(&name))
-                || is_with(name)
+        let known: Vec<&str> = if under.handlers {
+            keywords::TASK.iter().chain(keywords::HANDLER).copied().collect()
+        } else {
+            keywords::TASK.to_vec()
         };
+        let place = if under.handlers { "a handler" } else { "a task" };
+        let keyword = |name: &str| known.contains(&name) || is_with(name);
         let others: Vec<(&Yaml, &Yaml)> =
             map.iter().filter(|(k, _)| !keyword(k.as_str().unwrap_or_default())).collect();
         let explicit = ["action", "local_action"].iter().find_map(|k| map.get_entry(k).map(|e| (*k, e)));
@@ -156,14 +161,14 @@ impl Loader {
                             .at(&other.span),
                     );
                 } else {
-                    unknown_keyword("a task", name, &other.span, keywords::TASK, problems);
+                    unknown_keyword(place, name, &other.span, &known, problems);
                 }
             }
             return self.explicit_call(key == "local_action", key_node, node, problems);
         }
-        let (known, unknown): (Vec<_>, Vec<_>) =
+        let (called, unknown): (Vec<_>, Vec<_>) =
             others.into_iter().partition(|(k, _)| actions::resolve(k.as_str().unwrap_or_default()).is_some());
-        match known.as_slice() {
+        match called.as_slice() {
             [] => {
                 match unknown.as_slice() {
                     [] => problems.push(
@@ -181,15 +186,18 @@ impl Loader {
             }
             [(key, node), rest @ ..] => {
                 for (other, _) in &unknown {
-                    unknown_keyword(
-                        "a task",
-                        other.as_str().unwrap_or_default(),
-                        &other.span,
-                        keywords::TASK,
-                        problems,
-                    );
+                    let name = other.as_str().unwrap_or_default();
+                    unknown_keyword(place, name, &other.span, &known, problems);
                 }
                 let written = key.as_str().unwrap_or_default().to_owned();
+                if matches!(written.as_str(), "include" | "ansible.builtin.include") {
+                    problems.refuse(
+                        Diagnostic::error(format!("the action '{written}' has been removed"))
+                            .at(&key.span)
+                            .hint("use include_tasks (while the play runs) or import_tasks (before it)"),
+                    );
+                    return None;
+                }
                 if let Some((other, _)) = rest.first() {
                     let second = other.as_str().unwrap_or_default();
                     problems.push(
@@ -273,7 +281,14 @@ impl Loader {
             if written.is_empty() {
                 problems.push(Diagnostic::error("no module/action detected in task.").at(&key.span));
             } else {
-                unknown_module(&written, &node.span, problems);
+                let span = match node.span.text().find(&written) {
+                    Some(at) => {
+                        let start = node.span.start + at;
+                        Span::new(&node.span.file, start, start + written.len())
+                    }
+                    None => node.span.clone(),
+                };
+                unknown_module(&written, &span, problems);
             }
             return None;
         };
@@ -310,7 +325,7 @@ impl Loader {
                             return;
                         }
                         if action.spec.free_form.is_none() {
-                            problems.push(
+                            problems.foresee(
                                 Diagnostic::error(format!(
                                     "'{}' has extra params, which is only allowed in the following modules: command, shell, script, raw, include*, import*, meta, ...: {}",
                                     action.spec.short_name(), free.raw
@@ -339,7 +354,8 @@ impl Loader {
                     action.spec.short_name(),
                     node.kind()
                 ))
-                .at(&node.span),
+                .at(&node.span)
+                .hint("write one `name: value` to a line, without `-`"),
             ),
         }
     }
@@ -354,8 +370,10 @@ impl Loader {
                 _ => continue,
             };
             if let Some((first, _)) = &found {
-                problems.push(
-                    Diagnostic::error(format!("duplicate loop in task: {first}, {name}")).at(&key.span),
+                problems.refuse(
+                    Diagnostic::error(format!("duplicate loop in task: {first}, {name}"))
+                        .at(&key.span)
+                        .hint("a task has one loop: use `loop` with the filter `product`, or include a file in a loop"),
                 );
                 continue;
             }
@@ -374,7 +392,8 @@ impl Loader {
             if !node.is_null() {
                 problems.push(
                     Diagnostic::error(format!("`loop_control` is a mapping, this is {}", node.kind()))
-                        .at(&node.span),
+                        .at(&node.span)
+                        .hint("as in `loop_control: {label: \"{{ item.name }}\"}`"),
                 );
             }
             return LoopControl::default();
@@ -400,54 +419,11 @@ impl Loader {
             },
         }
     }
-
-    /// Jinja errors, unknown filters, tests and lookups in the texts of a task.
-    fn check_syntax(&self, map: &Mapping, problems: &mut Problems) {
-        for (key, node) in map.iter() {
-            let name = key.as_str().unwrap_or_default();
-            // Tasks inside are checked as tasks.
-            if matches!(name, "block" | "rescue" | "always") {
-                continue;
-            }
-            let value = self.value(node);
-            let bare = matches!(name, "when" | "until" | "changed_when" | "failed_when");
-            let errors =
-                if bare { self.templar.check_condition(&value) } else { self.templar.check_syntax(&value) };
-            for error in errors {
-                let mut diagnostic =
-                    Diagnostic::error(error.message).at(error.span.as_ref().unwrap_or(&node.span));
-                diagnostic.hint = error.hint;
-                problems.push(diagnostic);
-            }
-        }
-    }
-
-    /// Arguments that the module does not have. A task that expects to fail is left to fail.
-    fn check_arguments(&self, task: &Task, own: &Attrs, span: &Span, problems: &mut Problems) {
-        let expects_failure = own.get("ignore_errors").is_some()
-            || task.attrs.get("ignore_errors").is_some()
-            || !task.failed_when.is_empty()
-            || !task.until.is_empty();
-        if expects_failure {
-            return;
-        }
-        let names = task.args.keys().filter_map(Key::as_str).filter(|n| !n.starts_with('_'));
-        for error in windlass_protocol::args::unknown_arguments(task.action.spec, names) {
-            let windlass_protocol::args::ArgError::Unknown { name, nearest, .. } = &error else { continue };
-            let place = task.args.keys().find_map(|k| match k {
-                Key::Str(text) if text.as_str() == name => text.span().cloned(),
-                _ => None,
-            });
-            let mut diagnostic = Diagnostic::error(error.to_string()).at(place.as_ref().unwrap_or(span));
-            diagnostic = match nearest {
-                Some(nearest) => diagnostic.hint(format!("did you mean `{nearest}`?")),
-                None => diagnostic
-                    .hint(format!("`windlass doc {}` lists its arguments", task.action.spec.short_name())),
-            };
-            problems.push(diagnostic);
-        }
-    }
 }
+
+/// How names of variables are made.
+pub(super) const NAME_HINT: &str =
+    "a name begins with a letter or underscore and goes on with letters, digits and underscores";
 
 fn trusted(text: String, span: &Span) -> Value {
     Value::Str(Text::trusted(text, Some(span.clone())))

@@ -21,6 +21,18 @@ pub enum Status {
     Unreachable,
 }
 
+/// Who says why a task failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Speaker {
+    /// What runs tasks: a template, a condition or a loop failed, and the message is complete.
+    Executor,
+    /// The controller's side of a module.
+    #[default]
+    Action,
+    /// The target's side of a module.
+    Module,
+}
+
 /// A result of a task, or of one item of its loop.
 #[derive(Debug, Clone)]
 pub struct TaskResult {
@@ -44,6 +56,8 @@ pub struct TaskResult {
     pub action: &'static str,
     /// What to do about a failure.
     pub hint: Option<String>,
+    /// Who says why it failed.
+    pub speaker: Speaker,
     /// Where the task stands, for failures.
     pub origin: Option<Span>,
     /// It is the result of a loop as a whole; the items were told before.
@@ -93,6 +107,10 @@ pub enum Event {
     Retry { host: String, task: String, left: i64, result: Arc<Map>, no_log: bool, item: Option<String> },
     /// A file or role was included.
     Included { what: String, hosts: Vec<String>, item: Option<String> },
+    /// Somebody was asked whether a task is to run.
+    Asked(String),
+    /// A line for whoever is asked.
+    Said(String),
     /// A running command printed something.
     Output { host: String, stream: Stream, data: Vec<u8> },
     /// A warning.

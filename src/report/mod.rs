@@ -5,4 +5,4 @@ pub mod event;
 pub mod json;
 pub mod terminal;
 
-pub use event::{Event, Reporter, Stats, Status, TaskResult};
+pub use event::{Event, Reporter, Speaker, Stats, Status, TaskResult};

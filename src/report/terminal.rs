@@ -1,6 +1,6 @@
 //! The text that users of Ansible know: play, task, a line for each host, diffs, recap; with a progress line on a terminal.
 
-use super::event::{Event, Reporter, Stats, Status, TaskResult};
+use super::event::{Event, Reporter, Speaker, Stats, Status, TaskResult};
 use super::{diff, json};
 use crate::secrets::Redactor;
 use crate::vars::{Map, Value};
@@ -112,6 +112,15 @@ impl Terminal {
         self.line(&mut state, text);
     }
 
+    /// Does something that uses the terminal by itself: nothing is drawn meanwhile.
+    pub fn suspended<T>(&self, work: impl FnOnce() -> T) -> T {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.bar.clone() {
+            Some(bar) => bar.suspend(work),
+            None => work(),
+        }
+    }
+
     fn paint(&self, color: &str, text: &str) -> String {
         if self.style.color && !text.is_empty() { format!("{color}{text}{RESET}") } else { text.to_owned() }
     }
@@ -195,8 +204,10 @@ impl Terminal {
             .filter(|(k, _)| !k.as_str().is_some_and(|k| k.starts_with('_')))
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
-        if result.action == "ansible.builtin.debug" && result.status != Status::Failed {
+        if result.action == "ansible.builtin.debug" {
             map.shift_remove("changed");
+        }
+        if result.action == "ansible.builtin.debug" && result.status != Status::Failed {
             map.shift_remove("failed");
             for own in ["ansible_loop_var", "ansible_index_var", "ansible_loop"] {
                 map.shift_remove(own);
@@ -317,7 +328,11 @@ impl Terminal {
     fn cause(&self, state: &mut State, result: &TaskResult) {
         let Some(span) = result.origin.as_ref().filter(|_| !result.no_log) else { return };
         let msg = result.result.get("msg").and_then(Value::as_str).unwrap_or("the task failed");
-        let msg = if msg.starts_with("Task failed") { msg.to_owned() } else { format!("Task failed: {msg}") };
+        let msg = match result.speaker {
+            Speaker::Executor => msg.to_owned(),
+            Speaker::Action => format!("Task failed: Action failed: {msg}"),
+            Speaker::Module => format!("Task failed: Module failed: {msg}"),
+        };
         let mut text = format!("[ERROR]: {msg}\nOrigin: {span}\n\n");
         let first = span.line.saturating_sub(2).max(1);
         for line in first..=span.line {
@@ -384,7 +399,12 @@ impl Reporter for Terminal {
         let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *guard;
         match event {
-            Event::Playbook { .. } => {}
+            Event::Playbook { file } => {
+                if self.style.verbosity > 1 {
+                    let name = std::path::Path::new(&file).file_name().unwrap_or_default().to_string_lossy();
+                    self.banner(state, &format!("PLAYBOOK: {name}"));
+                }
+            }
             Event::Play { name, check } => {
                 let mark = if check && self.style.check { " [CHECK MODE]" } else { "" };
                 let title =
@@ -431,6 +451,8 @@ impl Reporter for Terminal {
                     &self.paint(CYAN, &format!("included: {what} for {}{item}", hosts.join(", "))),
                 );
             }
+            Event::Said(text) => self.line(state, &text),
+            Event::Asked(question) => self.banner(state, question.trim_end()),
             Event::Output { host, stream, data } => {
                 let mark = if stream == Stream::Stderr { "!" } else { "|" };
                 let text = String::from_utf8_lossy(&data).into_owned();

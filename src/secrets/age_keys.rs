@@ -31,7 +31,7 @@ pub fn is_age(data: &[u8]) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum AgeError {
     /// An identity or recipients file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {}", path.display(), crate::playbook::problems::reason_of(source))]
     Read {
         /// The file.
         path: PathBuf,
@@ -88,6 +88,12 @@ impl AgeError {
             Self::NoRecipients => Some(format!(
                 "name them with --recipient, list them in {RECIPIENTS_FILE}, or run `windlass secret init`"
             )),
+            Self::Line { .. } => Some(
+                "an identity begins with `AGE-SECRET-KEY-1`; `windlass secret init` makes one".into(),
+            ),
+            Self::Read { path, .. } => crate::playbook::problems::near_file(path)
+                .filter(|_| !path.exists())
+                .map(|near| format!("did you mean `{}`?", path.with_file_name(near).display())),
             Self::Recipient(_) => Some("a recipient begins with `age1`, `ssh-ed25519` or `ssh-rsa`".into()),
             _ => None,
         }

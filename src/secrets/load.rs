@@ -39,7 +39,7 @@ pub struct VarsFile {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// It cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {}", path.display(), crate::playbook::problems::reason_of(source))]
     Read {
         /// The file.
         path: PathBuf,

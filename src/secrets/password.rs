@@ -140,6 +140,11 @@ impl PasswordError {
             Self::Run { .. } => {
                 Some("remove the executable bit if the file holds the password itself".into())
             }
+            Self::NotFound(path) => Some(match crate::playbook::problems::near_file(path) {
+                Some(near) => format!("did you mean `{}`?", path.with_file_name(near).display()),
+                None => "relative names are looked up in the current folder".into(),
+            }),
+            Self::Empty(_) => Some("write the password on the first line".into()),
             Self::Ask { .. } => Some("give it with --vault-password-file, or run this on a terminal".into()),
             _ => None,
         }

@@ -88,7 +88,8 @@ impl SecretError {
             Self::NoFit { .. } => Some("check which password the file was encrypted with".into()),
             Self::Age(error) => error.hint(),
             Self::Password(error) => error.hint(),
-            Self::Vault(_) | Self::NotText => None,
+            Self::Vault(_) => Some("get the file from a backup or from version control".into()),
+            Self::NotText => None,
         }
     }
 }

@@ -252,6 +252,12 @@ impl Templar {
         lookups::find(name).is_some()
     }
 
+    /// The lookup whose name is most like this one.
+    #[must_use]
+    pub fn similar_lookup(&self, name: &str) -> Option<String> {
+        lookups::suggest(name)
+    }
+
     /// Everything wrong with a value's templates that can be seen without rendering: syntax, and names of filters, tests and
     /// lookups.
     #[must_use]
@@ -405,7 +411,10 @@ fn syntax_error(what: &str, error: &SyntaxError, text: &Text) -> TemplateError {
         kind: TemplateErrorKind::Syntax,
         message: format!("Syntax error in {what}: {}", error.message),
         span: text.span().map(|span| locate(span, text.as_str(), error.pos)),
-        hint: None,
+        hint: error
+            .message
+            .contains("expected 'end of print statement'")
+            .then(|| "an expression that `{{` begins ends with `}}`".to_owned()),
     }
 }
 

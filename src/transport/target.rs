@@ -23,6 +23,12 @@ impl Secret {
     }
 }
 
+impl std::hash::Hash for Secret {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.expose().hash(state);
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
@@ -36,7 +42,7 @@ impl From<String> for Secret {
 }
 
 /// How a host is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Via {
     /// The built-in SSH client.
     #[default]
@@ -49,7 +55,7 @@ pub enum Via {
 
 /// What to do about a host key that is not in known_hosts. A key that differs from a known one is always refused
 /// but for [`HostKeyChecking::Off`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HostKeyChecking {
     /// Refuse it.
     Strict,
@@ -62,7 +68,7 @@ pub enum HostKeyChecking {
 /// A host and how to log in, made from its `ansible_*` variables.
 ///
 /// What is `None` comes from `ssh_config`, and failing that from the defaults of an SSH client.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Target {
     /// The inventory's name of the host, for messages.
     pub name: String,

@@ -143,6 +143,74 @@ pub fn normalize(spec: &ModuleSpec, given: &JsonMap) -> Result<JsonMap, Vec<ArgE
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
+/// What is wrong with arguments as an operator wrote them, before templates are rendered. `later` are the names whose values
+/// are not known yet; `open` says that there may be further ones. What only the whole can tell is left out then.
+#[must_use]
+pub fn mistakes(spec: &ModuleSpec, given: &JsonMap, later: &[&str], open: bool) -> Vec<ArgError> {
+    let Err(errors) = normalize(spec, given) else { return Vec::new() };
+    let comes = |name: &str| {
+        later.iter().any(|l| *l == name || spec.field(l).is_some_and(|field| field.name == name))
+    };
+    let mut out = Vec::new();
+    for error in errors {
+        match error {
+            ArgError::Type { .. } | ArgError::Choice { .. } | ArgError::Exclusive(_) => out.push(error),
+            ArgError::Unknown { .. } => {}
+            ArgError::Missing(names) if !open => {
+                let names: Vec<String> = names.into_iter().filter(|n| !comes(n)).collect();
+                if !names.is_empty() {
+                    out.push(ArgError::Missing(names));
+                }
+            }
+            other if !open && later.is_empty() => out.push(other),
+            _ => {}
+        }
+    }
+    out
+}
+
+impl ArgError {
+    /// The arguments that it is about.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Unknown { name, .. } | Self::Type { name, .. } | Self::Choice { name, .. } => vec![name],
+            Self::Missing(_) | Self::OneOf(_) => Vec::new(),
+            Self::Exclusive(names) | Self::Together(names) => names.iter().map(String::as_str).collect(),
+            Self::RequiredIf { key, .. } | Self::RequiredBy { key, .. } => vec![key],
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { nearest, .. } => nearest.as_ref().map(|n| format!("did you mean `{n}`?")),
+            Self::Type { wanted: "bool", .. } => Some("write true or false".to_owned()),
+            Self::Type { wanted: "int", .. } => Some("write a whole number".to_owned()),
+            Self::Type { wanted: "list", .. } => Some("write `[a, b]`, or one `- a` to a line".to_owned()),
+            Self::Type { wanted: "dict", .. } => {
+                Some("write `{name: value}`, or one `name: value` to a line".to_owned())
+            }
+            Self::Choice { value, choices, .. } => {
+                near(value, choices).map(|n| format!("did you mean `{n}`?"))
+            }
+            Self::Exclusive(_) => Some("give one of them".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The nearest of some names, if one is near enough to be meant.
+fn near(name: &str, names: &[String]) -> Option<String> {
+    names
+        .iter()
+        .map(|s| (distance(s, name), s))
+        .filter(|(d, s)| *d <= 1 + s.len().max(name.len()) / 4 && *d < s.len().max(name.len()))
+        .min()
+        .map(|(_, s)| s.clone())
+}
+
 /// Only the unknown names among `names`; used on a playbook before anything is rendered.
 #[must_use]
 pub fn unknown_arguments<'a>(spec: &ModuleSpec, names: impl Iterator<Item = &'a str>) -> Vec<ArgError> {
@@ -158,29 +226,28 @@ fn unknown(spec: &ModuleSpec, name: &str) -> ArgError {
         .flat_map(|f| std::iter::once(f.name).chain(f.aliases.iter().copied()))
         .map(str::to_owned)
         .collect();
-    let nearest = supported
-        .iter()
-        .map(|s| (distance(s, name), s))
-        .filter(|(d, s)| *d <= 1 + s.len().max(name.len()) / 4)
-        .min()
-        .map(|(_, s)| s.clone());
+    let mut supported: Vec<String> = supported.into_iter().filter(|n| !n.starts_with('_')).collect();
+    supported.sort();
+    let nearest = near(name, &supported);
     ArgError::Unknown { module: spec.short_name().to_owned(), name: name.to_owned(), nearest, supported }
 }
 
-/// Edit distance between two short names.
+/// Edit distance between two short names; two letters that changed places count once.
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut previous = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let current = row[j + 1];
-            row[j + 1] = (previous + usize::from(ca != *cb)).min(current + 1).min(row[j] + 1);
-            previous = current;
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            row[j] = changed.min(row[j - 1] + 1).min(rows[i - 1][j] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                row[j] = row[j].min(rows[i - 2][j - 2] + 1);
+            }
         }
+        rows.push(row);
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 fn check_constraint(

@@ -11,7 +11,7 @@ use windlass_protocol::{Json, JsonMap};
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", match .0 { RemoteError::Unreachable(msg) | RemoteError::Failed(msg) => msg })]
+#[error("{}", match .0 { RemoteError::Unreachable(msg) | RemoteError::Failed(msg) => msg, RemoteError::Template(error) => &error.message })]
 struct Failure(RemoteError);
 
 struct Connection<'a>(&'a delegate::Remote<'a>);

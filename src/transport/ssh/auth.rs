@@ -223,7 +223,7 @@ impl<'a> Login<'a> {
                 }
                 Loaded::Locked => {
                     self.notes.push(format!(
-                        "{shown} is encrypted, and neither its passphrase nor an ssh-agent with it is there"
+                        "{shown} is encrypted, and there is no terminal to ask for its passphrase: load it by `ssh-add {shown}`, or set ansible_ssh_private_key_passphrase"
                     ));
                     return Ok(Step::Passed);
                 }

@@ -13,6 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Names of the keys that are tried if none is configured.
 const USUAL: [&str; 5] = ["id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk"];
 
+/// How often somebody may try to type a passphrase.
+const TRIES: usize = 3;
+
 /// The result of reading a key file, kept for the run.
 #[derive(Debug, Clone)]
 pub(crate) enum Loaded {
@@ -38,14 +41,11 @@ impl Passphrases {
         {
             return loaded.clone();
         }
-        let mut loaded = match std::fs::read_to_string(path) {
+        let loaded = match std::fs::read_to_string(path) {
             Ok(text) => decode(&text, passphrase, || prompter.and_then(|prompter| prompter.passphrase(path))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Loaded::Missing,
             Err(error) => Loaded::Broken(plain(&error)),
         };
-        if matches!(loaded, Loaded::Locked) && prompter.is_some() {
-            loaded = Loaded::Broken("its passphrase was not given".to_owned());
-        }
         known.insert(path.to_owned(), loaded.clone());
         loaded
     }
@@ -73,7 +73,7 @@ impl Passphrases {
 pub(crate) fn decode(
     text: &str,
     passphrase: Option<&Secret>,
-    ask: impl FnOnce() -> Option<Secret>,
+    mut ask: impl FnMut() -> Option<Secret>,
 ) -> Loaded {
     use russh::keys::Error;
     let attempt =
@@ -90,13 +90,13 @@ pub(crate) fn decode(
     {
         return Loaded::Key(Arc::new(key));
     }
-    match ask() {
-        Some(asked) => match attempt(Some(&asked)) {
-            Ok(key) => Loaded::Key(Arc::new(key)),
-            Err(_) => Loaded::Broken("the passphrase is wrong".to_owned()),
-        },
-        None => Loaded::Locked,
+    for _ in 0..TRIES {
+        let Some(asked) = ask() else { return Loaded::Locked };
+        if let Ok(key) = attempt(Some(&asked)) {
+            return Loaded::Key(Arc::new(key));
+        }
     }
+    Loaded::Broken("the passphrase is wrong".to_owned())
 }
 
 /// The public half of a key file without decrypting it, if it can be had.
