@@ -42,7 +42,7 @@ fmt:
 
 dist: setup
 	@scripts/setup dist
-	CC_x86_64_unknown_linux_musl=musl-gcc $(CARGO) build --release --target $(MUSL)
+	CC_x86_64_unknown_linux_musl=musl-gcc $(CARGO) build --release -p windlass --target $(MUSL)
 	scripts/dist target/$(MUSL)/release/windlass
 
 clean-hosts:

@@ -3,9 +3,9 @@
 use super::Cx;
 use super::content::{Content, send};
 use crate::engine::result::TaskOutcome;
-use crate::template::FileOptions;
+use crate::template::{FileOptions, about};
 use crate::vars::scope::Layers;
-use crate::vars::{Key, Map, Value};
+use crate::vars::{Key, Value};
 use std::path::Path;
 use windlass_yaml::SourceFile;
 
@@ -27,7 +27,9 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
         Ok(text) => text,
         Err(reason) => return TaskOutcome::failure(format!("cannot read {}: {reason}", path.display())),
     };
-    let layers = cx.layers.with(variables(&path, &src, &dest));
+    let mut own = about::variables(&path, &src, Some(&dest));
+    own.insert(Key::from("ansible_managed"), Value::text("Ansible managed"));
+    let layers = cx.layers.with(own);
     let options = match options(cx) {
         Ok(options) => options,
         Err(message) => return TaskOutcome::failure(message),
@@ -106,33 +108,4 @@ fn render(
         .templar
         .render_file(&file, options, &templates)
         .map_err(|error| Box::new(TaskOutcome::of_template(&error)))
-}
-
-/// What a template knows of itself.
-fn variables(path: &Path, src: &str, dest: &str) -> Map {
-    use std::os::unix::fs::MetadataExt;
-    let meta = std::fs::metadata(path).ok();
-    let full = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let time = |t: std::time::SystemTime| {
-        chrono::DateTime::<chrono::Local>::from(t).format("%Y-%m-%d %H:%M:%S").to_string()
-    };
-    let mtime = meta.as_ref().and_then(|m| m.modified().ok()).map(time).unwrap_or_default();
-    let uid = meta.as_ref().map(MetadataExt::uid).unwrap_or_default();
-    let owner = windlass_agent::system::real::Real::new();
-    let owner =
-        windlass_agent::system::Observe::user_by_id(&owner, uid).map_or_else(|| uid.to_string(), |u| u.name);
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    [
-        ("ansible_managed", Value::text("Ansible managed")),
-        ("template_host", Value::text(host)),
-        ("template_path", Value::text(src)),
-        ("template_fullpath", Value::text(full.to_string_lossy())),
-        ("template_destpath", Value::text(dest)),
-        ("template_mtime", Value::text(mtime)),
-        ("template_uid", Value::text(owner)),
-        ("template_run_date", Value::text(time(std::time::SystemTime::now()))),
-    ]
-    .into_iter()
-    .map(|(k, v)| (Key::from(k), v))
-    .collect()
 }

@@ -1,15 +1,16 @@
 //! One file for each subcommand: from options to work.
 
 pub mod console;
+pub mod doc;
 mod editor;
+pub mod extra_vars;
 pub mod inventory;
 mod plain_yaml;
+pub mod playbook;
+pub mod prompt;
 pub mod secret;
+mod secret_files;
+pub mod setup;
 pub mod vault;
 
 pub use console::Console;
-pub mod doc;
-pub mod extra_vars;
-pub mod playbook;
-pub mod prompt;
-pub mod setup;

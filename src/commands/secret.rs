@@ -11,11 +11,12 @@ use zeroize::Zeroizing;
 
 use super::console::Console;
 use super::editor::{EditorError, edit};
+use super::secret_files::{FileError, overwrite, put, read, write};
 use crate::cli::secret::{RecipientArgs, SecretCommand, SecretCommandArgs};
 use crate::cli::secret_options::SecretArgs;
 use crate::secrets::{
     AgeError, AgeKeys, AskError, DEFAULT_IDENTITY, Recipients, SecretError, Secrets, generate_identity,
-    is_age, recipient_count, replace, write_private,
+    is_age, recipient_count,
 };
 
 /// Why a secret command fails.
@@ -27,30 +28,9 @@ pub enum SecretCommandError {
     /// A password or identity.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// A file cannot be opened.
-    #[error("{}: {source}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: SecretError,
-    },
-    /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// There is an identity already.
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
@@ -95,7 +75,8 @@ impl SecretCommandError {
     pub fn to_diagnostic(&self) -> Diagnostic {
         let hint = match self {
             Self::Age(error) => error.hint(),
-            Self::Secret(error) | Self::Open { source: error, .. } => error.hint(),
+            Self::Secret(error) => error.hint(),
+            Self::File(error) => error.hint(),
             Self::Exists(_) => Some(
                 "it is your key to everything encrypted for it; remove it yourself if you mean to".into(),
             ),
@@ -134,7 +115,7 @@ fn execute(command: &SecretCommand, console: &mut Console<'_>) -> Result<(), Sec
                     return Err(SecretCommandError::Encrypted(path.clone()));
                 }
                 let sealed = Lock::new(recipients, path, &age, console)?.seal(&text)?;
-                put(console, path, output.as_deref(), &sealed)?;
+                put(console, Some(path), output.as_deref(), &sealed)?;
             }
             Ok(())
         }
@@ -146,7 +127,7 @@ fn execute(command: &SecretCommand, console: &mut Console<'_>) -> Result<(), Sec
                 plain.push((path, open(&secrets, path)?));
             }
             for (path, text) in plain {
-                put(console, path, output.as_deref(), &text)?;
+                put(console, Some(path), output.as_deref(), &text)?;
             }
             Ok(())
         }
@@ -179,8 +160,12 @@ fn execute(command: &SecretCommand, console: &mut Console<'_>) -> Result<(), Sec
                 return Ok(());
             }
             let sealed = lock.seal(&changed)?;
-            let wrap = |source| SecretCommandError::Write { path: file.clone(), source };
-            if old.is_some() { replace(file, &sealed) } else { write_private(file, &sealed) }.map_err(wrap)
+            if old.is_some() {
+                overwrite(file, &sealed)?
+            } else {
+                write(file, &sealed)?
+            }
+            Ok(())
         }
     }
 }
@@ -197,12 +182,11 @@ fn init(path: Option<&Path>, console: &mut Console<'_>) -> Result<(), SecretComm
     if path.exists() {
         return Err(SecretCommandError::Exists(path));
     }
-    let wrap = |source| SecretCommandError::Write { path: path.clone(), source };
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(wrap)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(FileError::write(&path))?;
     }
     let (text, recipient) = generate_identity();
-    write_private(&path, text.as_bytes()).map_err(wrap)?;
+    write(&path, text.as_bytes())?;
     console.say(&format!("The identity lies in {}: keep it safe, and keep a copy of it.", path.display()));
     console.print(&format!("{recipient}\n"))?;
     Ok(())
@@ -258,34 +242,12 @@ fn open_secrets(args: &SecretArgs, console: &Console<'_>) -> Result<Secrets, Sec
 
 fn open(secrets: &Secrets, path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretCommandError> {
     let text = read(path)?;
-    let opened = secrets
-        .open_bytes(text.to_vec())
-        .map_err(|source| SecretCommandError::Open { path: path.to_owned(), source })?;
+    let opened = secrets.open_bytes(text.to_vec()).map_err(FileError::open(path))?;
     if opened.encrypted { Ok(opened.plain) } else { Err(SecretCommandError::NotEncrypted(path.to_owned())) }
 }
 
 fn one_output(files: &[PathBuf], output: Option<&Path>) -> Result<(), SecretCommandError> {
     if output.is_some() && files.len() > 1 { Err(SecretCommandError::ManyInputs) } else { Ok(()) }
-}
-
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretCommandError> {
-    fs::read(path)
-        .map(Zeroizing::new)
-        .map_err(|source| SecretCommandError::Read { path: path.to_owned(), source })
-}
-
-fn put(
-    console: &mut Console<'_>,
-    input: &Path,
-    output: Option<&Path>,
-    content: &[u8],
-) -> Result<(), SecretCommandError> {
-    let path = output.unwrap_or(input);
-    if path.as_os_str() == "-" {
-        console.out.write_all(content)?;
-        return Ok(console.out.flush()?);
-    }
-    write_private(path, content).map_err(|source| SecretCommandError::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

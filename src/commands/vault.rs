@@ -1,6 +1,5 @@
 //! `windlass vault`.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,10 +9,11 @@ use zeroize::Zeroizing;
 
 use super::console::Console;
 use super::editor::{EditorError, edit};
+use super::secret_files::{FileError, overwrite, put, read, write};
 use crate::cli::secret_options::SecretArgs;
 use crate::cli::vault::{EncryptArgs, VaultArgs, VaultCommand};
 use crate::secrets::vault::{VaultError, is_vault, seal};
-use crate::secrets::{AskError, SecretError, SecretOptions, Secrets, VaultSecret, replace, write_private};
+use crate::secrets::{AskError, SecretError, SecretOptions, Secrets, VaultSecret};
 
 /// Why a vault command fails.
 #[derive(Debug, thiserror::Error)]
@@ -21,33 +21,12 @@ pub enum VaultCommandError {
     /// A password or an envelope.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The same, of a file.
-    #[error("{}: {source}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: SecretError,
-    },
     /// Encryption failed.
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// It is encrypted already.
     #[error("{0} is already encrypted")]
     Encrypted(String),
@@ -90,7 +69,8 @@ impl VaultCommandError {
     /// The error as it is shown.
     pub fn to_diagnostic(&self) -> Diagnostic {
         let hint = match self {
-            Self::Secret(error) | Self::Open { source: error, .. } => error.hint(),
+            Self::Secret(error) => error.hint(),
+            Self::File(error) => error.hint(),
             Self::Ambiguous(_) => Some("say which with --encrypt-vault-id".into()),
             Self::NoTerminal => Some("with --skip-tty-check it is opened all the same".into()),
             _ => None,
@@ -293,7 +273,7 @@ fn decrypt(
         return Err(VaultCommandError::NotEncrypted(shown(path)));
     }
     let (plain, with) = secrets.open_vault(text).map_err(|source| match path {
-        Some(path) => VaultCommandError::Open { path: path.to_owned(), source },
+        Some(path) => VaultCommandError::File(FileError::open(path)(source)),
         None => source.into(),
     })?;
     let mut with = with.clone();
@@ -334,38 +314,6 @@ fn standard_input(console: &mut Console<'_>) -> Result<Zeroizing<Vec<u8>>, Vault
     let mut text = Zeroizing::new(Vec::new());
     console.input.read_to_end(&mut text)?;
     Ok(text)
-}
-
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, VaultCommandError> {
-    fs::read(path)
-        .map(Zeroizing::new)
-        .map_err(|source| VaultCommandError::Read { path: path.to_owned(), source })
-}
-
-/// Writes to the output that was asked for, or else back to where the input came from.
-fn put(
-    console: &mut Console<'_>,
-    input: Option<&Path>,
-    output: Option<&Path>,
-    content: &[u8],
-) -> Result<(), VaultCommandError> {
-    match output.or(input) {
-        Some(path) if path.as_os_str() != "-" => write(path, content),
-        _ => {
-            console.out.write_all(content)?;
-            console.out.flush()?;
-            Ok(())
-        }
-    }
-}
-
-fn write(path: &Path, content: &[u8]) -> Result<(), VaultCommandError> {
-    write_private(path, content).map_err(|source| VaultCommandError::Write { path: path.to_owned(), source })
-}
-
-/// Replaces a file and keeps its owner and mode.
-fn overwrite(path: &Path, content: &[u8]) -> Result<(), VaultCommandError> {
-    replace(path, content).map_err(|source| VaultCommandError::Write { path: path.to_owned(), source })
 }
 
 fn done(console: &mut Console<'_>, message: &str) {

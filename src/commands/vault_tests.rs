@@ -1,6 +1,7 @@
 //! `windlass vault`, through its command line.
 #![allow(clippy::unwrap_used)]
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use clap::Parser;

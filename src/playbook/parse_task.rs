@@ -125,6 +125,7 @@ impl Loader {
         };
         self.check_keywords(map, problems);
         self.check_include(&task, map, problems);
+        super::not_yet::warn(map, problems);
         self.check_syntax(map, problems);
         self.check_arguments(&task, &own, &call.span, problems);
         match task.action.kind {

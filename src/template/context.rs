@@ -120,16 +120,9 @@ pub struct FileOptions {
 }
 
 impl Default for FileOptions {
-    /// As the `template` module reads files: blocks are trimmed, the last newline is kept.
+    /// As the `template` module reads files: blocks are trimmed. Newlines at the end are put back after rendering.
     fn default() -> Self {
-        Self {
-            syntax: Syntax {
-                trim_blocks: true,
-                keep_trailing_newline: true,
-                raw_strings: false,
-                ..Syntax::default()
-            },
-        }
+        Self { syntax: Syntax { trim_blocks: true, raw_strings: false, ..Syntax::default() } }
     }
 }
 

@@ -27,6 +27,8 @@ pub enum TemplateErrorKind {
     UnknownName,
     /// A filter, test, lookup or operation failed.
     Failed,
+    /// A template that another one had rendered failed; the message says so.
+    Rendering,
     /// A condition that is not a boolean.
     NotBoolean,
     /// A variable that is defined by itself.

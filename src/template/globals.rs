@@ -1,7 +1,8 @@
 //! Functions that every template has.
 
 use super::eval::macros_namespace as namespace;
-use super::eval::val::{Args, Entries, Object, R, Val, failed, undefined};
+use super::eval::range::Range;
+use super::eval::val::{Args, Entries, Object, R, Undefined, Val, failed, undefined};
 use super::eval::{Builtin, Interp};
 use super::filters::time;
 use super::lookups;
@@ -9,9 +10,6 @@ use crate::vars::Key;
 use std::any::Any;
 use std::cell::Cell;
 use std::rc::Rc;
-
-/// Longest `range`, as Jinja's sandbox has it.
-const MAX_RANGE: i64 = 100_000;
 
 /// The function of a name.
 pub(super) fn find(name: &str) -> Option<Val> {
@@ -21,10 +19,17 @@ pub(super) fn find(name: &str) -> Option<Val> {
         "lookup" => ("lookup", |it, args| lookup(it, args, false)),
         "query" | "q" => ("query", |it, args| lookup(it, args, true)),
         "now" => ("now", time::now),
-        "undef" => ("undef", |it, mut args| {
+        "undef" => ("undef", |_, mut args| {
             let hint = match args.pos.pop().or_else(|| args.take("hint")) {
                 None | Some(Val::None) => "Mandatory variable has not been overridden".to_owned(),
-                Some(hint) => it.str(&hint)?,
+                Some(Val::Str(hint)) => hint.as_str().to_owned(),
+                Some(other) => {
+                    other.check()?;
+                    return Err(failed(format!(
+                        "The 'hint' argument must be of type 'str' or 'NoneType', not '{}'.",
+                        other.type_name()
+                    )));
+                }
             };
             Ok(undefined(hint))
         }),
@@ -66,12 +71,23 @@ pub(super) fn find(name: &str) -> Option<Val> {
 
 fn lookup(it: &mut Interp<'_>, mut args: Args, as_list: bool) -> R {
     if args.pos.is_empty() {
-        return Err(failed("lookup() missing 1 required positional argument: 'plugin_name'"));
+        return Err(failed(format!(
+            "_{}() missing 1 required positional argument: 'plugin_name'",
+            if as_list { "query" } else { "lookup" }
+        )));
     }
     let name = args.pos.remove(0).defined()?;
+    if !matches!(name, Val::Str(_)) {
+        let shown = it.repr(&name)?;
+        let kind = name.type_name();
+        return Err(failed(format!(
+            "The lookup plugin {shown} failed to load: unsupported type <class '{kind}'>"
+        )));
+    }
     let name = it.str(&name)?;
     let wantlist = match args.take("wantlist") {
-        Some(v) => it.truthy(&v)?,
+        // `query` is always a list.
+        Some(v) => it.truthy(&v)? || as_list,
         None => as_list,
     };
     let on_error = match args.take("errors") {
@@ -80,7 +96,11 @@ fn lookup(it: &mut Interp<'_>, mut args: Args, as_list: bool) -> R {
     };
     match lookups::run(it, &name, args.pos, args.named) {
         Ok(found) => lookups::result(it, found, wantlist),
-        Err(error) if error.kind == super::TemplateErrorKind::Undefined => Err(error),
+        // What is not there can still be replaced by `default`.
+        Err(error) if error.kind == super::TemplateErrorKind::Undefined => {
+            Ok(Val::Undefined(Rc::new(Undefined { error, name: None, blank: false, at: None })))
+        }
+        Err(error) if error.kind == super::TemplateErrorKind::UnknownName => Err(error),
         Err(_) if matches!(on_error.as_str(), "ignore" | "warn") => {
             Ok(if wantlist { Val::list(Vec::new()) } else { Val::None })
         }
@@ -105,20 +125,7 @@ fn range(_it: &mut Interp<'_>, args: Args) -> R {
     if step == 0 {
         return Err(failed("range() arg 3 must not be zero"));
     }
-    let length = if step > 0 { stop.saturating_sub(start) } else { start.saturating_sub(stop) };
-    if length / step.saturating_abs().max(1) > MAX_RANGE {
-        return Err(failed(format!(
-            "Range too big. The sandbox blocks ranges larger than MAX_RANGE ({MAX_RANGE})."
-        )));
-    }
-    let mut out = Vec::new();
-    let mut at = start;
-    while (step > 0 && at < stop) || (step < 0 && at > stop) {
-        out.push(Val::Int(at));
-        let Some(next) = at.checked_add(step) else { break };
-        at = next;
-    }
-    Ok(Val::list(out))
+    Ok(Val::Object(Rc::new(Range { start, stop, step })))
 }
 
 /// `vars`: variables by name, found when they are asked for.

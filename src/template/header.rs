@@ -17,22 +17,24 @@ pub(super) fn apply(
     let (line, body) = rest.split_once('\n').unwrap_or((rest, ""));
     let mut syntax = syntax.clone();
     for pair in line.split(',').filter(|p| !p.trim().is_empty()) {
-        let wrong = || TemplateError {
+        let error = |message: String| TemplateError {
             kind: TemplateErrorKind::Syntax,
-            message: format!(
-                "failed to parse jinja2 override '{}'. Did you use something different from colon as key-value separator?",
-                pair.trim()
-            ),
+            message: format!("Syntax error in template: {message}"),
             span: Some(Span::of_line(source, 1)),
             hint: None,
         };
-        let (key, value) = pair.split_once(':').ok_or_else(wrong)?;
+        let (key, value) = pair.split_once(':').ok_or_else(|| {
+            error(format!("Missing key-value separator `:` in '#jinja2:' override pair '{pair}'."))
+        })?;
         let value = value.trim();
         let text = value.trim_matches(['\'', '"']).to_owned();
-        let flag = || match text.to_ascii_lowercase().as_str() {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err(wrong()),
+        let flag = || match value {
+            "True" | "true" | "1" => Ok(true),
+            "False" | "false" | "0" => Ok(false),
+            _ => Err(error(format!(
+                "TemplateOverrides.{} must be <class 'bool'> instead of <class 'str'>",
+                key.trim()
+            ))),
         };
         match key.trim() {
             "block_start_string" => syntax.block_start = text,
@@ -45,7 +47,10 @@ pub(super) fn apply(
             "line_comment_prefix" => syntax.line_comment = Some(text).filter(|t| t != "None"),
             "trim_blocks" => syntax.trim_blocks = flag()?,
             "lstrip_blocks" => syntax.lstrip_blocks = flag()?,
-            "keep_trailing_newline" => syntax.keep_trailing_newline = flag()?,
+            // They are put back after rendering in any case.
+            "keep_trailing_newline" => {
+                flag()?;
+            }
             "newline_sequence" => {
                 syntax.newline = match text.as_str() {
                     "\\r\\n" => "\r\n",
@@ -54,10 +59,7 @@ pub(super) fn apply(
                 }
             }
             other => {
-                return Err(TemplateError {
-                    message: format!("unknown jinja2 override '{other}'"),
-                    ..wrong()
-                });
+                return Err(error(format!("Invalid '#jinja2:' override key '{other}'.")));
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Templates are read by a parser of our own ([`syntax`]) and walked by an evaluator that works on lazy values
 //! ([`eval`]). [`Templar`] is the door; everything else serves it.
 
+pub mod about;
 mod context;
 mod error;
 mod eval;

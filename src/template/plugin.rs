@@ -137,11 +137,14 @@ impl Bound {
 pub(crate) type Registry<F> = HashMap<String, &'static Plugin<F>>;
 
 /// Fills a registry: each family with the collections whose full names it answers to.
-pub(crate) fn registry<F>(families: &[(&'static [Plugin<F>], &[&str])]) -> Registry<F> {
+/// Plugins of collections other than Ansible's own have a short name only where they are `redirected`.
+pub(crate) fn registry<F>(families: &[(&'static [Plugin<F>], &[&str])], redirected: &[&str]) -> Registry<F> {
     let mut out = Registry::new();
     for (family, collections) in families {
         for plugin in *family {
-            out.entry(plugin.name.to_owned()).or_insert(plugin);
+            if collections == &BUILTIN || redirected.contains(&plugin.name) {
+                out.entry(plugin.name.to_owned()).or_insert(plugin);
+            }
             for collection in *collections {
                 out.insert(format!("{collection}.{}", plugin.name), plugin);
             }

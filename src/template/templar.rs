@@ -4,8 +4,8 @@ use super::context::{FileOptions, TemplarSettings, TemplateContext};
 use super::error::{TemplateError, TemplateErrorKind};
 use super::eval::source::{Source, locate};
 use super::eval::val::Val;
-use super::eval::{Env, Interp};
-use super::syntax::ast::{Expr, Template};
+use super::eval::{Env, Interp, with_line_ends};
+use super::syntax::ast::{Const, Expr, ExprKind, Stmt, Template};
 use super::syntax::walk::{self, Mention};
 use super::syntax::{Syntax, SyntaxError, parse_expression, parse_template};
 use super::{filters, header, lookups, tests};
@@ -212,9 +212,19 @@ impl Templar {
         // The header's line still counts in the places of errors.
         self.run(cx, "template", |it| {
             it.syntax = Arc::new(syntax);
+            it.folder = file.path.parent().map(Path::to_owned);
             let source =
                 Source { text: Arc::from(file.text.as_str()), span: None, file: Some(Arc::clone(&file)) };
             let value = it.run(&template, Rc::new(source), Env::root(false))?;
+            let value = match value {
+                text @ Val::Str(_) => text,
+                other => {
+                    let mut text = String::new();
+                    it.print(&other, &mut text)?;
+                    Val::from(text)
+                }
+            };
+            let value = with_line_ends(value, &file.text, options.syntax.newline);
             let mut out = String::new();
             it.print(&value, &mut out)?;
             Ok(out)
@@ -341,6 +351,12 @@ fn is_wrapped(text: &str) -> bool {
     (text.starts_with("{{") && text.ends_with("}}")) || (text.starts_with("{%") && text.ends_with("%}"))
 }
 
+/// Whether a template does nothing but print a text that stands in it.
+fn is_literal(template: &Template) -> bool {
+    let [Stmt::Print(expr)] = &template.body[..] else { return false };
+    matches!(&expr.kind, ExprKind::Const(Const::Str(text)) if !text.as_str().is_empty())
+}
+
 fn evaluate(it: &mut Interp<'_>, source: &str, span: Option<&Span>) -> Result<Val, TemplateError> {
     let text = Text::trusted(source, span.cloned());
     let expr = it.shared.compile_expression(source).map_err(|e| expression_error(&e, &text))?;
@@ -370,22 +386,34 @@ impl Interp<'_> {
             ));
         }
         if again && is_wrapped(text.as_str()) {
+            if self.shared.compile(text.as_str()).is_ok_and(|t| is_literal(&t)) {
+                return Err(TemplateError::new(
+                    TemplateErrorKind::NotBoolean,
+                    "Encountered untrusted template or expression.",
+                ));
+            }
             let value = self.render_text(text)?;
             if let Val::Str(result) = &value {
                 return self.condition(result, false);
             }
             return self.boolean(&value, text.span());
         }
-        let value = evaluate(self, text.as_str(), text.span())?;
-        self.boolean(&value, text.span())
+        let literals = std::mem::replace(&mut self.literals, true);
+        let value = evaluate(self, text.as_str(), text.span());
+        self.literals = literals;
+        self.boolean(&value?, text.span())
     }
 
     /// A condition's result, which has to be a boolean.
     fn boolean(&mut self, value: &Val, span: Option<&Span>) -> Result<bool, TemplateError> {
-        value.check()?;
-        if let Val::Bool(b) = value {
-            return Ok(*b);
+        if matches!(value, Val::Bool(_)) {
+            return self.truthy(value);
         }
+        // What cannot be a variable cannot be a condition either.
+        let value = &match self.lower(value)? {
+            Value::Omit => return Err(TemplateError::new(TemplateErrorKind::NotBoolean, "<omit>")),
+            lowered => self.lift(&lowered)?,
+        };
         let truth = self.truthy(value)?;
         if self.shared.settings.allow_broken_conditionals {
             return Ok(truth);
@@ -419,7 +447,7 @@ fn syntax_error(what: &str, error: &SyntaxError, text: &Text) -> TemplateError {
 }
 
 fn expression_error(error: &SyntaxError, text: &Text) -> TemplateError {
-    if text.as_str().contains("{{") {
+    if crate::vars::has_delimiter(text.as_str()) {
         let mut out =
             syntax_error("expression. Template delimiters are not supported in expressions", error, text);
         out.hint = Some("leave the braces out: this is an expression already".to_owned());
@@ -464,7 +492,7 @@ fn polish(mut error: TemplateError, cx: &TemplateContext<'_>, what: &str) -> Tem
     match error.kind {
         TemplateErrorKind::Failed => {
             let message = &error.message;
-            if !message.starts_with("The ") && !message.starts_with("Error rendering") {
+            if !blamed(message) && !message.starts_with("Error rendering") {
                 error.message = format!("Error rendering {what}: {message}");
             }
         }
@@ -483,6 +511,11 @@ fn polish(mut error: TemplateError, cx: &TemplateContext<'_>, what: &str) -> Tem
         _ => {}
     }
     error
+}
+
+/// Whether a message says already which plugin failed.
+pub(crate) fn blamed(message: &str) -> bool {
+    ["The filter plugin ", "The test plugin ", "The lookup plugin "].iter().any(|p| message.starts_with(p))
 }
 
 /// The name that is most like another, if one is.

@@ -34,6 +34,8 @@ impl PartialEq for Key {
             (Self::Str(a), Self::Str(b)) => a.as_str() == b.as_str(),
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::Bool(a), Self::Bool(b)) => a == b,
+            // As in Python, where `true` is a one.
+            (Self::Int(i), Self::Bool(b)) | (Self::Bool(b), Self::Int(i)) => *i == i64::from(*b),
             (Self::Null, Self::Null) => true,
             _ => false,
         }
@@ -48,7 +50,7 @@ impl Hash for Key {
             // As `str` hashes, so that a map can be asked by `&str`.
             Self::Str(text) => text.as_str().hash(state),
             Self::Int(i) => (1u8, i).hash(state),
-            Self::Bool(b) => (2u8, b).hash(state),
+            Self::Bool(b) => (1u8, i64::from(*b)).hash(state),
             Self::Null => 3u8.hash(state),
         }
     }

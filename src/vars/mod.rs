@@ -7,4 +7,4 @@ pub mod store;
 pub mod value;
 
 pub use key::Key;
-pub use value::{Dynamic, Map, Sealed, Text, Value};
+pub use value::{Dynamic, Map, Sealed, Text, Value, has_delimiter};

@@ -147,8 +147,9 @@ fn options_of_rsync_are_read() {
         "--timeout=5"
     ]))
     .unwrap();
-    assert_eq!(options.rules.len(), 4);
-    assert!(matches!(&options.rules[1], Rule::Match(rule) if rule.pattern == "*.pyc" && !rule.include));
+    // The first is that of `delay_updates`.
+    assert_eq!(options.rules.len(), 5);
+    assert!(matches!(&options.rules[2], Rule::Match(rule) if rule.pattern == "*.pyc" && !rule.include));
     assert!(options.checksum && !options.perms && options.owner);
     assert_eq!((options.chown_user.as_deref(), options.chmod.len()), (Some("www"), 2));
     assert!(matches!(read(json!(["--fuzzy"])), Err(OptionError::Unsupported(_))));

@@ -6,6 +6,7 @@ use super::val::{Args, Dict, Object, R, Seq, Val, failed, undefined};
 use crate::vars::Key;
 use std::any::Any;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// A method and what it belongs to, not called yet.
 struct BoundMethod {
@@ -45,8 +46,8 @@ fn quoted(name: &str) -> String {
 impl Interp<'_> {
     /// `of.name`: a method before an entry, as Python has it.
     pub(crate) fn attr(&mut self, of: &Val, name: &str) -> R {
-        if let Val::Undefined(_) = of {
-            return Ok(of.clone());
+        if let Val::Undefined(undefined) = of {
+            return if undefined.blank { Err(undefined.to_error()) } else { Ok(of.clone()) };
         }
         if name.starts_with("__") {
             let message = format!("access to attribute '{name}' of '{}' object is unsafe.", of.type_name());
@@ -63,6 +64,12 @@ impl Interp<'_> {
         {
             return Ok(found);
         }
+        // The groups of `groupby`.
+        if let (Val::Tuple(parts), "grouper" | "list") = (of, name)
+            && let [grouper, list @ Val::List(_)] = parts.as_slice()
+        {
+            return Ok(if name == "list" { list.clone() } else { grouper.clone() });
+        }
         if let Some(found) = methods::property(of, name) {
             return Ok(found);
         }
@@ -78,6 +85,7 @@ impl Interp<'_> {
             return Ok(key.clone());
         }
         match of {
+            Val::Dict(_) | Val::Dynamic(_) if key.is_seq() || key.is_dict() => {}
             Val::Dict(_) | Val::Dynamic(_) => {
                 let wanted = self.to_key(key)?;
                 if let Some(found) = self.entry(of, &wanted)? {
@@ -111,18 +119,25 @@ impl Interp<'_> {
             _ => {}
         }
         let shown = self.repr(key)?;
-        Ok(missing(of, &shown))
+        Ok(match of {
+            Val::None => undefined(format!("None has no element {shown}")),
+            Val::Int(_) | Val::Float(_) | Val::Bool(_) if key.as_str().is_none() => {
+                undefined(format!("{} object has no element {shown}", of.type_name()))
+            }
+            _ => missing(of, &shown),
+        })
     }
 
     /// The entry of a mapping.
     pub(crate) fn entry(&mut self, of: &Val, key: &Key) -> R<Option<Val>> {
         match of {
             Val::Dict(dict) => {
-                let found = match &*dict.borrow() {
+                let shared = match &*dict.borrow() {
                     Dict::Own(map) => return Ok(map.get(key).cloned()),
-                    Dict::Shared(map) => map.get(key).cloned(),
+                    Dict::Shared(map, _) => Arc::clone(map),
                 };
-                found.map(|value| self.lift(&value)).transpose()
+                let Some((at, _, value)) = shared.get_full(key) else { return Ok(None) };
+                self.dict_child(dict, at, value).map(Some)
             }
             Val::Dynamic(dynamic) => {
                 let Some(name) = key.as_str() else { return Ok(None) };
@@ -136,11 +151,12 @@ impl Interp<'_> {
     pub(crate) fn entry_str(&mut self, of: &Val, name: &str) -> R<Option<Val>> {
         match of {
             Val::Dict(dict) => {
-                let found = match &*dict.borrow() {
+                let shared = match &*dict.borrow() {
                     Dict::Own(map) => return Ok(map.get(name).cloned()),
-                    Dict::Shared(map) => map.get(name).cloned(),
+                    Dict::Shared(map, _) => Arc::clone(map),
                 };
-                found.map(|value| self.lift(&value)).transpose()
+                let Some((at, _, value)) = shared.get_full(name) else { return Ok(None) };
+                self.dict_child(dict, at, value).map(Some)
             }
             Val::Dynamic(dynamic) => dynamic.get(name)?.map(|value| self.lift(&value)).transpose(),
             _ => Ok(None),
@@ -154,11 +170,11 @@ impl Interp<'_> {
         let Ok(index) = usize::try_from(index) else { return Ok(None) };
         match of {
             Val::List(list) => {
-                let found = match &*list.borrow() {
+                let shared = match &*list.borrow() {
                     Seq::Own(items) => return Ok(items.get(index).cloned()),
-                    Seq::Shared(items) => items.get(index).cloned(),
+                    Seq::Shared(items, _) => Arc::clone(items),
                 };
-                found.map(|value| self.lift(&value)).transpose()
+                shared.get(index).map(|value| self.list_child(list, index, value)).transpose()
             }
             Val::Tuple(items) => Ok(items.get(index).cloned()),
             Val::Str(text) => Ok(text.as_str().chars().nth(index).map(|c| Val::str(c.to_string()))),
@@ -175,12 +191,9 @@ impl Interp<'_> {
         for (slot, part) in bounds.iter_mut().zip(&parts) {
             *slot = match part {
                 None | Some(Val::None) => None,
-                Some(part) => {
-                    part.check()?;
-                    Some(part.as_int().ok_or_else(|| {
-                        failed("slice indices must be integers or None or have an __index__ method")
-                    })?)
-                }
+                Some(part) => Some(part.as_int().ok_or_else(|| {
+                    failed("slice indices must be integers or None or have an __index__ method")
+                })?),
             };
         }
         let [start, stop, step] = bounds;
@@ -188,7 +201,8 @@ impl Interp<'_> {
         if step == 0 {
             return Err(failed("slice step cannot be zero"));
         }
-        if !matches!(of, Val::Str(_) | Val::List(_) | Val::Tuple(_)) {
+        let range = of.downcast::<super::range::Range>().is_some();
+        if !range && !matches!(of, Val::Str(_) | Val::List(_) | Val::Tuple(_)) {
             return Err(failed(format!("'{}' object is not subscriptable", of.type_name())));
         }
         let items = self.items(of)?;
@@ -233,7 +247,8 @@ impl Interp<'_> {
             Val::Float(f) => *f != 0.0,
             Val::Str(text) => !text.as_str().is_empty(),
             Val::List(_) | Val::Tuple(_) | Val::Dict(_) | Val::Dynamic(_) => self.len(value)? != 0,
-            Val::Object(_) | Val::Omit => true,
+            Val::Object(_) => value.downcast::<super::range::Range>().is_none_or(|r| r.len() > 0),
+            Val::Omit => true,
         })
     }
 

@@ -4,6 +4,7 @@ use super::Interp;
 use super::methods;
 use super::val::{Args, Object, R, Val, failed};
 use crate::template::error::{TemplateError, TemplateErrorKind};
+use crate::template::templar::blamed;
 use crate::template::{filters, globals, tests};
 use crate::vars::Text;
 use std::any::Any;
@@ -17,7 +18,10 @@ pub(crate) struct Builtin {
 
 impl Object for Builtin {
     fn type_name(&self) -> &'static str {
-        "function"
+        match self.name {
+            "namespace" | "dict" | "range" | "cycler" | "joiner" => "type",
+            _ => "function",
+        }
     }
     fn as_any(&self) -> &dyn Any {
         self
@@ -43,7 +47,8 @@ impl Interp<'_> {
     pub(crate) fn call(&mut self, callee: &Val, args: Args) -> R {
         match callee {
             Val::Object(object) => Rc::clone(object).call(self, args),
-            Val::Undefined(undefined) => Err(undefined.to_error()),
+            Val::Undefined(undefined) if undefined.blank => Err(undefined.to_error()),
+            Val::Undefined(_) => Ok(callee.clone()),
             other => Err(failed(format!("'{}' object is not callable", other.type_name()))),
         }
     }
@@ -51,7 +56,8 @@ impl Interp<'_> {
     /// Calls a method of a value.
     pub(crate) fn call_method(&mut self, of: &Val, name: &str, args: Args) -> R {
         match of {
-            Val::Undefined(undefined) => return Err(undefined.to_error()),
+            Val::Undefined(undefined) if undefined.blank => return Err(undefined.to_error()),
+            Val::Undefined(_) => return Ok(of.clone()),
             Val::Object(object) => {
                 if name.starts_with("__") {
                     return self.attr(of, name)?.defined();
@@ -86,14 +92,15 @@ impl Interp<'_> {
         };
         if !filter.takes_undefined {
             let all = std::iter::once(&value).chain(&args.pos).chain(args.named.iter().map(|(_, v)| v));
-            if let Some(undefined) = all.into_iter().find(|v| is_undefined(v)) {
+            if let Some(undefined) = all.into_iter().find(|v| is_marker(v)) {
                 return Ok(undefined.clone());
             }
         }
         // A secret inside a list or mapping may be seen only when the filter looks into it.
         let kept = (self.secret_seen || value.is_seq() || value.is_dict())
             .then(|| (value.clone(), args.pos.clone()));
-        let result = filters::run(self, filter, value, args).map_err(|e| blame("filter", filter.name, e))?;
+        let result = filters::run(self, filter, value, args)
+            .map_err(|e| blame("filter", filters::collection(filter), filter.name, e))?;
         let Some((value, pos)) = kept else { return Ok(result) };
         if !self.secret_seen || !(self.holds_secret(&value) || pos.iter().any(|a| self.holds_secret(a))) {
             return Ok(result);
@@ -136,7 +143,7 @@ impl Interp<'_> {
         for arg in &args.pos {
             arg.check()?;
         }
-        tests::run(self, test, value, args).map_err(|e| blame("test", test.name, e))
+        tests::run(self, test, value, args).map_err(|e| blame("test", "ansible.builtin", test.name, e))
     }
 
     /// Whether a secret text is in a value, looked for up to a moderate depth.
@@ -157,11 +164,15 @@ impl Interp<'_> {
                 _ if depth == 0 => false,
                 Val::Tuple(items) => items.iter().any(|i| own(i, depth - 1)),
                 Val::List(list) => match &*list.borrow() {
-                    Seq::Shared(items) => items.iter().any(|i| plain(i, depth - 1)),
+                    Seq::Shared(items, seen) => {
+                        items.iter().any(|i| plain(i, depth - 1)) || seen.values().any(|i| own(i, depth - 1))
+                    }
                     Seq::Own(items) => items.iter().any(|i| own(i, depth - 1)),
                 },
                 Val::Dict(dict) => match &*dict.borrow() {
-                    Dict::Shared(map) => map.values().any(|i| plain(i, depth - 1)),
+                    Dict::Shared(map, seen) => {
+                        map.values().any(|i| plain(i, depth - 1)) || seen.values().any(|i| own(i, depth - 1))
+                    }
                     Dict::Own(map) => map.values().any(|i| own(i, depth - 1)),
                 },
                 _ => false,
@@ -173,6 +184,11 @@ impl Interp<'_> {
 
 fn is_undefined(value: &Val) -> bool {
     matches!(value, Val::Undefined(_))
+}
+
+/// Undefined, but for what an `if` without `else` gives, which filters take as nothing.
+fn is_marker(value: &Val) -> bool {
+    matches!(value, Val::Undefined(undefined) if !undefined.blank)
 }
 
 fn same_text(value: &Val, text: &Text) -> bool {
@@ -196,13 +212,13 @@ pub(crate) fn unknown(what: &str, name: &str, suggestion: Option<String>) -> Tem
 }
 
 /// Says which plugin failed, unless the error says so already or comes from a value that was used.
-fn blame(what: &str, name: &str, error: TemplateError) -> TemplateError {
+fn blame(what: &str, collection: &str, name: &str, error: TemplateError) -> TemplateError {
     // What a filter calls by name and is not there counts as its failure.
     let unknown = error.kind == TemplateErrorKind::UnknownName
         && matches!(name, "map" | "select" | "reject" | "selectattr" | "rejectattr");
-    if (error.kind != TemplateErrorKind::Failed && !unknown) || error.message.starts_with("The ") {
+    if (error.kind != TemplateErrorKind::Failed && !unknown) || blamed(&error.message) {
         return error;
     }
-    let message = format!("The {what} plugin 'ansible.builtin.{name}' failed: {}", error.message);
+    let message = format!("The {what} plugin '{collection}.{name}' failed: {}", error.message);
     TemplateError { message, ..error }
 }

@@ -1,11 +1,21 @@
 //! Between the values of variables and the values of a running template.
 
 use super::Interp;
-use super::val::{Dict, Entries, R, Seq, Val, failed, sealed_error};
+use super::range::Range;
+use super::val::{Dict, Entries, R, Seen, Seq, Val, failed, sealed_error};
 use crate::vars::{Key, Map, Value};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// Whether looking at a value makes something that is worth keeping.
+pub(super) fn is_lazy(value: &Value) -> bool {
+    match value {
+        Value::Str(text) => text.is_template(),
+        Value::List(_) | Value::Map(_) => true,
+        _ => false,
+    }
+}
 
 impl Interp<'_> {
     /// A variable's value as the template sees it: a text is rendered, a list or mapping waits until it is looked into.
@@ -22,8 +32,10 @@ impl Interp<'_> {
                 }
                 Val::Str(text.clone())
             }
-            Value::List(items) => Val::List(Rc::new(RefCell::new(Seq::Shared(Arc::clone(items))))),
-            Value::Map(map) => Val::Dict(Rc::new(RefCell::new(Dict::Shared(Arc::clone(map))))),
+            Value::List(items) => {
+                Val::List(Rc::new(RefCell::new(Seq::Shared(Arc::clone(items), Seen::new()))))
+            }
+            Value::Map(map) => Val::Dict(Rc::new(RefCell::new(Dict::Shared(Arc::clone(map), Seen::new())))),
             Value::Dynamic(dynamic) => Val::Dynamic(Arc::clone(dynamic)),
             Value::Sealed(sealed) => return Err(sealed_error(sealed)),
             Value::Omit => Val::Omit,
@@ -34,6 +46,9 @@ impl Interp<'_> {
     pub(crate) fn lower(&mut self, value: &Val) -> R<Value> {
         let _deeper = self.deeper(1)?;
         Ok(match value {
+            Val::Undefined(undefined) if undefined.blank => {
+                return Err(failed("Type 'Undefined' is unsupported for variable storage."));
+            }
             Val::Undefined(undefined) => return Err(undefined.to_error()),
             Val::None => Value::Null,
             Val::Bool(b) => Value::Bool(*b),
@@ -42,18 +57,19 @@ impl Interp<'_> {
             Val::Str(text) if text.is_template() => Value::Str(text.clone().into_untrusted()),
             Val::Str(text) => Value::Str(text.clone()),
             Val::List(list) => {
-                let seq = list.borrow().clone();
-                if let Seq::Shared(items) = &seq
+                if let Seq::Shared(items, seen) = &*list.borrow()
+                    && seen.is_empty()
                     && items.iter().all(Value::is_final)
                 {
                     return Ok(Value::List(Arc::clone(items)));
                 }
-                let items = self.seq_items(&seq)?;
+                let items = self.items(value)?;
                 self.lower_items(&items)?
             }
             Val::Tuple(items) => self.lower_items(items)?,
             Val::Dict(dict) => {
-                if let Dict::Shared(map) = &*dict.borrow()
+                if let Dict::Shared(map, seen) = &*dict.borrow()
+                    && seen.is_empty()
                     && map.values().all(Value::is_final)
                 {
                     return Ok(Value::Map(Arc::clone(map)));
@@ -65,7 +81,7 @@ impl Interp<'_> {
                 Some(value) => value,
                 None => {
                     return Err(failed(format!(
-                        "Error rendering template: Type '{}' is unsupported for variable storage.",
+                        "Type '{}' is unsupported for variable storage.",
                         object.type_name()
                     )));
                 }
@@ -103,25 +119,54 @@ impl Interp<'_> {
         self.lift(&value)
     }
 
-    /// The items of a list, each rendered as far as it has to be.
-    pub(crate) fn seq_items(&mut self, seq: &Seq) -> R<Vec<Val>> {
-        match seq {
-            Seq::Own(items) => Ok(items.clone()),
-            Seq::Shared(items) => items.iter().map(|item| self.lift(item)).collect(),
+    /// An item of a variable's list; it is made once.
+    pub(crate) fn list_child(&mut self, list: &RefCell<Seq>, at: usize, value: &Value) -> R {
+        if !is_lazy(value) {
+            return self.lift(value);
         }
+        if let Seq::Shared(_, seen) = &*list.borrow()
+            && let Some(found) = seen.get(&at)
+        {
+            return Ok(found.clone());
+        }
+        let lifted = self.lift(value)?;
+        if let Seq::Shared(_, seen) = &mut *list.borrow_mut() {
+            seen.insert(at, lifted.clone());
+        }
+        Ok(lifted)
+    }
+
+    /// An entry of a variable's mapping; it is made once.
+    pub(crate) fn dict_child(&mut self, dict: &RefCell<Dict>, at: usize, value: &Value) -> R {
+        if !is_lazy(value) {
+            return self.lift(value);
+        }
+        if let Dict::Shared(_, seen) = &*dict.borrow()
+            && let Some(found) = seen.get(&at)
+        {
+            return Ok(found.clone());
+        }
+        let lifted = self.lift(value)?;
+        if let Dict::Shared(_, seen) = &mut *dict.borrow_mut() {
+            seen.insert(at, lifted.clone());
+        }
+        Ok(lifted)
     }
 
     /// What iterating over a value gives.
     pub(crate) fn items(&mut self, value: &Val) -> R<Vec<Val>> {
         match value {
             Val::List(list) => {
-                let seq = list.borrow().clone();
-                self.seq_items(&seq)
+                let shared = match &*list.borrow() {
+                    Seq::Own(items) => return Ok(items.clone()),
+                    Seq::Shared(items, _) => Arc::clone(items),
+                };
+                shared.iter().enumerate().map(|(at, item)| self.list_child(list, at, item)).collect()
             }
             Val::Tuple(items) => Ok(items.to_vec()),
             Val::Str(text) => Ok(text.as_str().chars().map(|c| Val::str(c.to_string())).collect()),
             Val::Dict(dict) => Ok(match &*dict.borrow() {
-                Dict::Shared(map) => map.keys().map(Val::from_key).collect(),
+                Dict::Shared(map, _) => map.keys().map(Val::from_key).collect(),
                 Dict::Own(map) => map.keys().map(Val::from_key).collect(),
             }),
             Val::Dynamic(dynamic) => Ok(dynamic.keys().iter().map(Val::from_key).collect()),
@@ -139,11 +184,12 @@ impl Interp<'_> {
     pub(crate) fn pairs(&mut self, value: &Val) -> R<Vec<(Key, Val)>> {
         match value {
             Val::Dict(dict) => {
-                let dict = dict.borrow().clone();
-                match dict {
-                    Dict::Own(map) => Ok(map.into_iter().collect()),
-                    Dict::Shared(map) => map.iter().map(|(k, v)| Ok((k.clone(), self.lift(v)?))).collect(),
-                }
+                let shared = match &*dict.borrow() {
+                    Dict::Own(map) => return Ok(map.iter().map(|(k, v)| (k.clone(), v.clone())).collect()),
+                    Dict::Shared(map, _) => Arc::clone(map),
+                };
+                let entries = shared.iter().enumerate();
+                entries.map(|(at, (k, v))| Ok((k.clone(), self.dict_child(dict, at, v)?))).collect()
             }
             Val::Dynamic(dynamic) => {
                 let mut out = Vec::new();
@@ -174,13 +220,17 @@ impl Interp<'_> {
         Ok(match value {
             Val::Str(text) => text.as_str().chars().count(),
             Val::List(list) => match &*list.borrow() {
-                Seq::Shared(items) => items.len(),
+                Seq::Shared(items, _) => items.len(),
                 Seq::Own(items) => items.len(),
             },
             Val::Tuple(items) => items.len(),
             Val::Dict(dict) => dict.borrow().len(),
             Val::Dynamic(dynamic) => dynamic.keys().len(),
             Val::Undefined(undefined) if !undefined.blank => return Err(undefined.to_error()),
+            Val::Undefined(_) => 0,
+            Val::Object(_) if value.downcast::<Range>().is_some() => {
+                value.downcast::<Range>().map_or(0, Range::len)
+            }
             other => return Err(failed(format!("object of type '{}' has no len()", other.type_name()))),
         })
     }

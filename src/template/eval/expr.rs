@@ -11,6 +11,14 @@ impl Interp<'_> {
     /// The value of an expression.
     pub(crate) fn eval(&mut self, expr: &Expr) -> R {
         match &expr.kind {
+            ExprKind::Const(Const::Str(text)) if self.literals && text.is_template() => {
+                self.render_text(text).map_err(|e| match e.kind {
+                    TemplateErrorKind::Failed if !crate::template::templar::blamed(&e.message) => {
+                        TemplateError { message: format!("Error rendering template: {}", e.message), ..e }
+                    }
+                    _ => e,
+                })
+            }
             ExprKind::Const(literal) => Ok(constant(literal)),
             ExprKind::Name(name) => self.variable(name, expr.pos).map_err(|e| self.place(e, expr.pos)),
             _ => {
@@ -41,7 +49,7 @@ impl Interp<'_> {
             }
             ExprKind::Item(of, key) => {
                 let of = self.eval(of)?;
-                let key = self.eval(key)?;
+                let key = self.eval_defined(key)?;
                 let found = self.item(&of, &key)?;
                 Ok(self.located(found, expr.pos))
             }
@@ -182,6 +190,7 @@ impl Interp<'_> {
     }
 
     fn eval_if(&mut self, test: &Expr, then: &Expr, other: Option<&Expr>) -> R {
+        let test_pos = test.pos;
         let test = self.eval(test)?;
         if self.truthy(&test)? {
             return self.eval(then);
@@ -190,8 +199,11 @@ impl Interp<'_> {
             Some(other) => self.eval(other),
             None => Ok(Val::Undefined(Rc::new(Undefined {
                 error: TemplateError::new(
-                    TemplateErrorKind::Undefined,
-                    "the inline if-expression evaluated to false and no else section was defined.",
+                    TemplateErrorKind::Failed,
+                    format!(
+                        "the inline if-expression on line {} evaluated to false and no else section was defined.",
+                        self.source.line(test_pos)
+                    ),
                 ),
                 name: None,
                 blank: true,

@@ -72,11 +72,11 @@ impl Object for LoopState {
         }
     }
     fn call(&self, it: &mut Interp<'_>, args: Args) -> R {
+        let Some(over) = args.pos.first() else {
+            return Err(failed("LoopContext.__call__() missing 1 required positional argument: 'iterable'"));
+        };
         let Some((body, env)) = &self.recursive else {
             return Err(failed("The loop must have the 'recursive' marker to be called recursively."));
-        };
-        let Some(over) = args.pos.first() else {
-            return Err(failed("loop() missing 1 required positional argument"));
         };
         let items = it.items(over)?;
         let mut out = Out::default();
@@ -84,7 +84,7 @@ impl Object for LoopState {
         let result = it.nested(|it| it.run_loop(body, items, self.depth + 1, &mut out));
         it.env = saved;
         result?;
-        Ok(out.finish())
+        out.finish(it)
     }
     fn print(&self) -> String {
         format!("<LoopContext {}/{}>", self.index.get() + 1, self.items.len())

@@ -29,6 +29,9 @@ impl Object for Macro {
         Ok(match name {
             "name" => Some(Val::from(&*self.def.name)),
             "arguments" => Some(Val::tuple(self.def.params.iter().map(|(n, _)| Val::from(&**n)).collect())),
+            "catch_varargs" => Some(Val::Bool(mentions(&self.def.body, "varargs"))),
+            "catch_kwargs" => Some(Val::Bool(mentions(&self.def.body, "kwargs"))),
+            "caller" => Some(Val::Bool(mentions(&self.def.body, "caller"))),
             _ => None,
         })
     }
@@ -72,7 +75,7 @@ impl Interp<'_> {
         let result = self.bind(def, &env, &mut args).and_then(|()| {
             let mut out = Out::default();
             self.stmts(&def.body, &mut out)?;
-            Ok(out.finish())
+            out.finish(self)
         });
         self.env = saved;
         self.source = saved_source;
@@ -111,6 +114,12 @@ impl Interp<'_> {
         env.set(&Arc::from("varargs"), Val::tuple(rest));
         let named: Entries = args.named.drain(..).map(|(k, v)| (Key::from(&*k), v)).collect();
         env.set(&Arc::from("kwargs"), Val::dict(named));
+        if caller.is_some() && !uses("caller") {
+            return Err(failed(format!(
+                "macro '{}' was invoked with two values for the special caller argument. This is most likely a bug.",
+                def.name
+            )));
+        }
         if let Some(caller) = caller {
             env.set(&Arc::from("caller"), caller);
         } else if uses("caller") {

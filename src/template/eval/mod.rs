@@ -9,6 +9,7 @@ mod macros;
 pub mod methods;
 pub mod ops;
 pub mod print;
+pub(crate) mod range;
 pub mod source;
 mod stmt;
 pub mod val;
@@ -23,6 +24,7 @@ use super::templar::Shared;
 use crate::vars::{Text, Value};
 use source::Source;
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use val::{R, Undefined, Val};
@@ -49,18 +51,21 @@ impl Drop for Deeper {
 pub(crate) struct Env {
     vars: RefCell<Vec<(Arc<str>, Val)>>,
     parent: Option<Rc<Env>>,
+    /// Variables of the play as this text has seen them: each is rendered once, and what is changed in place stays.
+    seen: Rc<RefCell<HashMap<Arc<str>, Val>>>,
     /// Variables of the play are not seen (`import` without context).
     isolated: bool,
 }
 
 impl Env {
     pub(crate) fn root(isolated: bool) -> Rc<Self> {
-        Rc::new(Self { vars: RefCell::new(Vec::new()), parent: None, isolated })
+        Rc::new(Self { vars: RefCell::new(Vec::new()), parent: None, seen: Rc::default(), isolated })
     }
     pub(crate) fn child(parent: &Rc<Self>) -> Rc<Self> {
         Rc::new(Self {
             vars: RefCell::new(Vec::new()),
             parent: Some(Rc::clone(parent)),
+            seen: Rc::clone(&parent.seen),
             isolated: parent.isolated,
         })
     }
@@ -109,6 +114,12 @@ pub struct Interp<'a> {
     current_block: Option<(Arc<str>, usize)>,
     /// A secret text was seen; from then on results of filters are looked at.
     pub(crate) secret_seen: bool,
+    /// A condition is evaluated: its literals may be templates themselves.
+    pub(crate) literals: bool,
+    /// Lists and mappings of variables that were changed, by their places in memory.
+    changed: std::collections::HashSet<usize>,
+    /// The folder of the template file that is rendered.
+    pub(crate) folder: Option<std::path::PathBuf>,
 }
 
 impl<'a> Interp<'a> {
@@ -124,6 +135,9 @@ impl<'a> Interp<'a> {
             blocks: Vec::new(),
             current_block: None,
             secret_seen: false,
+            literals: false,
+            changed: std::collections::HashSet::new(),
+            folder: None,
         }
     }
 
@@ -152,10 +166,18 @@ impl<'a> Interp<'a> {
         if let Some(found) = self.env.get(name) {
             return Ok(found);
         }
-        if !self.env.isolated
-            && let Some(value) = self.cx.scope.get(name)
-        {
-            return self.lift(&value);
+        if !self.env.isolated {
+            let seen = Rc::clone(&self.env.seen);
+            if let Some(found) = seen.borrow().get(name) {
+                return Ok(found.clone());
+            }
+            if let Some(value) = self.cx.scope.get(name) {
+                let lifted = self.lift(&value)?;
+                if convert::is_lazy(&value) {
+                    seen.borrow_mut().insert(Arc::clone(name), lifted.clone());
+                }
+                return Ok(lifted);
+            }
         }
         if let Some(global) = calls::global(name) {
             return Ok(global);
@@ -177,9 +199,12 @@ impl<'a> Interp<'a> {
         if self.active.contains(&identity) {
             return Err(TemplateError {
                 kind: TemplateErrorKind::Loop,
-                message: format!("Recursive loop detected in template: {}", shorten(text)),
+                message: "Recursive loop detected in template: maximum recursion depth exceeded".to_owned(),
                 span: text.span().cloned(),
-                hint: Some("the variable is defined by itself, directly or through others".to_owned()),
+                hint: Some(format!(
+                    "the variable is defined by itself, directly or through others: {}",
+                    shorten(text)
+                )),
             });
         }
         let _deeper = self.deeper(4)?;
@@ -201,18 +226,7 @@ impl<'a> Interp<'a> {
             }
             Err(error) => return Err(error.at(text.span())),
         };
-        if let Val::Str(result) = &value {
-            // Line ends at the end of a text are the operator's, not the template's.
-            let ends = |t: &str| t.len() - t.trim_end_matches('\n').len();
-            let lost = ends(text.as_str()).saturating_sub(ends(result.as_str()));
-            if lost > 0 {
-                let mut whole = Text::plain(format!("{}{}", result.as_str(), "\n".repeat(lost)));
-                if result.is_secret() {
-                    whole = whole.into_secret();
-                }
-                value = Val::Str(whole);
-            }
-        }
+        value = with_line_ends(value, text.as_str(), "\n");
         if let Val::Str(result) = &value
             && result.is_template()
         {
@@ -233,11 +247,13 @@ impl<'a> Interp<'a> {
         let saved_source = std::mem::replace(&mut self.source, source);
         let saved_blocks = std::mem::take(&mut self.blocks);
         let saved_current = self.current_block.take();
+        let literals = std::mem::take(&mut self.literals);
         let result = self.run_template(template);
         self.env = saved_env;
         self.source = saved_source;
         self.blocks = saved_blocks;
         self.current_block = saved_current;
+        self.literals = literals;
         result
     }
 
@@ -250,6 +266,26 @@ impl<'a> Interp<'a> {
         error.at(span.as_ref())
     }
 
+    /// Remembers that a variable's list or mapping was changed in place.
+    pub(crate) fn mark_changed(&mut self, value: &Val) {
+        if self.is_variable(value) {
+            self.changed.insert(address(value));
+        }
+    }
+
+    /// Whether a list or mapping is a variable's, changed or not, and was not made by the template.
+    pub(crate) fn is_variable(&self, value: &Val) -> bool {
+        match value {
+            Val::List(list) => {
+                matches!(&*list.borrow(), val::Seq::Shared(..)) || self.changed.contains(&address(value))
+            }
+            Val::Dict(dict) => {
+                matches!(&*dict.borrow(), val::Dict::Shared(..)) || self.changed.contains(&address(value))
+            }
+            _ => false,
+        }
+    }
+
     /// Renders a value as far as it has to be, and gives it back as a variable's value.
     pub(crate) fn render_value(&mut self, value: &Value) -> R<Value> {
         let lifted = self.lift(value)?;
@@ -257,9 +293,29 @@ impl<'a> Interp<'a> {
     }
 }
 
+/// Line ends at the end of a text are the operator's, not the template's: those that got lost are put back.
+pub(crate) fn with_line_ends(value: Val, source: &str, newline: &str) -> Val {
+    let Val::Str(result) = &value else { return value };
+    let ends = |text: &str| text.bytes().rev().filter(|b| *b != b'\r').take_while(|b| *b == b'\n').count();
+    let lost = ends(source).saturating_sub(ends(result.as_str()));
+    if lost == 0 {
+        return value;
+    }
+    let whole = Text::plain(format!("{}{}", result.as_str(), newline.repeat(lost)));
+    Val::Str(if result.is_secret() { whole.into_secret() } else { whole })
+}
+
 /// What `namespace()` makes.
 pub(crate) fn macros_namespace(entries: val::Entries) -> macros::Namespace {
     macros::Namespace(RefCell::new(entries))
+}
+
+fn address(value: &Val) -> usize {
+    match value {
+        Val::List(list) => Rc::as_ptr(list).cast::<()>() as usize,
+        Val::Dict(dict) => Rc::as_ptr(dict).cast::<()>() as usize,
+        _ => 0,
+    }
 }
 
 fn shorten(text: &Text) -> String {

@@ -1,6 +1,7 @@
 //! Python's operators.
 
 use super::Interp;
+use super::range::Range;
 use super::val::{R, Val, failed};
 use crate::template::error::TemplateError;
 use crate::template::filters::time;
@@ -120,6 +121,10 @@ impl Interp<'_> {
         };
         let Some((of, times)) = repeated else {
             let other = if matches!(a, Val::Str(_) | Val::List(_) | Val::Tuple(_)) { b } else { a };
+            if matches!(other, Val::Float(_)) && (matches!(a, Val::List(_)) || matches!(b, Val::List(_))) {
+                let kind = other.type_name();
+                return Err(failed(format!("'{kind}' object cannot be interpreted as an integer")));
+            }
             return Err(failed(format!(
                 "can't multiply sequence by non-int of type '{}'",
                 other.type_name()
@@ -182,6 +187,11 @@ impl Interp<'_> {
                 });
             }
             (Val::Object(x), Val::Object(y)) => {
+                if let (Some(a), Some(b)) = (a.downcast::<Range>(), b.downcast::<Range>()) {
+                    return Ok(
+                        a.len() == b.len() && (a.len() == 0 || (a.start == b.start && a.step == b.step))
+                    );
+                }
                 return Ok(std::rc::Rc::ptr_eq(x, y) || time::order(a, b) == Some(Ordering::Equal));
             }
             _ => {}
@@ -271,7 +281,7 @@ impl Interp<'_> {
 
 fn has_key(dict: &super::val::Dict, key: &Key) -> bool {
     match dict {
-        super::val::Dict::Shared(map) => map.contains_key(key),
+        super::val::Dict::Shared(map, _) => map.contains_key(key),
         super::val::Dict::Own(map) => map.contains_key(key),
     }
 }

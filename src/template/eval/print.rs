@@ -1,7 +1,7 @@
 //! Python's `str` and `repr`.
 
 use super::Interp;
-use super::val::{Dict, R, Seq, Val};
+use super::val::{Dict, R, Val};
 use crate::vars::Key;
 use std::fmt::Write;
 
@@ -55,6 +55,7 @@ impl Interp<'_> {
 
     fn write_repr(&mut self, value: &Val, out: &mut String) -> R<()> {
         match value {
+            Val::Undefined(undefined) if undefined.blank => {}
             Val::Undefined(undefined) => return Err(undefined.to_error()),
             Val::None => out.push_str("None"),
             Val::Bool(true) => out.push_str("True"),
@@ -65,11 +66,11 @@ impl Interp<'_> {
             Val::Float(f) => out.push_str(&float(*f)),
             Val::Str(text) => quote(text.as_str(), out),
             Val::Omit => out.push_str("<<Omit>>"),
-            Val::List(list) => {
-                let seq = list.borrow().clone_shallow();
-                self.write_items(seq, out)?;
+            Val::List(_) => {
+                let items = self.items(value)?;
+                self.write_items(items, out)?;
             }
-            Val::Tuple(items) => self.write_items(Seq::Own(items.to_vec()), out)?,
+            Val::Tuple(items) => self.write_items(items.to_vec(), out)?,
             Val::Dict(_) | Val::Dynamic(_) => {
                 out.push('{');
                 for (i, (key, value)) in self.pairs(value)?.into_iter().enumerate() {
@@ -90,9 +91,9 @@ impl Interp<'_> {
         Ok(())
     }
 
-    fn write_items(&mut self, seq: Seq, out: &mut String) -> R<()> {
+    fn write_items(&mut self, items: Vec<Val>, out: &mut String) -> R<()> {
         out.push('[');
-        for (i, item) in self.seq_items(&seq)?.into_iter().filter(|v| !matches!(v, Val::Omit)).enumerate() {
+        for (i, item) in items.into_iter().filter(|v| !matches!(v, Val::Omit)).enumerate() {
             if i > 0 {
                 out.push_str(", ");
             }
@@ -103,18 +104,12 @@ impl Interp<'_> {
     }
 }
 
-impl Seq {
-    fn clone_shallow(&self) -> Self {
-        self.clone()
-    }
-}
-
 impl Dict {
     /// How many entries it has.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
-            Self::Shared(map) => map.len(),
+            Self::Shared(map, _) => map.len(),
             Self::Own(map) => map.len(),
         }
     }

@@ -15,6 +15,12 @@ pub struct Source {
 }
 
 impl Source {
+    /// The line of a byte offset, within the text.
+    #[must_use]
+    pub fn line(&self, pos: u32) -> usize {
+        self.text.get(..pos as usize).map_or(1, |before| before.matches('\n').count() + 1)
+    }
+
     /// The place of a byte offset.
     #[must_use]
     pub fn span(&self, pos: u32) -> Option<Span> {

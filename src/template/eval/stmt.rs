@@ -20,65 +20,103 @@ pub(super) enum Flow {
     Continue,
 }
 
-/// What a template prints: one value keeps its type, several become a text.
+/// What a template prints: one value keeps its type, several become a text. Lists and mappings are turned into text at
+/// the end only, so that what is changed in them until then is seen everywhere.
 #[derive(Default)]
 pub(super) struct Out {
-    only: Option<Val>,
-    text: String,
-    several: bool,
-    secret: bool,
+    parts: Vec<Part>,
     /// Nothing is printed any more (behind `{% extends %}`).
     muted: bool,
 }
 
-impl Out {
-    fn is_empty(&self) -> bool {
-        self.only.is_none() && !self.several
-    }
+enum Part {
+    /// Texts and scalars, one after the other.
+    Text { text: String, secret: bool },
+    /// The first of all, or something that can still change; and where it was printed.
+    Val(Val, Rc<Source>, u32),
+}
 
-    fn push(&mut self, it: &mut Interp<'_>, value: Val) -> R<()> {
+impl Out {
+    fn push(&mut self, it: &mut Interp<'_>, value: Val, pos: u32) -> R<()> {
         if self.muted || matches!(value, Val::None) {
             return Ok(());
         }
-        if self.is_empty() {
-            self.only = Some(value);
+        // What the template made itself is printed as it is now, a variable as it is at the end.
+        let fixed = !it.is_variable(&value);
+        let value = match &value {
+            Val::List(_) if fixed => Val::list(it.items(&value)?),
+            Val::Dict(_) if fixed => Val::dict(it.entries(&value)?),
+            _ => value,
+        };
+        if self.parts.is_empty() || !fixed {
+            self.parts.push(Part::Val(value, Rc::clone(&it.source), pos));
             return Ok(());
         }
-        if let Some(first) = self.only.take() {
-            self.append(it, &first)?;
-        }
-        self.several = true;
         self.append(it, &value)
     }
 
     fn append(&mut self, it: &mut Interp<'_>, value: &Val) -> R<()> {
+        if !matches!(self.parts.last(), Some(Part::Text { .. })) {
+            self.parts.push(Part::Text { text: String::new(), secret: false });
+        }
+        let Some(Part::Text { text: out, secret }) = self.parts.last_mut() else { return Ok(()) };
         if let Val::Str(text) = value {
-            self.secret |= text.is_secret();
-            self.text.push_str(text.as_str());
+            *secret |= text.is_secret();
+            out.push_str(text.as_str());
             return Ok(());
         }
-        it.print(value, &mut self.text)?;
-        self.secret |= it.secret_seen && it.holds_secret(value);
+        it.print(value, out)?;
+        *secret |= it.secret_seen && it.holds_secret(value);
         Ok(())
     }
 
     /// The value of everything that was printed.
-    pub(super) fn finish(self) -> Val {
-        if let Some(only) = self.only {
-            return only;
+    pub(super) fn finish(mut self, it: &mut Interp<'_>) -> R {
+        match self.parts.len() {
+            0 => return Ok(Val::None),
+            1 => {
+                return Ok(match self.parts.remove(0) {
+                    Part::Val(value, ..) => value,
+                    Part::Text { text, secret } => finished(text, secret),
+                });
+            }
+            _ => {}
         }
-        if !self.several {
-            return Val::None;
+        let mut whole = Self::default();
+        let (mut text, mut secret) = (String::new(), false);
+        for part in self.parts {
+            match part {
+                Part::Text { text: more, secret: hidden } => {
+                    text.push_str(&more);
+                    secret |= hidden;
+                }
+                Part::Val(value, source, pos) => {
+                    whole.append(it, &value).map_err(|e| match e.span {
+                        Some(_) => e,
+                        None => e.at(source.span(pos).as_ref()),
+                    })?;
+                    if let Some(Part::Text { text: more, secret: hidden }) = whole.parts.pop() {
+                        text.push_str(&more);
+                        secret |= hidden;
+                    }
+                }
+            }
         }
-        let text = Text::plain(self.text);
-        Val::Str(if self.secret { text.into_secret() } else { text })
+        Ok(finished(text, secret))
     }
+}
+
+fn finished(text: String, secret: bool) -> Val {
+    let text = Text::plain(text);
+    Val::Str(if secret { text.into_secret() } else { text })
 }
 
 /// What `import` gives: the names that a template sets.
 pub(crate) struct Module {
     env: Rc<Env>,
     printed: String,
+    /// As it was asked for.
+    name: String,
 }
 
 impl Object for Module {
@@ -109,7 +147,7 @@ impl Object for SelfBlocks {
     fn method(&self, it: &mut Interp<'_>, name: &str, _args: Args) -> R<Option<Val>> {
         let mut out = Out::default();
         it.block(name, 0, &mut out)?;
-        Ok(Some(out.finish()))
+        out.finish(it).map(Some)
     }
     fn print(&self) -> String {
         "<TemplateReference>".to_owned()
@@ -129,7 +167,7 @@ impl Object for SuperBlock {
     fn call(&self, it: &mut Interp<'_>, _args: Args) -> R {
         let mut out = Out::default();
         it.block(&self.0, self.1, &mut out)?;
-        Ok(out.finish())
+        out.finish(it)
     }
     fn print(&self) -> String {
         "<BlockReference>".to_owned()
@@ -141,7 +179,7 @@ impl Interp<'_> {
     pub(super) fn run_template(&mut self, template: &Template) -> R {
         let mut out = Out::default();
         self.run_into(template, &mut out)?;
-        Ok(out.finish())
+        out.finish(self)
     }
 
     fn run_into(&mut self, template: &Template, out: &mut Out) -> R<()> {
@@ -185,7 +223,7 @@ impl Interp<'_> {
 
     fn stmt(&mut self, stmt: &Stmt, out: &mut Out) -> R<Flow> {
         match stmt {
-            Stmt::Data(text) => out.push(self, Val::Str(text.clone()))?,
+            Stmt::Data(text) => out.push(self, Val::Str(text.clone()), 0)?,
             Stmt::Print(expr) => {
                 let value = self.eval(expr)?;
                 match &value {
@@ -193,7 +231,7 @@ impl Interp<'_> {
                     Val::Undefined(undefined) if !undefined.blank => {
                         return Err(self.place(undefined.to_error(), expr.pos));
                     }
-                    _ => out.push(self, value).map_err(|e| self.place(e, expr.pos))?,
+                    _ => out.push(self, value, expr.pos).map_err(|e| self.place(e, expr.pos))?,
                 }
             }
             Stmt::If(branches, otherwise) => return self.if_stmt(branches, otherwise, out),
@@ -215,7 +253,7 @@ impl Interp<'_> {
             }
             Stmt::CallBlock(call, def) => {
                 let value = self.call_block(call, def)?;
-                out.push(self, value)?;
+                out.push(self, value, call.pos)?;
             }
             Stmt::FilterBlock(filter, body) => {
                 let value = self.capture(body)?;
@@ -224,7 +262,7 @@ impl Interp<'_> {
                     other => other,
                 };
                 let value = self.eval_filters_on(filter, value)?;
-                out.push(self, value)?;
+                out.push(self, value, filter.pos)?;
             }
             Stmt::With(assigns, body) => {
                 let env = Env::child(&self.env);
@@ -252,9 +290,10 @@ impl Interp<'_> {
                 for (from, to) in names {
                     let value = module.env.here().into_iter().find(|(n, _)| n == from).map(|(_, v)| v);
                     let value = value.unwrap_or_else(|| {
+                        let line = self.source.line(name.pos);
                         undefined(format!(
-                            "the template {} does not export the requested name '{from}'",
-                            module.printed
+                            "the template '{}' (imported on line {line}) does not export the requested name '{from}'",
+                            module.name
                         ))
                     });
                     self.env.set(to, value);
@@ -298,7 +337,7 @@ impl Interp<'_> {
         let result = self.nested(|it| it.stmts(body, &mut out));
         self.env = saved;
         result?;
-        Ok(out.finish())
+        out.finish(self)
     }
 
     /// Puts a value into a target.
@@ -323,7 +362,7 @@ impl Interp<'_> {
                 }
             }
             Target::Attr(name, attr) => {
-                let of = self.variable(name, 0)?.defined()?;
+                let of = self.variable(name, 0)?;
                 let Some(namespace) = of.downcast::<Namespace>() else {
                     return Err(failed("cannot assign attribute on non-namespace object"));
                 };
@@ -368,8 +407,10 @@ impl Interp<'_> {
             other => other?,
         };
         let env = if with_context { Env::child(&self.env) } else { Env::root(true) };
-        let value = self.nested(|it| it.run(&template, source, env))?;
-        out.push(self, value)
+        // A template within a template takes much of the stack.
+        let _deeper = self.deeper(12)?;
+        let value = self.run(&template, source, env)?;
+        out.push(self, value, name.pos)
     }
 
     fn import(&mut self, name: &Expr, with_context: bool) -> R<Rc<Module>> {
@@ -377,7 +418,9 @@ impl Interp<'_> {
         let env = if with_context { Env::child(&self.env) } else { Env::root(true) };
         let value = self.nested(|it| it.run(&template, source, Rc::clone(&env)))?;
         let printed = self.str(&value)?;
-        Ok(Rc::new(Module { env, printed }))
+        let asked = self.eval(name)?;
+        let name = self.str(&asked)?;
+        Ok(Rc::new(Module { env, printed, name }))
     }
 
     /// Finds and parses the template that an expression names.
@@ -393,7 +436,7 @@ impl Interp<'_> {
                 names
             }
         };
-        let beside = self.source.file.as_ref().and_then(|f| f.path.parent()).map(std::path::Path::to_owned);
+        let beside = self.folder.clone();
         for wanted in &names {
             let found = beside
                 .as_ref()
@@ -414,7 +457,13 @@ impl Interp<'_> {
             return Ok((template, Rc::new(source)));
         }
         let message = match names.as_slice() {
-            [only] => format!("Could not find template: {only}"),
+            [only] => {
+                let places = self.folder.iter().chain(&self.cx.search.roots);
+                let places: Vec<String> = places.map(|p| p.display().to_string()).collect();
+                let error = failed(format!("'{only}' not found in search path"));
+                let hint = Some(format!("searched in {}", places.join(", ")));
+                return Err(self.place(TemplateError { hint, ..error }, name.pos));
+            }
             several => format!("none of the templates given were found: {}", several.join(", ")),
         };
         Err(self.place(failed(message), name.pos))

@@ -7,6 +7,7 @@ use crate::vars::{Dynamic, Key, Map, Sealed, Text, Value};
 use indexmap::IndexMap;
 use std::any::Any;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -46,11 +47,15 @@ pub enum Val {
     Omit,
 }
 
+/// What was made of the entries of a variable's list or mapping, by their places. An entry is rendered once, and what
+/// a template changes in it stays for the rest of the text.
+pub type Seen = HashMap<usize, Val>;
+
 /// A list.
 #[derive(Clone)]
 pub enum Seq {
-    /// A variable's list, its items not rendered yet.
-    Shared(Arc<Vec<Value>>),
+    /// A variable's list, its items not rendered yet but for those that were asked for.
+    Shared(Arc<Vec<Value>>, Seen),
     /// Made by the template.
     Own(Vec<Val>),
 }
@@ -58,8 +63,8 @@ pub enum Seq {
 /// A mapping.
 #[derive(Clone)]
 pub enum Dict {
-    /// A variable's mapping, its values not rendered yet.
-    Shared(Arc<Map>),
+    /// A variable's mapping, its values not rendered yet but for those that were asked for.
+    Shared(Arc<Map>, Seen),
     /// Made by the template.
     Own(Entries),
 }
@@ -269,7 +274,7 @@ impl Val {
             Self::Tuple(_) => "tuple",
             Self::Dict(_) | Self::Dynamic(_) => "dict",
             Self::Object(object) => object.type_name(),
-            Self::Omit => "Omit",
+            Self::Omit => "_OmitType",
         }
     }
     /// An error where it is undefined.

@@ -43,13 +43,20 @@ pub(super) fn encode(text: &str, encoding: &str) -> R<Vec<u8>> {
         "utf-16-le" => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         "utf-16-be" => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
         "utf-16" => [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect(),
-        other => return Err(failed(format!("the text cannot be written in the encoding {other}"))),
+        "ascii" | "us-ascii" | "latin-1" | "latin1" | "iso-8859-1" => {
+            return Err(failed(format!("'{encoding}' codec can't encode characters")));
+        }
+        _ => return Err(failed(format!("unknown encoding: {encoding}"))),
     })
 }
 
 fn b64decode(it: &mut Interp<'_>, b: &mut Bound) -> R {
-    let text: String = b.text(it)?.chars().filter(|c| !c.is_whitespace()).collect();
-    let urlsafe = b.flag(it, 1, false)? || text.contains(['-', '_']);
+    let urlsafe = b.flag(it, 1, false)?;
+    // As Python does: what is no letter of the alphabet is passed over.
+    let letter = |c: &char| {
+        c.is_ascii_alphanumeric() || *c == '=' || if urlsafe { "-_".contains(*c) } else { "+/".contains(*c) }
+    };
+    let text: String = b.text(it)?.chars().filter(letter).collect();
     let decoded = if urlsafe { URL_SAFE.decode(&text) } else { STANDARD.decode(&text) };
     let bytes = decoded.map_err(|e| {
         let padding =

@@ -24,13 +24,17 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("checksum", &[], |it, b| Ok(Val::from(hex::<Sha1>(b.text(it)?.as_bytes())))),
     Filter::new("password_hash", &["hashtype", "salt", "salt_size", "rounds", "ident"], password_hash),
     Filter::new("vault", &["secret!", "salt", "vault_id", "wrap_object", "vaultid"], |it, b| {
-        let text = b.text(it)?;
         let secret = need_secret(b)?;
+        if !matches!(b.value, Val::Str(_)) {
+            let kind = b.value.type_name();
+            return Err(failed(format!("Can only vault strings, instead we got <class '{kind}'>.")));
+        }
+        let text = b.text(it)?;
         let label = match b.str(it, 2)?.or(b.str(it, 4)?) {
-            Some(label) if label != "filter_default" => Some(label),
-            _ => None,
+            Some(label) => label,
+            None => "filter_default".to_owned(),
         };
-        let sealed = vault::seal(text.as_bytes(), secret.as_bytes(), label.as_deref())
+        let sealed = vault::seal(text.as_bytes(), secret.as_bytes(), Some(&label))
             .map_err(|e| failed(format!("Unable to encrypt: {e}")))?;
         Ok(Val::from(sealed))
     }),
@@ -42,7 +46,10 @@ pub(super) const FILTERS: &[Filter] = &[
         }
         let plain = vault::Envelope::parse(text.as_bytes())
             .and_then(|envelope| envelope.open(secret.as_bytes()))
-            .map_err(|e| failed(format!("Unable to decrypt: {e}")))?;
+            .map_err(|e| {
+                let known = "Decryption failed (no vault secrets were found that could decrypt).";
+                failed(format!("Unable to decrypt: {known} {e}"))
+            })?;
         it.secret_seen = true;
         let text = crate::vars::Text::plain(String::from_utf8_lossy(&plain).into_owned());
         Ok(Val::Str(text.into_secret()))
@@ -75,6 +82,8 @@ pub(super) fn digest(kind: &str, bytes: &[u8]) -> Option<String> {
         "sha256" => hex::<Sha256>(bytes),
         "sha384" => hex::<Sha384>(bytes),
         "sha512" => hex::<Sha512>(bytes),
+        "sha512_224" => hex::<sha2::Sha512_224>(bytes),
+        "sha512_256" => hex::<sha2::Sha512_256>(bytes),
         _ => return None,
     })
 }
@@ -87,10 +96,19 @@ fn random_salt(size: usize) -> String {
 }
 
 fn password_hash(it: &mut Interp<'_>, b: &mut Bound) -> R {
+    if b.value.is_none() {
+        return Err(failed("secret must be unicode or bytes, not None"));
+    }
     let password = b.text(it)?;
     let kind = b.str_or(it, 0, "sha512")?;
     let salt = b.str(it, 1)?.filter(|s| !s.is_empty());
-    let size = b.int(2)?.map(|n| usize::try_from(n.clamp(0, 64)).unwrap_or(0));
+    let size = b.int(2)?.map(|n| usize::try_from(n.max(0)).unwrap_or(0));
+    if let Some(size) = size.filter(|s| *s > 16 && kind.starts_with("sha")) {
+        return Err(failed(format!(
+            "Could not hash the secret: {}_crypt: salt_size ({size}) above max_salt_size (16)",
+            kind.trim_end_matches("_crypt")
+        )));
+    }
     let rounds = b.int(3)?.map(|n| usize::try_from(n.max(0)).unwrap_or(0));
     let ident = b.str(it, 4)?;
     make_password_hash(&password, &kind, salt, size, rounds, ident.as_deref())
@@ -112,19 +130,34 @@ pub(crate) fn make_password_hash(
         "sha256" | "sha512" => 16,
         "bcrypt" | "blowfish" => 22,
         other => {
-            return Err(failed(format!("crypt does not support '{other}' algorithm")));
+            return Err(failed(format!(
+                "{other} is not in the list of supported passlib algorithms: md5, blowfish, sha256, sha512"
+            )));
         }
     };
     let salt = salt.unwrap_or_else(|| random_salt(size.unwrap_or(longest).min(longest)));
     if let Some(wrong) = salt.chars().find(|c| !SALT_LETTERS.contains(*c)) {
-        return Err(failed(format!("invalid characters in salt: {wrong:?}")));
+        return Err(failed(format!(
+            "Could not hash the secret: invalid characters in {kind}_crypt salt: {wrong:?}"
+        )));
+    }
+    if salt.len() > longest {
+        return Err(failed(format!(
+            "Could not hash the secret: salt too large ({kind}_crypt requires <= {longest} chars)"
+        )));
     }
     match kind {
         "md5" => Ok(format!("$1${salt}${}", md5_crypt(password.as_bytes(), salt.as_bytes()))),
         "sha256" | "sha512" => {
             let (mark, default) = if kind == "sha256" { (5, 535_000) } else { (6, 656_000) };
             let rounds = rounds.unwrap_or(default);
-            let wrong = |_| failed("rounds must lie between 1000 and 999999999");
+            let wrong = |_| {
+                let (fault, bound) =
+                    if rounds < 1000 { ("low", "at least 1000") } else { ("high", "at most 999999999") };
+                failed(format!(
+                    "Could not hash the secret: {kind}_crypt: min_desired_rounds ({rounds}) is too {fault}, must be {bound}"
+                ))
+            };
             let hash = if kind == "sha256" {
                 let params = sha_crypt::Sha256Params::new(rounds).map_err(wrong)?;
                 sha_crypt::sha256_crypt_b64(password.as_bytes(), salt.as_bytes(), &params)

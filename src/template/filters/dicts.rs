@@ -11,7 +11,7 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("dict2items", &["key_name", "value_name"], |it, b| {
         if !b.value.is_dict() {
             let name = b.value.type_name();
-            return Err(failed(format!("dict2items requires a dictionary, got {name} instead.")));
+            return Err(failed(format!("dict2items requires a dictionary, got <class '{name}'> instead.")));
         }
         let (key_name, value_name) = (b.str_or(it, 0, "key")?, b.str_or(it, 1, "value")?);
         let pairs = it.pairs(&b.value)?;
@@ -26,11 +26,26 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("items2dict", &["key_name", "value_name"], |it, b| {
         if !b.value.is_seq() {
             let name = b.value.type_name();
-            return Err(failed(format!("items2dict requires a list, got {name} instead.")));
+            return Err(failed(format!("items2dict requires a list, got <class '{name}'> instead.")));
         }
         let (key_name, value_name) = (b.str_or(it, 0, "key")?, b.str_or(it, 1, "value")?);
         let mut out = Entries::new();
-        for item in it.items(&b.value)? {
+        let items = it.items(&b.value)?;
+        if items.iter().any(|item| !item.is_dict()) {
+            let mut shown = Vec::new();
+            for item in &items {
+                let text = it.repr(item)?;
+                shown.push(match item {
+                    Val::Tuple(_) => format!("({})", &text[1..text.len() - 1]),
+                    _ => text,
+                });
+            }
+            let shown = shown.join(", ");
+            return Err(failed(format!(
+                "items2dict requires a list of dictionaries, got [{shown}] instead."
+            )));
+        }
+        for item in items {
             let (key, value) = (it.entry_str(&item, &key_name)?, it.entry_str(&item, &value_name)?);
             let (Some(key), Some(value)) = (key, value) else {
                 return Err(failed(format!(
@@ -54,7 +69,7 @@ pub(super) const FILTERS: &[Filter] = &[
         let duplicates = b.str_or(it, 1, "error")?;
         if duplicates != "error" && duplicates != "overwrite" {
             return Err(failed(format!(
-                "duplicates parameter to rekey_on_member has unknown value: '{duplicates}'"
+                "duplicates parameter to rekey_on_member has unknown value '{duplicates}'"
             )));
         }
         let items: Vec<Val> = match &b.value {
@@ -121,33 +136,37 @@ fn combine(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let mut all = vec![b.value.clone()];
     all.append(&mut b.rest);
     let mut maps = Vec::new();
-    flatten(it, all, &mut maps)?;
-    let mut maps = maps.into_iter();
-    let Some(first) = maps.next() else { return Ok(Val::dict(Entries::new())) };
-    let mut out = it.entries(&first)?;
-    for next in maps {
-        let next = it.entries(&next)?;
-        merge_into(it, &mut out, next, recursive, merge)?;
+    for item in all {
+        item.check()?;
+        if item.is_seq() { maps.extend(it.items(&item)?) } else { maps.push(item) }
     }
-    Ok(Val::dict(out))
-}
-
-fn flatten(it: &mut Interp<'_>, items: Vec<Val>, out: &mut Vec<Val>) -> R<()> {
-    for item in items {
-        if item.is_seq() {
-            let inner = it.items(&item)?;
-            it.nested(|it| flatten(it, inner, out))?;
-        } else if item.is_dict() {
-            out.push(item);
-        } else {
-            item.check()?;
-            let name = item.type_name();
+    // Nothing is no mapping, but it does no harm.
+    maps.retain(|m| !m.is_none() && !matches!(m.as_str(), Some("None" | "null")));
+    let mut maps = maps.into_iter();
+    let Some(mut out) = maps.next() else { return Ok(Val::dict(Entries::new())) };
+    for next in maps {
+        if !out.is_dict() || !next.is_dict() {
+            out.check()?;
+            next.check()?;
             return Err(failed(format!(
-                "failed to combine variables, expected dicts but got a '{name}' and a 'dict'"
+                "failed to combine variables, expected dicts but got a '{}' and a '{}'.",
+                out.type_name(),
+                next.type_name()
             )));
         }
+        // With nothing to merge the other one is the result itself, not a copy of it.
+        if it.len(&next)? == 0 {
+            continue;
+        }
+        if it.len(&out)? == 0 {
+            out = next;
+            continue;
+        }
+        let (mut into, from) = (it.entries(&out)?, it.entries(&next)?);
+        merge_into(it, &mut into, from, recursive, merge)?;
+        out = Val::dict(into);
     }
-    Ok(())
+    Ok(out)
 }
 
 fn merge_into(

@@ -1,22 +1,26 @@
 //! JSON as Python writes and reads it.
 
-use super::Filter;
+use super::{Filter, json_read};
 use crate::template::eval::Interp;
 use crate::template::eval::print::float;
 use crate::template::eval::val::{R, Val, failed};
 use crate::template::plugin::Bound;
-use crate::vars::Value;
 use std::fmt::Write;
 
 pub(super) const FILTERS: &[Filter] = &[
     Filter::new("to_json", &["**"], |it, b| dump(it, b, Style { sort: false, ..Style::default() })),
     Filter::new("to_nice_json", &["indent", "sort_keys", "**"], |it, b| {
         let style = Style { indent: Some(b.size(0, 4)?), sort: b.flag(it, 1, true)?, ..Style::default() };
+        // The layout is its own.
+        b.named.retain(|(name, _)| &**name != "separators");
         dump(it, b, style)
     }),
     Filter::new("tojson", &["indent"], |it, b| {
-        let style =
+        let mut style =
             Style { indent: b.get(0).map(|_| b.size(0, 2)).transpose()?, sort: true, ..Style::default() };
+        if style.indent.is_some() {
+            style.item = ",".to_owned();
+        }
         let mut out = String::new();
         write(it, &b.value, &style, 0, &mut out)?;
         let safe = out
@@ -27,8 +31,13 @@ pub(super) const FILTERS: &[Filter] = &[
         Ok(Val::from(safe))
     }),
     Filter::new("from_json", &["**"], |it, b| {
-        let text = b.text(it)?;
-        parse(&text).map_err(failed).and_then(|value| it.from_value(value))
+        let Some(text) = b.value.as_str() else {
+            return Err(failed(format!(
+                "the JSON object must be str, bytes or bytearray, not {}",
+                b.value.type_name()
+            )));
+        };
+        json_read::read(text).map_err(failed).and_then(|value| it.from_value(value))
     }),
 ];
 
@@ -81,7 +90,12 @@ fn dump(it: &mut Interp<'_>, b: &mut Bound, mut style: Style) -> R {
 
 fn write(it: &mut Interp<'_>, value: &Val, style: &Style, depth: usize, out: &mut String) -> R<()> {
     match value {
-        Val::None | Val::Omit => out.push_str("null"),
+        Val::None => out.push_str("null"),
+        Val::Omit => {
+            return Err(failed(
+                "Object of type '_OmitType' is not JSON serializable by the 'tagless' profile.",
+            ));
+        }
         Val::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
         Val::Int(i) => {
             let _ = write!(out, "{i}");
@@ -92,7 +106,7 @@ fn write(it: &mut Interp<'_>, value: &Val, style: &Style, depth: usize, out: &mu
         Val::Str(text) => quote(text.as_str(), style.ascii, out),
         Val::Undefined(undefined) => return Err(undefined.to_error()),
         Val::List(_) | Val::Tuple(_) => {
-            let items: Vec<Val> = it.items(value)?.into_iter().filter(|v| !matches!(v, Val::Omit)).collect();
+            let items = it.items(value)?;
             out.push('[');
             for (i, item) in items.iter().enumerate() {
                 if i > 0 {
@@ -108,7 +122,6 @@ fn write(it: &mut Interp<'_>, value: &Val, style: &Style, depth: usize, out: &mu
         }
         Val::Dict(_) | Val::Dynamic(_) => {
             let mut pairs = it.pairs(value)?;
-            pairs.retain(|(_, v)| !matches!(v, Val::Omit));
             if style.sort {
                 pairs.sort_by_key(|(k, _)| k.to_string());
             }
@@ -128,6 +141,10 @@ fn write(it: &mut Interp<'_>, value: &Val, style: &Style, depth: usize, out: &mu
             out.push('}');
         }
         Val::Object(object) => match object.type_name() {
+            "range" => {
+                let items = it.items(value)?;
+                write(it, &Val::list(items), style, depth, out)?;
+            }
             "datetime" => quote(&object.print().replacen(' ', "T", 1), style.ascii, out),
             name => return Err(failed(format!("Object of type {name} is not JSON serializable"))),
         },
@@ -166,56 +183,4 @@ fn quote(text: &str, ascii: bool, out: &mut String) {
         }
     }
     out.push('"');
-}
-
-/// Reads JSON; errors are in Python's words.
-fn parse(text: &str) -> Result<Value, String> {
-    let place = |offset: usize| {
-        let before = &text[..offset.min(text.len())];
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        format!("line {line} column {column} (char {})", before.chars().count())
-    };
-    match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(value) => Ok(Value::from(value)),
-        Err(error) => {
-            // The line's start plus the column is the offset.
-            let start: usize =
-                text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
-            let blank = text.len() - text.trim_start().len();
-            let offset = if text.trim().is_empty() {
-                0
-            } else {
-                (start + error.column()).saturating_sub(usize::from(!error.is_eof())).max(blank)
-            };
-            let message = error.to_string();
-            let words = if message.contains("trailing characters") {
-                "Extra data"
-            } else if message.contains("key must be a string") {
-                "Expecting property name enclosed in double quotes"
-            } else if message.contains("EOF while parsing a string") {
-                "Unterminated string starting at"
-            } else if message.contains("expected `,` or") {
-                "Expecting ',' delimiter"
-            } else if message.contains("expected `:`") {
-                "Expecting ':' delimiter"
-            } else {
-                "Expecting value"
-            };
-            let offset = if words == "Expecting value" { value_start(text, offset) } else { offset };
-            Err(format!("{words}: {}", place(offset)))
-        }
-    }
-}
-
-/// The start of the word that an offset lies in.
-fn value_start(text: &str, offset: usize) -> usize {
-    let mut at = offset.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    while at > 0 && text[..at].ends_with(|c: char| c.is_alphanumeric()) {
-        at -= text[..at].chars().next_back().map_or(1, char::len_utf8);
-    }
-    at
 }

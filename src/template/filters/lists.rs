@@ -2,6 +2,7 @@
 
 use super::Filter;
 use super::mersenne::Random;
+use crate::template::error::TemplateErrorKind;
 use crate::template::eval::Interp;
 use crate::template::eval::val::{R, Val, failed, undefined};
 use crate::template::plugin::Bound;
@@ -21,7 +22,10 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("reverse", &[], |it, b| match &b.value {
         Val::Str(text) => Ok(Val::from(text.as_str().chars().rev().collect::<String>())),
         other => {
-            let mut items = it.items(other)?;
+            let mut items = it.items(other).map_err(|e| match e.kind {
+                TemplateErrorKind::Failed => failed(format!("argument must be iterable: {}", e.message)),
+                _ => e,
+            })?;
             items.reverse();
             Ok(Val::list(items))
         }
@@ -30,6 +34,10 @@ pub(super) const FILTERS: &[Filter] = &[
         let size = b.size(0, 1)?.max(1);
         let fill = b.get(1).cloned();
         let items = it.items(&b.value)?;
+        if b.int(0)?.is_some_and(|n| n <= 0) {
+            // No row is ever full but the empty one.
+            return Ok(Val::list(vec![Val::list(Vec::new()), Val::list(items)]));
+        }
         let mut rows: Vec<Vec<Val>> = items.chunks(size).map(<[Val]>::to_vec).collect();
         if let (Some(fill), Some(last)) = (fill, rows.last_mut()) {
             last.resize(size.max(last.len()).min(last.len() + 1_000_000), fill);
@@ -38,6 +46,9 @@ pub(super) const FILTERS: &[Filter] = &[
     }),
     Filter::new("slice", &["slices!", "fill_with"], |it, b| {
         let items = it.items(&b.value)?;
+        if b.int(0)? == Some(0) {
+            return Err(failed("integer division or modulo by zero"));
+        }
         let count = b.size(0, 1)?.clamp(1, 1_000_000);
         let (each, extra) = (items.len() / count, items.len() % count);
         let mut rest = items.into_iter();
@@ -98,13 +109,16 @@ pub(super) const FILTERS: &[Filter] = &[
     }),
     Filter::new("combinations", &["r"], |it, b| {
         let items = it.items(&b.value)?;
+        if b.get(0).is_none() {
+            return Err(failed("combinations() missing required argument 'r' (pos 2)"));
+        }
         let size = b.size(0, items.len())?;
         pick(&items, size, false)
     }),
     Filter::new("random", &["start", "step", "seed"], random),
     Filter::new("shuffle", &["seed"], |it, b| {
-        let mut items = it.items(&b.value)?;
-        let mut random = Random::new(b.str(it, 0)?.as_deref());
+        let Ok(mut items) = it.items(&b.value) else { return Ok(b.value.clone()) };
+        let mut random = seeded(it, b.get(0))?;
         for i in (1..items.len()).rev() {
             items.swap(i, usize::try_from(random.below(i as u64 + 1)).unwrap_or(0));
         }
@@ -118,6 +132,9 @@ pub(super) const FILTERS: &[Filter] = &[
             return Err(failed("You can only sort by either \"key\" or \"value\""));
         }
         let mut keyed = Vec::new();
+        if !b.value.is_dict() {
+            return Err(failed(format!("'{}' object has no attribute 'items'", b.value.type_name())));
+        }
         for (key, value) in it.pairs(&b.value)? {
             let key = Val::from_key(&key);
             let sort_by = if by == "key" { key.clone() } else { value.clone() };
@@ -196,10 +213,19 @@ fn pick(items: &[Val], size: usize, ordered: bool) -> R {
     Ok(Val::list(out))
 }
 
+fn seeded(it: &mut Interp<'_>, seed: Option<&Val>) -> R<Random> {
+    Ok(match seed {
+        None => Random::new(None),
+        Some(seed) => match seed.as_int() {
+            Some(number) => Random::of_number(number.unsigned_abs()),
+            None => Random::new(Some(&it.str(seed)?)),
+        },
+    })
+}
+
 fn random(it: &mut Interp<'_>, b: &mut Bound) -> R {
     // `100 | random(step=10)`: the value is the end; a list gives one of its items.
-    let seed = b.str(it, 2)?;
-    let mut random = Random::new(seed.as_deref());
+    let mut random = seeded(it, b.get(2))?;
     if let Some(end) = b.value.as_int() {
         let start = b.int(0)?.unwrap_or(0);
         let step = b.int(1)?.unwrap_or(1);
@@ -213,7 +239,7 @@ fn random(it: &mut Interp<'_>, b: &mut Bound) -> R {
             width.saturating_add(step.saturating_add(1)) / step
         };
         let Some(count) = u64::try_from(count).ok().filter(|c| *c > 0) else {
-            return Err(failed(format!("empty range in randrange({start}, {end})")));
+            return Err(failed(format!("empty range for randrange() ({start}, {end}, {width})")));
         };
         let at = i64::try_from(random.below(count)).unwrap_or(0);
         return Ok(Val::Int(start.saturating_add(step.saturating_mul(at))));
@@ -226,7 +252,7 @@ fn random(it: &mut Interp<'_>, b: &mut Bound) -> R {
     }
     let items = it.items(&b.value)?;
     if items.is_empty() {
-        return Ok(undefined("No random item, sequence was empty."));
+        return Err(failed("Cannot choose from an empty sequence"));
     }
     let at = usize::try_from(random.below(items.len() as u64)).unwrap_or(0);
     Ok(items[at].clone())

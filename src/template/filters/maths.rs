@@ -41,7 +41,7 @@ pub(super) const FILTERS: &[Filter] = &[
         };
         Ok(Val::Float(if base == 2.0 {
             if x < 0.0 {
-                return Err(failed("math domain error"));
+                return Err(failed("root() can only be used on numbers: math domain error"));
             }
             x.sqrt()
         } else {

@@ -32,6 +32,18 @@ impl Random {
         out
     }
 
+    /// From a whole number.
+    pub(super) fn of_number(number: u64) -> Self {
+        let mut out = Self { state: [0; N], at: N, free: false };
+        let (low, high) = (number as u32, (number >> 32) as u32);
+        if high == 0 {
+            out.seed_by_array(&[low]);
+        } else {
+            out.seed_by_array(&[low, high]);
+        }
+        out
+    }
+
     fn seed_by_array(&mut self, key: &[u32]) {
         self.state[0] = 19_650_218;
         for i in 1..N {

@@ -6,6 +6,7 @@ mod crypt;
 mod dicts;
 mod ipaddr;
 mod json;
+mod json_read;
 mod lists;
 mod maths;
 mod mersenne;
@@ -13,6 +14,7 @@ mod names;
 mod net;
 mod paths;
 mod regex;
+mod set_order;
 mod sets;
 mod texts;
 pub(crate) mod time;
@@ -21,7 +23,7 @@ mod yaml;
 mod yaml_emit;
 
 pub(crate) use crypt::make_password_hash;
-pub(crate) use paths::expand_user;
+pub(crate) use paths::{expand_user, path};
 pub(crate) use regex::compile as compile_regex;
 pub(crate) use units::to_bool;
 
@@ -36,29 +38,40 @@ pub(crate) type Run = fn(&mut Interp<'_>, &mut Bound) -> R;
 /// A filter.
 pub(crate) type Filter = Plugin<Run>;
 
+/// Families of filters, and the collections they belong to. The first one is theirs, the others send callers on to it.
+const FAMILIES: &[(&[Filter], &[&str])] = &[
+    (names::FILTERS, BUILTIN),
+    (texts::FILTERS, BUILTIN),
+    (lists::FILTERS, BUILTIN),
+    (sets::FILTERS, BUILTIN),
+    (dicts::FILTERS, BUILTIN),
+    (maths::FILTERS, BUILTIN),
+    (units::FILTERS, BUILTIN),
+    (json::FILTERS, BUILTIN),
+    (yaml::FILTERS, BUILTIN),
+    (codec::FILTERS, BUILTIN),
+    (crypt::FILTERS, BUILTIN),
+    (paths::FILTERS, BUILTIN),
+    (regex::FILTERS, BUILTIN),
+    (time::FILTERS, BUILTIN),
+    (community::FILTERS, &["community.general"]),
+    (ipaddr::FILTERS, &["ansible.utils", "ansible.netcommon"]),
+    (net::FILTERS, &["ansible.utils", "ansible.netcommon"]),
+];
+
+/// Filters of other collections that Ansible itself knows without the collection's name.
+const REDIRECTED: &[&str] = &["json_query", "vlan_parser"];
+
 fn all() -> &'static Registry<Run> {
     static ALL: OnceLock<Registry<Run>> = OnceLock::new();
-    ALL.get_or_init(|| {
-        registry(&[
-            (names::FILTERS, BUILTIN),
-            (texts::FILTERS, BUILTIN),
-            (lists::FILTERS, BUILTIN),
-            (sets::FILTERS, BUILTIN),
-            (dicts::FILTERS, BUILTIN),
-            (maths::FILTERS, BUILTIN),
-            (units::FILTERS, BUILTIN),
-            (json::FILTERS, BUILTIN),
-            (yaml::FILTERS, BUILTIN),
-            (codec::FILTERS, BUILTIN),
-            (crypt::FILTERS, BUILTIN),
-            (paths::FILTERS, BUILTIN),
-            (regex::FILTERS, BUILTIN),
-            (time::FILTERS, BUILTIN),
-            (community::FILTERS, &["community.general"]),
-            (ipaddr::FILTERS, &["ansible.utils", "ansible.netcommon"]),
-            (net::FILTERS, &["ansible.utils", "ansible.netcommon"]),
-        ])
-    })
+    ALL.get_or_init(|| registry(FAMILIES, REDIRECTED))
+}
+
+/// The collection that a filter belongs to.
+pub(crate) fn collection(filter: &Filter) -> &'static str {
+    let of = |family: &[Filter]| family.iter().any(|f| std::ptr::eq(f, filter));
+    let family = FAMILIES.iter().find(|(family, _)| of(family));
+    family.and_then(|(_, collections)| collections.first()).copied().unwrap_or("ansible.builtin")
 }
 
 /// The filter of a name.
@@ -68,7 +81,12 @@ pub(crate) fn find(name: &str) -> Option<&'static Filter> {
 
 /// A name like the given one.
 pub(crate) fn suggest(name: &str) -> Option<String> {
-    nearest(name, all().keys().map(String::as_str))
+    // The same name in a collection comes before names that are like it.
+    let full = FAMILIES.iter().find(|(family, _)| family.iter().any(|f| f.name == name));
+    match full.and_then(|(_, collections)| collections.first()) {
+        Some(collection) => Some(format!("{collection}.{name}")),
+        None => nearest(name, all().keys().map(String::as_str)),
+    }
 }
 
 /// Runs a filter.

@@ -2,8 +2,8 @@
 
 use super::Filter;
 use crate::template::error::{TemplateError, TemplateErrorKind};
-use crate::template::eval::Interp;
 use crate::template::eval::val::{Args, R, Val, failed, undefined};
+use crate::template::eval::{Interp, methods};
 use crate::template::plugin::Bound;
 use std::rc::Rc;
 
@@ -19,6 +19,10 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("rejectattr", &["*", "**"], |it, b| choose(it, b, true, false)),
     Filter::new("attr", &["name!"], |it, b| {
         let name = b.str_or(it, 0, "")?;
+        // Of a mapping these are its methods, never its entries.
+        if b.value.is_dict() && !methods::exists(&b.value, &name) {
+            return Ok(undefined(format!("object of type 'dict' has no attribute '{name}'")));
+        }
         it.attr(&b.value, &name)
     }),
     Filter::new("extract", &["container!", "morekeys"], extract),
@@ -41,7 +45,7 @@ pub(super) const FILTERS: &[Filter] = &[
 
 fn default(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let fallback = |b: &Bound| b.raw(0).cloned().unwrap_or_else(|| Val::from(""));
-    if matches!(b.value, Val::Undefined(_)) {
+    if matches!(&b.value, Val::Undefined(undefined) if !undefined.blank) {
         return Ok(fallback(b));
     }
     if b.flag(it, 1, false)? && !it.truthy(&b.value)? {
@@ -56,7 +60,11 @@ fn mandatory(it: &mut Interp<'_>, b: &mut Bound) -> R {
         Some(message) => message,
         None => match &undefined.name {
             Some(name) => format!("Mandatory variable '{name}' not defined."),
-            None => "Mandatory variable not defined.".to_owned(),
+            // `object of type 'dict' has no attribute 'x'`
+            None => match undefined.error.message.rsplit_once(" attribute '") {
+                Some((_, name)) => format!("Mandatory variable '{name} not defined."),
+                None => "Mandatory variable not defined.".to_owned(),
+            },
         },
     };
     Err(failed(message))
@@ -259,6 +267,9 @@ fn unique(it: &mut Interp<'_>, b: &mut Bound) -> R {
 
 fn sum(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let path = b.get(0).cloned();
+    if let Some(Val::Str(_)) = b.raw(1) {
+        return Err(failed("sum() can't sum strings [use ''.join(seq) instead]"));
+    }
     let mut total = b.raw(1).cloned().unwrap_or(Val::Int(0));
     for item in it.items(&b.value)? {
         let item = match &path {
@@ -360,7 +371,8 @@ fn subelements(it: &mut Interp<'_>, b: &mut Bound) -> R {
         }
         if !value.is_seq() {
             let key = path.last().map(|k| it.str(k)).transpose()?.unwrap_or_default();
-            return Err(failed(format!("the key {key} should point to a list, got {}", it.str(&value)?)));
+            let shown = it.repr(&value)?;
+            return Err(failed(format!("the key '{key}' should point to a list, got {shown}")));
         }
         for sub in it.items(&value)? {
             out.push(Val::Tuple(Rc::new(vec![item.clone(), sub])));

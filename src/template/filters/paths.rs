@@ -8,13 +8,13 @@ use crate::template::plugin::Bound;
 use crate::vars::Key;
 
 pub(super) const FILTERS: &[Filter] = &[
-    Filter::new("basename", &[], |it, b| {
-        let text = b.text(it)?;
+    Filter::new("basename", &[], |_, b| {
+        let text = path(b)?;
         Ok(Val::from(text.rsplit('/').next().unwrap_or_default()))
     }),
-    Filter::new("dirname", &[], |it, b| Ok(Val::from(dirname(&b.text(it)?)))),
-    Filter::new("expanduser", &[], |it, b| Ok(Val::from(expand_user(&b.text(it)?)))),
-    Filter::new("expandvars", &[], |it, b| Ok(Val::from(expand_vars(&b.text(it)?)))),
+    Filter::new("dirname", &[], |_, b| Ok(Val::from(dirname(path(b)?)))),
+    Filter::new("expanduser", &[], |_, b| Ok(Val::from(expand_user(path(b)?)))),
+    Filter::new("expandvars", &[], |_, b| Ok(Val::from(expand_vars(path(b)?)))),
     Filter::new("realpath", &[], |it, b| {
         let text = b.text(it)?;
         Ok(Val::from(real_path(&text)))
@@ -23,7 +23,7 @@ pub(super) const FILTERS: &[Filter] = &[
         let (path, start) = (b.text(it)?, b.str_or(it, 0, ".")?);
         Ok(Val::from(relative(&path, &start)))
     }),
-    Filter::new("normpath", &[], |it, b| Ok(Val::from(normal(&b.text(it)?)))),
+    Filter::new("normpath", &[], |_, b| Ok(Val::from(normal(path(b)?)))),
     Filter::new("splitext", &[], |it, b| {
         let text = b.text(it)?;
         let (root, ext) = split_ext(&text);
@@ -38,7 +38,13 @@ pub(super) const FILTERS: &[Filter] = &[
         } else if let Some(text) = b.value.as_str() {
             parts.push(text.to_owned());
         } else {
-            return Err(failed("|path_join expects string or sequence, got invalid type"));
+            return Err(failed(format!(
+                "|path_join expects string or sequence, got <class '{}'> instead.",
+                b.value.type_name()
+            )));
+        }
+        if parts.is_empty() {
+            return Err(failed("join() missing 1 required positional argument: 'a'"));
         }
         Ok(Val::from(join(&parts)))
     }),
@@ -75,6 +81,14 @@ pub(super) const FILTERS: &[Filter] = &[
     }),
     Filter::new("urlsplit", &["query"], urlsplit),
 ];
+
+/// A path has to be a text.
+pub(crate) fn path(b: &Bound) -> R<&str> {
+    b.value.as_str().ok_or_else(|| {
+        let kind = b.value.type_name();
+        failed(format!("expected str, bytes or os.PathLike object, not {kind}"))
+    })
+}
 
 fn dirname(path: &str) -> String {
     let head = path.rfind('/').map_or("", |at| &path[..=at]);
@@ -233,6 +247,15 @@ fn common(paths: &[String]) -> R<String> {
 }
 
 fn split_drive(path: &str) -> (&str, &str) {
+    let sep = |c: char| c == '\\' || c == '/';
+    if path.starts_with(sep) && path[1..].starts_with(sep) {
+        // The drive of `\\host\share\folder` is its host and share.
+        let after = |from: usize| path.get(from..).and_then(|t| t.find(sep)).map(|at| from + at);
+        return match after(2).and_then(|host| after(host + 1)) {
+            Some(end) => path.split_at(end),
+            None => (path, ""),
+        };
+    }
     if path.get(1..2) == Some(":") { path.split_at(2) } else { ("", path) }
 }
 

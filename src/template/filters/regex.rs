@@ -40,8 +40,7 @@ pub(crate) fn compile(
     if let Some(found) = store.lock().unwrap_or_else(PoisonError::into_inner).get(&source) {
         return Ok(found.clone());
     }
-    let regex =
-        Regex::new(&source).map_err(|e| failed(format!("Invalid regular expression {pattern:?}: {e}")))?;
+    let regex = Regex::new(&source).map_err(|e| failed(complaint(pattern, &e)))?;
     let regex = std::sync::Arc::new(regex);
     let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
     if store.len() > 2000 {
@@ -49,6 +48,47 @@ pub(crate) fn compile(
     }
     store.insert(source, regex.clone());
     Ok(regex)
+}
+
+/// Why a pattern is none, in Python's words where it is a mistake that people make.
+fn complaint(pattern: &str, error: &fancy_regex::Error) -> String {
+    let text = error.to_string();
+    if text.contains("parenthesis without closing") || text.contains("unclosed group") {
+        let (mut open, mut escaped) = (Vec::new(), false);
+        for (at, c) in pattern.chars().enumerate() {
+            match c {
+                _ if escaped => escaped = false,
+                '\\' => escaped = true,
+                '(' => open.push(at),
+                ')' => {
+                    open.pop();
+                }
+                _ => {}
+            }
+        }
+        if let Some(at) = open.first() {
+            return format!("missing ), unterminated subpattern at position {at}");
+        }
+    }
+    format!("Invalid regular expression {pattern:?}: {text}")
+}
+
+/// All that a pattern finds, as Python finds it: nothing is found also right behind something.
+fn find_all<'t>(regex: &Regex, text: &'t str) -> R<Vec<Captures<'t>>> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at <= text.len() {
+        let Some(found) = regex.captures_from_pos(text, at).map_err(|e| failed(e.to_string()))? else {
+            break;
+        };
+        let Some(whole) = found.get(0) else { break };
+        at = whole.end();
+        if whole.start() == whole.end() {
+            at += text[at..].chars().next().map_or(1, char::len_utf8);
+        }
+        out.push(found);
+    }
+    Ok(out)
 }
 
 /// Python's spelling of a pattern as the engine reads it.
@@ -187,8 +227,7 @@ fn replace(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let regex = compile(&pattern, ignore_case, multiline, false)?;
     let mut out = String::with_capacity(text.len());
     let (mut last, mut count) = (0, 0);
-    for found in regex.captures_iter(&text) {
-        let found = found.map_err(|e| failed(e.to_string()))?;
+    for found in find_all(&regex, &text)? {
         let Some(whole) = found.get(0) else { continue };
         out.push_str(&text[last..whole.start()]);
         out.push_str(&expand(&replacement, &found)?);
@@ -215,8 +254,7 @@ fn findall(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let ignore_case = b.flag(it, 2, false)?;
     let regex = compile(&pattern, ignore_case, multiline, false)?;
     let mut out = Vec::new();
-    for found in regex.captures_iter(&text) {
-        let found = found.map_err(|e| failed(e.to_string()))?;
+    for found in find_all(&regex, &text)? {
         let group = |i: usize| Val::from(found.get(i).map_or("", |m| m.as_str()));
         out.push(match found.len() {
             1 => group(0),
@@ -236,7 +274,8 @@ fn search(it: &mut Interp<'_>, b: &mut Bound) -> R {
         match &**name {
             "ignorecase" => ignore_case = set,
             "multiline" => multiline = set,
-            other => return Err(failed(format!("Unknown argument {other}"))),
+            // Ansible does not look at others.
+            _ => {}
         }
     }
     let regex = compile(&pattern, ignore_case, multiline, false)?;
@@ -252,13 +291,17 @@ fn search(it: &mut Interp<'_>, b: &mut Bound) -> R {
             match name.parse::<usize>() {
                 Ok(i) if i < found.len() => found.get(i),
                 Ok(_) => return Err(failed("no such group")),
-                Err(_) => found.name(name),
+                Err(_) if regex.capture_names().flatten().any(|n| n == name) => found.name(name),
+                Err(_) => return Err(failed("no such group")),
             }
         } else if let Some(index) = wanted.strip_prefix('\\').and_then(|w| w.parse::<usize>().ok()) {
             if index >= found.len() {
                 return Err(failed("no such group"));
             }
             found.get(index)
+        } else if wanted.starts_with('\\') {
+            // Two backslashes, as in texts that were quoted twice.
+            return Err(failed("'NoneType' object has no attribute 'group'"));
         } else {
             return Err(failed("Unknown argument"));
         };

@@ -1,28 +1,38 @@
 //! Lists as sets.
 
-use super::Filter;
+use super::{Filter, set_order};
 use crate::template::eval::Interp;
-use crate::template::eval::val::{R, Val};
+use crate::template::eval::val::{R, Val, failed};
 use std::collections::HashSet;
 
 pub(super) const FILTERS: &[Filter] = &[
     Filter::new("union", &["b!"], |it, b| {
-        let mut items = it.items(&b.value)?;
-        items.extend(it.items(&b.val(0))?);
+        let (one, two) = (it.items(&b.value)?, it.items(&b.val(0))?);
+        if let Some(ordered) = set_order::union(&one, &two) {
+            return Ok(Val::list(ordered));
+        }
+        let items = one.into_iter().chain(two).collect();
         Ok(Val::list(distinct(it, items)?))
     }),
     Filter::new("intersect", &["b!"], |it, b| {
-        let other = Members::new(it.items(&b.val(0))?);
-        let items = it.items(&b.value)?;
-        keep(it, items, &other, true)
+        let (items, other) = (it.items(&b.value)?, others(it, &b.val(0))?);
+        if let Some(ordered) = set_order::intersection(&items, &other) {
+            return Ok(Val::list(ordered));
+        }
+        keep(it, items, &Members::new(other), true)
     }),
     Filter::new("difference", &["b!"], |it, b| {
-        let other = Members::new(it.items(&b.val(0))?);
-        let items = it.items(&b.value)?;
-        keep(it, items, &other, false)
+        let (items, other) = (it.items(&b.value)?, others(it, &b.val(0))?);
+        if let Some(ordered) = set_order::difference(&items, &other) {
+            return Ok(Val::list(ordered));
+        }
+        keep(it, items, &Members::new(other), false)
     }),
     Filter::new("symmetric_difference", &["b!"], |it, b| {
         let (one, two) = (it.items(&b.value)?, it.items(&b.val(0))?);
+        if let Some(ordered) = set_order::symmetric_difference(&one, &two) {
+            return Ok(Val::list(ordered));
+        }
         let (in_one, in_two) = (Members::new(one.clone()), Members::new(two.clone()));
         let mut out = Vec::new();
         for item in one {
@@ -38,6 +48,13 @@ pub(super) const FILTERS: &[Filter] = &[
         Ok(Val::list(distinct(it, out)?))
     }),
 ];
+
+fn others(it: &mut Interp<'_>, other: &Val) -> R<Vec<Val>> {
+    if matches!(other, Val::Int(_) | Val::Float(_) | Val::Bool(_) | Val::None) {
+        return Err(failed(format!("argument of type '{}' is not iterable", other.type_name())));
+    }
+    it.items(other)
+}
 
 /// Members of a list, texts found at once.
 pub(super) struct Members {

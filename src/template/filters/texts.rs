@@ -14,6 +14,11 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("title", &[], |it, b| Ok(Val::from(title(&b.text(it)?)))),
     Filter::new("string", &[], |it, b| match &b.value {
         text @ Val::Str(_) => Ok(text.clone()),
+        Val::Tuple(items) => {
+            let shown = it.repr(&b.value)?;
+            let comma = if items.len() == 1 { "," } else { "" };
+            Ok(Val::from(format!("({}{comma})", &shown[1..shown.len() - 1])))
+        }
         other => Ok(Val::from(it.str(other)?)),
     }),
     Filter::new("trim", &["chars"], |it, b| {
@@ -52,7 +57,12 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("xmlattr", &["autospace"], xmlattr),
     Filter::new("urlize", &["trim_url_limit", "nofollow", "target", "rel"], urlize),
     Filter::new("urlencode", &[], urlencode),
-    Filter::new("urldecode", &[], |it, b| Ok(Val::from(percent_decode(&b.text(it)?.replace('+', " "))))),
+    Filter::new("urldecode", &[], |it, b| {
+        if !matches!(b.value, Val::Str(_)) {
+            return Err(failed(format!("'{}' object has no attribute 'replace'", b.value.type_name())));
+        }
+        Ok(Val::from(percent_decode(&b.text(it)?.replace('+', " "))))
+    }),
     Filter::new("format", &["*", "**"], |it, b| {
         let template = b.text(it)?;
         if !b.named.is_empty() && !b.rest.is_empty() {
@@ -67,6 +77,12 @@ pub(super) const FILTERS: &[Filter] = &[
     }),
     Filter::new("pprint", &[], |it, b| Ok(Val::from(it.repr(&b.value)?))),
     Filter::new("split", &["sep", "maxsplit"], |it, b| {
+        if !matches!(b.value, Val::Str(_)) {
+            return Err(failed(format!(
+                "descriptor 'split' for 'str' objects doesn't apply to a '{}' object",
+                b.value.type_name()
+            )));
+        }
         let text = Val::from(b.text(it)?);
         let args = Args { pos: vec![b.val(0), b.val(1)], named: Vec::new() };
         methods::call(it, &text, "split", args)
@@ -117,7 +133,7 @@ fn indent(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let newline = "\n";
     let mut lines = split_lines(&format!("{text}\n"), false);
     let mut out = String::with_capacity(text.len() + 16);
-    if first && (blank || !text.is_empty()) {
+    if first {
         out.push_str(&pad);
     }
     for (i, line) in lines.drain(..).enumerate() {
@@ -205,7 +221,11 @@ fn wrap(line: &str, width: usize, break_long: bool, hyphens: bool) -> Vec<String
                 let cut: String = chunk.chars().take(room).collect();
                 chunk = chunk.chars().skip(room).collect();
                 row.push_str(&cut);
-            } else if row.trim().is_empty() {
+                // What was cut ends the row as it is, with the blanks in front of it.
+                lines.push(std::mem::take(&mut row));
+                continue;
+            }
+            if row.trim().is_empty() {
                 row = chunk;
                 break;
             }
@@ -264,7 +284,8 @@ fn xmlattr(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let autospace = b.flag(it, 0, true)?;
     let mut parts = Vec::new();
     for (key, value) in it.pairs(&b.value)? {
-        if value.is_none() || matches!(value, Val::Undefined(_)) {
+        value.check()?;
+        if value.is_none() {
             continue;
         }
         let name = key.to_string();
@@ -370,7 +391,7 @@ fn comment(it: &mut Interp<'_>, b: &mut Bound) -> R {
         "c" => ("// ", None, "", ""),
         "cblock" => (" * ", Some(" *"), "/*", " */"),
         "xml" => (" - ", Some(" -"), "<!--", "-->"),
-        other => return Err(failed(format!("Invalid comment style '{other}'"))),
+        other => return Err(failed(format!("Invalid style '{other}'."))),
     };
     let newline = b.str_or(it, 1, "\n")?;
     let decoration = b.str_or(it, 5, decoration)?;

@@ -199,9 +199,8 @@ impl Object for Moment {
             "timestamp" => Val::Float(self.timestamp()),
             "weekday" => Val::Int(i64::from(self.at.weekday().num_days_from_monday())),
             "isoweekday" => Val::Int(i64::from(self.at.weekday().number_from_monday())),
-            "date" => {
-                Self { at: self.at.date().and_hms_opt(0, 0, 0).unwrap_or_default(), zone: None }.into_val()
-            }
+            "date" => Val::Object(Rc::new(Part { of: self.clone(), date: true })),
+            "time" => Val::Object(Rc::new(Part { of: self.clone(), date: false })),
             "replace" => {
                 let mut at = self.at;
                 for (field, value) in &args.named {
@@ -230,6 +229,41 @@ impl Object for Moment {
     }
     fn to_value(&self) -> Option<Value> {
         Some(Value::text(self.iso(' ')))
+    }
+}
+
+/// Python's `date` and `time`: one half of a moment.
+struct Part {
+    of: Moment,
+    date: bool,
+}
+
+impl Object for Part {
+    fn type_name(&self) -> &'static str {
+        if self.date { "date" } else { "time" }
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn attr(&self, it: &mut Interp<'_>, name: &str) -> R<Option<Val>> {
+        let mine = matches!(name, "year" | "month" | "day") == self.date;
+        if mine { self.of.attr(it, name) } else { Ok(None) }
+    }
+    fn method(&self, it: &mut Interp<'_>, name: &str, args: Args) -> R<Option<Val>> {
+        match name {
+            "isoformat" => Ok(Some(Val::from(self.print()))),
+            "strftime" => self.of.method(it, name, args),
+            "weekday" | "isoweekday" if self.date => self.of.method(it, name, args),
+            _ => Ok(None),
+        }
+    }
+    fn print(&self) -> String {
+        let whole = self.of.iso(' ');
+        let (date, time) = whole.split_once(' ').unwrap_or((&whole, ""));
+        if self.date { date.to_owned() } else { time.to_owned() }
+    }
+    fn to_value(&self) -> Option<Value> {
+        Some(Value::text(self.print()))
     }
 }
 

@@ -7,15 +7,10 @@ use crate::template::eval::val::{R, Val, failed};
 use crate::template::plugin::Bound;
 
 pub(super) const FILTERS: &[Filter] = &[
-    Filter::new("bool", &[], |it, b| match to_bool(&b.value) {
+    Filter::new("bool", &[], |_, b| match to_bool(&b.value) {
         Some(found) => Ok(Val::Bool(found)),
-        None if b.value.is_none() => Ok(Val::None),
-        None => {
-            let shown = it.str(&b.value)?;
-            // What is none of the known words counts as false.
-            let _ = shown;
-            Ok(Val::Bool(false))
-        }
+        // What is none of the known words counts as false.
+        None => Ok(Val::Bool(false)),
     }),
     Filter::new("int", &["default", "base"], int),
     Filter::new("float", &["default"], float),
@@ -112,18 +107,25 @@ const RANGES: [(char, f64); 9] = [
     ('B', 1.0),
 ];
 
-fn number(it: &mut Interp<'_>, value: &Val) -> R<f64> {
+/// What stands in front of `byte` in the unit's name.
+const UNIT_NAMES: [&str; 9] = ["yotta", "zetta", "exa", "peta", "tera", "giga", "mega", "kilo", ""];
+
+fn number(value: &Val, what: &str) -> R<f64> {
     if let Some(f) = value.as_f64() {
         return Ok(f);
     }
-    let text = it.str(value)?;
-    text.trim().parse().map_err(|_| {
-        failed(format!("human_readable() failed on bad input: could not convert string to float: '{text}'"))
+    value.check()?;
+    let text = value.as_str().and_then(|t| t.trim().parse().ok());
+    text.ok_or_else(|| {
+        failed(format!(
+            "{what}() failed on bad input: '>=' not supported between instances of '{}' and 'int'",
+            value.type_name()
+        ))
     })
 }
 
 fn human_readable(it: &mut Interp<'_>, b: &mut Bound) -> R {
-    let size = number(it, &b.value)?;
+    let size = number(&b.value, "human_readable")?;
     let bits = b.flag(it, 0, false)?;
     let unit = b.str(it, 1)?.map(|u| u.to_ascii_uppercase());
     let base = if bits { "bits" } else { "Bytes" };
@@ -150,58 +152,44 @@ fn human_to_bytes(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let text = b.text(it)?;
     let default_unit = b.str(it, 0)?;
     let bits = b.flag(it, 1, false)?;
+    to_bytes(&text, default_unit, bits)
+        .map(Val::Int)
+        .map_err(|why| failed(format!("human_to_bytes() can't interpret the input: human_to_bytes() {why}")))
+}
+
+fn to_bytes(text: &str, default_unit: Option<String>, bits: bool) -> Result<i64, String> {
     let trimmed = text.trim();
     let end = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
     let (digits, rest) = trimmed.split_at(end);
-    let cannot =
-        || failed(format!("human_to_bytes() can't interpret a valid number and unit from string: {text}"));
-    if digits.is_empty() {
-        return Err(failed(format!("human_to_bytes() can't interpret following string: {text}")));
-    }
-    let number: f64 = digits.parse().map_err(|_| {
-        failed(format!(
-            "human_to_bytes() can't interpret following number: {digits} (original input string: {text})"
-        ))
-    })?;
     let rest = rest.trim();
-    if !rest.chars().all(|c| c.is_ascii_alphabetic()) {
-        return Err(cannot());
+    if digits.is_empty() || !rest.chars().all(|c| c.is_ascii_alphabetic()) {
+        return Err(format!("can't interpret following string: {text}"));
     }
+    let number: f64 = digits
+        .parse()
+        .map_err(|_| format!("can't interpret following number: {digits} (original input string: {text})"))?;
     let unit = if rest.is_empty() { default_unit.unwrap_or_default() } else { rest.to_owned() };
-    let Some(letter) = unit.chars().next() else { return Ok(Val::Int(number.round() as i64)) };
-    let range = RANGES.iter().find(|(l, _)| *l == letter.to_ascii_uppercase());
-    let Some((_, limit)) = range else {
-        return Err(failed(format!(
-            "human_to_bytes() failed to convert {text} (unit = {unit}). The suffix must be one of Y, Z, E, P, T, G, M, K, B"
-        )));
+    let Some(letter) = unit.chars().next().map(|c| c.to_ascii_uppercase()) else {
+        return Ok(number.round() as i64);
     };
-    let tail = &unit[1..];
-    let class = if bits { "b" } else { "B" };
-    let word = if bits { "bit" } else { "byte" };
-    let lower = unit.to_ascii_lowercase();
-    let good = if letter.eq_ignore_ascii_case(&'b') && *limit == 1.0 {
-        unit.eq_ignore_ascii_case("b") && (tail.is_empty() && (unit == class || unit.len() == 1))
-            || lower == word
-            || lower == format!("{word}s")
-    } else {
-        tail.is_empty()
-            || tail == class
-            || tail.eq_ignore_ascii_case("i")
-            || tail == format!("i{class}")
-            || lower.ends_with(word)
-            || lower.ends_with(&format!("{word}s"))
+    let range = RANGES.iter().zip(UNIT_NAMES).find(|((l, _), _)| *l == letter);
+    let Some(((_, limit), prefix)) = range else {
+        return Err(format!(
+            "failed to convert {text} (unit = {unit}). The suffix must be one of Y, Z, E, P, T, G, M, K, B"
+        ));
     };
-    if !good {
-        return Err(failed(format!(
-            "human_to_bytes() failed to convert {text}. Value is not a valid string ({})",
-            if bits { "expect bits" } else { "expect bytes" }
-        )));
+    let (class, word) = if bits { ('b', "bit") } else { ('B', "byte") };
+    let short = if letter == 'B' { class.to_string() } else { format!("{letter}{class}") };
+    if unit.len() > 1 && unit != short && unit.to_ascii_lowercase() != format!("{prefix}{word}") {
+        return Err(format!(
+            "failed to convert {text}. Value is not a valid string (expect {short} or {letter})"
+        ));
     }
-    Ok(Val::Int((number * limit).round_ties_even() as i64))
+    Ok((number * limit).round_ties_even() as i64)
 }
 
 fn filesizeformat(it: &mut Interp<'_>, b: &mut Bound) -> R {
-    let size = number(it, &b.value)?;
+    let size = number(&b.value, "filesizeformat")?;
     let binary = b.flag(it, 0, false)?;
     let base: f64 = if binary { 1024.0 } else { 1000.0 };
     let names: [&str; 8] = if binary {

@@ -21,7 +21,7 @@ pub(super) const FILTERS: &[Filter] = &[
         match documents.len() {
             0 => Ok(Val::None),
             1 => it.from_value(documents.remove(0)),
-            _ => Err(failed("expected a single document in the stream but found another document")),
+            _ => Err(failed("expected a single document in the stream")),
         }
     }),
     Filter::new("from_yaml_all", &[], |it, b| {
@@ -60,10 +60,13 @@ fn write(it: &mut Interp<'_>, b: &mut Bound, mut layout: Layout) -> R {
                 layout.flow = if value.is_none() { None } else { Some(it.truthy(&value)?) }
             }
             "sort_keys" => layout.sort = it.truthy(&value)?,
-            "allow_unicode" => layout.unicode = it.truthy(&value)?,
+            "allow_unicode" => {
+                return Err(failed("yaml.dump() got multiple values for keyword argument 'allow_unicode'"));
+            }
             "explicit_start" => layout.explicit_start = it.truthy(&value)?,
-            "line_break" | "version" | "canonical" | "default_style" | "encoding" | "explicit_end"
-            | "tags" | "dump_vault_tags" | "vault_behavior" => {}
+            "explicit_end" => layout.explicit_end = it.truthy(&value)?,
+            "line_break" | "version" | "canonical" | "default_style" | "encoding" | "tags"
+            | "dump_vault_tags" | "vault_behavior" => {}
             other => return Err(failed(format!("dump_all() got an unexpected keyword argument '{other}'"))),
         }
     }

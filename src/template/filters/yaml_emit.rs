@@ -3,6 +3,7 @@
 use crate::template::eval::Interp;
 use crate::template::eval::print::float;
 use crate::template::eval::val::{R, Val, failed};
+use crate::vars::Key;
 use std::fmt::Write;
 
 /// Where long texts are broken.
@@ -22,11 +23,21 @@ pub(crate) struct Layout {
     pub(crate) unicode: bool,
     /// `---` at the top.
     pub(crate) explicit_start: bool,
+    /// `...` at the bottom.
+    pub(crate) explicit_end: bool,
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { indent: 2, flow: None, sort: true, width: WIDTH, unicode: true, explicit_start: false }
+        Self {
+            indent: 2,
+            flow: None,
+            sort: true,
+            width: WIDTH,
+            unicode: true,
+            explicit_start: false,
+            explicit_end: false,
+        }
     }
 }
 
@@ -69,16 +80,13 @@ pub(crate) fn dump(it: &mut Interp<'_>, value: &Val, layout: &Layout) -> R<Strin
             out.newline(0);
         }
     }
-    out.node(&node, 0, false, false);
+    let indent = if node.is_leaf() { layout.indent } else { 0 };
+    out.node(&node, indent, false, false);
     let mut text = out.out;
-    if let Node::Scalar { plain_ok, .. } = &node
-        && *plain_ok
-        && !text.starts_with(['\'', '"'])
-    {
-        // A document that is one plain scalar is closed.
-        text.push_str("\n...");
-    }
     text.push('\n');
+    if layout.explicit_end {
+        text.push_str("...\n");
+    }
     Ok(text)
 }
 
@@ -89,10 +97,24 @@ fn flow(node: &Node, layout: &Layout) -> bool {
     }
 }
 
+/// In the order of the keys, unless they are of kinds that Python does not compare.
+fn sort(pairs: &mut [(Key, Val)]) {
+    if pairs.iter().all(|(k, _)| matches!(k, Key::Str(_))) {
+        pairs.sort_by(|(a, _), (b, _)| a.as_str().cmp(&b.as_str()));
+    } else if pairs.iter().all(|(k, _)| matches!(k, Key::Int(_) | Key::Bool(_))) {
+        pairs.sort_by_key(|(k, _)| match k {
+            Key::Int(i) => *i,
+            Key::Bool(b) => i64::from(*b),
+            _ => 0,
+        });
+    }
+}
+
 fn node(it: &mut Interp<'_>, value: &Val, layout: &Layout) -> R<Node> {
     let scalar = |text: String| Node::Scalar { text, plain_ok: true };
     Ok(match value {
-        Val::None | Val::Omit => scalar("null".to_owned()),
+        Val::None => scalar("null".to_owned()),
+        Val::Omit => return Err(failed("('cannot represent an object', <<Omit>>)")),
         Val::Bool(b) => scalar(b.to_string()),
         Val::Int(i) => scalar(i.to_string()),
         Val::Float(f) if f.is_nan() => scalar(".nan".to_owned()),
@@ -109,28 +131,24 @@ fn node(it: &mut Interp<'_>, value: &Val, layout: &Layout) -> R<Node> {
         Val::Str(text) => {
             let text = text.as_str().to_owned();
             let plain_ok = !text.is_empty()
+                && !matches!(text.as_str(), "=" | "<<")
                 && matches!(windlass_yaml::resolve_plain(&text), windlass_yaml::Yaml::Str(..));
             Node::Scalar { text, plain_ok }
         }
         Val::List(_) | Val::Tuple(_) => {
             let mut out = Vec::new();
             for item in it.items(value)? {
-                if !matches!(item, Val::Omit) {
-                    out.push(it.nested(|it| node(it, &item, layout))?);
-                }
+                out.push(it.nested(|it| node(it, &item, layout))?);
             }
             Node::List(out)
         }
         Val::Dict(_) | Val::Dynamic(_) => {
             let mut pairs = it.pairs(value)?;
             if layout.sort {
-                pairs.sort_by_key(|(k, _)| k.to_string());
+                sort(&mut pairs);
             }
             let mut out = Vec::new();
             for (key, item) in pairs {
-                if matches!(item, Val::Omit) {
-                    continue;
-                }
                 let key = node(it, &Val::from_key(&key), layout)?;
                 out.push((key, it.nested(|it| node(it, &item, layout))?));
             }
@@ -139,7 +157,7 @@ fn node(it: &mut Interp<'_>, value: &Val, layout: &Layout) -> R<Node> {
         Val::Undefined(undefined) => return Err(undefined.to_error()),
         Val::Object(object) if object.type_name() == "datetime" => scalar(object.print()),
         Val::Object(object) => {
-            return Err(failed(format!("cannot represent an object of type {}", object.type_name())));
+            return Err(failed(format!("('cannot represent an object', {})", object.print())));
         }
     })
 }
@@ -417,7 +435,7 @@ impl Emitter<'_> {
 }
 
 fn is_printable(c: char) -> bool {
-    matches!(c, '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
+    matches!(c, '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
 }
 
 fn escape_of(c: char) -> String {

@@ -5,7 +5,8 @@ use crate::template::context::{FileOptions, Overlay, TemplateContext};
 use crate::template::error::{TemplateError, TemplateErrorKind};
 use crate::template::eval::source::Source;
 use crate::template::eval::val::{R, Val, failed};
-use crate::template::eval::{Env, Interp};
+use crate::template::eval::{Env, Interp, with_line_ends};
+use crate::template::templar::blamed;
 use crate::template::{filters, header};
 use crate::vars::{Key, Map, Value};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,9 @@ pub(super) const LOOKUPS: &[Lookup] = &[
     of("unvault", |it, call| {
         let mut out = Vec::new();
         for term in call.texts(it)? {
+            if find(it, "files", &term).is_none() {
+                return Err(failed(format!("Unable to find file matching \"{term}\"")));
+            }
             out.push(read(it, "files", &term, "file")?);
         }
         Ok(out)
@@ -35,7 +39,15 @@ pub(super) fn find(it: &Interp<'_>, kind: &str, name: &str) -> Option<PathBuf> {
 
 /// A file's text, kept out of sight if it was encrypted.
 pub(super) fn read(it: &mut Interp<'_>, kind: &str, name: &str, what: &str) -> R {
-    let Some(path) = find(it, kind, name).filter(|p| p.is_file()) else {
+    let found = find(it, kind, name);
+    if let Some(path) = found.as_ref().filter(|p| p.is_dir()) {
+        let path = path.display().to_string();
+        let path = path.trim_end_matches('/');
+        return Err(failed(format!(
+            "Unable to access the {what} '{name}': An error occurred while trying to read the file '{path}': [Errno 21] Is a directory: '{path}'"
+        )));
+    }
+    let Some(path) = found else {
         return Err(failed(format!(
             "Unable to access the {what} '{name}': File not found. Use -vvvvv to see paths searched."
         )));
@@ -200,8 +212,13 @@ fn first_found(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
             }
             let (files, paths) = (split(it, files)?, split(it, paths)?);
             combine(files, paths, &mut candidates);
-        } else {
+        } else if matches!(term.clone().defined()?, Val::Str(_)) {
             candidates.push(it.str(&term)?);
+        } else {
+            return Err(failed(format!(
+                "Invalid term supplied. A string, dict or list is required, not '{}').",
+                term.type_name()
+            )));
         }
     }
     // Which folder is searched depends on who asks: files, or templates and tasks.
@@ -220,7 +237,6 @@ fn first_found(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
 
 fn template(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
     let mut options = FileOptions::default();
-    options.syntax.keep_trailing_newline = true;
     for (name, slot) in [
         ("variable_start_string", &mut options.syntax.variable_start),
         ("variable_end_string", &mut options.syntax.variable_end),
@@ -232,7 +248,11 @@ fn template(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         }
     }
     options.syntax.trim_blocks = call.flag(it, "trim_blocks", true)?;
-    options.syntax.lstrip_blocks = call.flag(it, "lstrip_blocks", false)?;
+    let opening =
+        [&options.syntax.block_start, &options.syntax.variable_start, &options.syntax.comment_start];
+    if opening[0] == opening[1] || opening[1] == opening[2] || opening[0] == opening[2] {
+        return Err(failed("Block, variable and comment start strings must be different."));
+    }
     let mut front = Map::new();
     if let Some(vars) = call.get("template_vars").cloned() {
         for (key, value) in it.pairs(&vars)? {
@@ -252,24 +272,42 @@ fn template(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
             TemplateError::new(TemplateErrorKind::Syntax, format!("Syntax error in template: {}", e.message))
                 .at(Some(&windlass_yaml::Span::new(&file, e.pos, e.pos + 1)))
         })?;
-        let mut front = front.clone();
-        front.insert(Key::from("template_path"), Value::text(path.display().to_string()));
-        front.insert(Key::from("template_fullpath"), Value::text(path.display().to_string()));
+        let front = front.clone();
+        let mut own = crate::template::about::variables(&path, &path.display().to_string(), None);
         if it.cx.scope.get("ansible_managed").is_none() {
-            front.insert(Key::from("ansible_managed"), Value::text(it.shared.settings.managed.clone()));
+            own.insert(Key::from("ansible_managed"), Value::text(it.shared.settings.managed.clone()));
         }
+        own.extend(front);
+        let front = own;
         let scope = Overlay { front: &front, behind: it.cx.scope };
         let mut inner = Interp::new(it.shared, TemplateContext { scope: &scope, search: it.cx.search });
         inner.syntax = Arc::new(syntax);
+        inner.folder = path.parent().map(Path::to_owned);
         let source =
             Source { text: Arc::from(file.text.as_str()), span: None, file: Some(Arc::clone(&file)) };
-        let value = inner.nested(|inner| inner.run(&template, Rc::new(source), Env::root(false)))?;
-        let mut text = String::new();
-        inner.print(&value, &mut text)?;
-        let secret = inner.secret_seen && matches!(&value, Val::Str(t) if t.is_secret());
+        let value = {
+            let run = |inner: &mut Interp<'_>| inner.run(&template, Rc::new(source), Env::root(false));
+            inner.nested(run).map_err(|e| match e.kind {
+                // The template's fault, not the lookup's.
+                TemplateErrorKind::Failed
+                    if !blamed(&e.message) && !e.message.starts_with("Error rendering") =>
+                {
+                    TemplateError {
+                        kind: TemplateErrorKind::Rendering,
+                        message: format!("Error rendering template: {}", e.message),
+                        ..e
+                    }
+                }
+                _ => e,
+            })?
+        };
         it.secret_seen |= inner.secret_seen;
-        let text = crate::vars::Text::plain(text);
-        out.push(Val::Str(if secret { text.into_secret() } else { text }));
+        let value = match value {
+            Val::None => Val::from(""),
+            Val::Undefined(_) => value.defined()?,
+            other => other,
+        };
+        out.push(with_line_ends(value, &file.text, "\n"));
     }
     Ok(out)
 }

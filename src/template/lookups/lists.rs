@@ -20,11 +20,12 @@ pub(super) const LOOKUPS: &[Lookup] = &[
     }),
     of("dict", |it, call| {
         let mut out = Vec::new();
-        let terms = std::mem::take(&mut call.terms);
-        let terms = flatten(it, &terms)?;
-        for term in terms {
+        for term in std::mem::take(&mut call.terms) {
             if !term.is_dict() {
-                return Err(failed("with_dict expects a dict"));
+                let (shown, kind) = (it.str(&term)?, term.type_name());
+                return Err(failed(format!(
+                    "the 'dict' lookup plugin expects a dictionary, got '{shown}' of type <class '{kind}'>)"
+                )));
             }
             for (key, value) in it.pairs(&term)? {
                 let mut entry = Entries::new();
@@ -40,8 +41,8 @@ pub(super) const LOOKUPS: &[Lookup] = &[
     of("together", together),
     of("sequence", sequence),
     of("subelements", subelements),
-    of("random_choice", |it, call| {
-        let terms = flatten_random(it, &call.terms)?;
+    of("random_choice", |_, call| {
+        let terms = std::mem::take(&mut call.terms);
         if terms.is_empty() {
             return Ok(terms);
         }
@@ -49,13 +50,6 @@ pub(super) const LOOKUPS: &[Lookup] = &[
         Ok(vec![terms[at].clone()])
     }),
 ];
-
-fn flatten_random(it: &mut Interp<'_>, terms: &[Val]) -> R<Vec<Val>> {
-    match terms {
-        [only] if only.is_seq() => it.items(only),
-        other => Ok(other.to_vec()),
-    }
-}
 
 fn deep(it: &mut Interp<'_>, terms: &[Val], out: &mut Vec<Val>) -> R<()> {
     for term in terms {
@@ -77,13 +71,13 @@ fn nested(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
     }
     let mut rows: Vec<Vec<Val>> = vec![Vec::new()];
     for term in &call.terms {
-        let items = if term.is_seq() { it.items(term)? } else { vec![term.clone()] };
+        let items = it.items(term)?;
         let mut next = Vec::new();
         for row in &rows {
             for item in &items {
                 let mut row = row.clone();
-                // What is a list itself is laid flat, one level.
-                if item.is_seq() {
+                // What is a list itself is laid flat, one level; alone also a text.
+                if item.is_seq() || (call.terms.len() == 1 && matches!(item, Val::Str(_))) {
                     row.extend(it.items(item)?)
                 } else {
                     row.push(item.clone())
@@ -105,29 +99,37 @@ fn together(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
     }
     let mut columns = Vec::new();
     for term in &call.terms {
-        columns.push(if term.is_seq() { it.items(term)? } else { vec![term.clone()] });
+        let items = it.items(term)?;
+        columns.push(items);
     }
     let longest = columns.iter().map(Vec::len).max().unwrap_or(0);
-    Ok((0..longest)
-        .map(|i| Val::list(columns.iter().map(|c| c.get(i).cloned().unwrap_or(Val::None)).collect()))
-        .collect())
+    let mut out = Vec::with_capacity(longest);
+    for i in 0..longest {
+        let row: Vec<Val> = columns.iter().map(|c| c.get(i).cloned().unwrap_or(Val::None)).collect();
+        out.push(Val::list(flatten(it, &row)?));
+    }
+    Ok(out)
 }
 
-fn number(text: &str) -> R<i64> {
-    let parsed = if let Some(hex) = text.strip_prefix("0x") {
-        i64::from_str_radix(hex, 16)
-    } else if text.len() > 1 && text.starts_with('0') && text.chars().all(|c| c.is_digit(8)) {
-        i64::from_str_radix(text, 8)
-    } else {
-        text.parse()
-    };
-    parsed.map_err(|_| failed(format!("can't parse {text} as integer")))
+fn number(key: &str, text: &str) -> R<i64> {
+    text.trim().parse().map_err(|_| {
+        failed(format!(
+            "Config '{key}' for 'sequence' lookup plugin from 'Direct' has an invalid value: Invalid value provided for 'integer': '{text}'"
+        ))
+    })
 }
 
 fn sequence(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
     let mut out = Vec::new();
+    if let Some(other) = call.terms.iter().find(|t| !matches!(t, Val::Str(_)) && !t.is_seq()) {
+        let shown = it.str(other)?;
+        return Err(failed(format!(
+            "unknown error parsing with_sequence arguments: {shown}. Error was: expected string or bytes-like object, got '{}'",
+            other.type_name()
+        )));
+    }
     let mut terms = call.texts(it)?;
-    if terms.is_empty() {
+    if terms.is_empty() && !call.options.is_empty() {
         terms.push(String::new());
     }
     for term in terms {
@@ -135,10 +137,10 @@ fn sequence(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         let mut format = "%d".to_owned();
         let mut set = |key: &str, value: &str| -> R<()> {
             match key {
-                "start" => start = Some(number(value)?),
-                "end" => end = Some(number(value)?),
-                "count" => count = Some(number(value)?),
-                "stride" => stride = Some(number(value)?),
+                "start" => start = Some(number(key, value)?),
+                "end" => end = Some(number(key, value)?),
+                "count" => count = Some(number(key, value)?),
+                "stride" => stride = Some(number(key, value)?),
                 "format" => format = value.to_owned(),
                 other => return Err(failed(format!("unrecognized arguments to with_sequence: ['{other}']"))),
             }
@@ -209,7 +211,8 @@ fn sequence(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         }
         let mut at = start;
         while (stride > 0 && at <= end) || (stride < 0 && at >= end) {
-            let text = percent::format(it, &format, &Val::Int(at))?;
+            let text = percent::format(it, &format, &Val::Int(at))
+                .map_err(|_| failed(format!("bad formatting string: {format}")))?;
             out.push(Val::from(text));
             if out.len() > 10_000_000 {
                 return Err(failed("the sequence is too long"));
@@ -221,36 +224,73 @@ fn sequence(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
     Ok(out)
 }
 
+const WANTED: &str = "subelements lookup expects a list of two or three items, first a dict or a list, second a string pointing to the subkey";
+
+/// Each item of a list inside each mapping, with the mapping; the mapping lacks the list then.
 fn subelements(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
-    if !(2..=3).contains(&call.terms.len()) {
-        return Err(failed("subelements lookup expects a list of two or three items, "));
-    }
+    let (source, path) = match call.terms.as_slice() {
+        [source, Val::Str(path), ..] if call.terms.len() <= 3 && (source.is_dict() || source.is_seq()) => {
+            (source.clone(), path.as_str().to_owned())
+        }
+        _ => return Err(failed(WANTED)),
+    };
     let mut skip = false;
     if let Some(flags) = call.terms.get(2)
         && let Some(value) = it.entry_str(flags, "skip_missing")?
     {
         skip = super::super::filters::to_bool(&value).unwrap_or(false);
     }
-    let source = call.terms[0].clone();
     let items: Vec<Val> = if source.is_dict() {
         it.pairs(&source)?.into_iter().map(|(_, v)| v).collect()
     } else {
         it.items(&source)?
     };
-    let mut kept = Vec::new();
+    let keys: Vec<&str> = path.split('.').collect();
+    let mut out = Vec::new();
     for item in items {
+        if !item.is_dict() {
+            let shown = it.str(&item)?;
+            return Err(failed(format!("subelements lookup expects a dictionary, got '{shown}'")));
+        }
         // Results of tasks that were skipped have no such list.
         if let Some(skipped) = it.entry_str(&item, "skipped")?
             && it.truthy(&skipped)?
         {
             continue;
         }
-        kept.push(item);
+        let Some((rest, list)) = take(it, &item, &keys, skip)? else { continue };
+        for sub in it.items(&list)? {
+            out.push(Val::tuple(vec![rest.clone(), sub]));
+        }
     }
-    let args = crate::template::eval::val::Args {
-        pos: vec![call.terms[1].clone(), Val::Bool(skip)],
-        named: Vec::new(),
+    Ok(out)
+}
+
+/// A mapping without the list at the end of a path, and that list.
+fn take(it: &mut Interp<'_>, item: &Val, keys: &[&str], skip: bool) -> R<Option<(Val, Val)>> {
+    let Some((key, more)) = keys.split_first() else { return Ok(None) };
+    let Some(found) = it.entry_str(item, key)? else {
+        if skip {
+            return Ok(None);
+        }
+        let shown = it.str(item)?;
+        return Err(failed(format!("could not find '{key}' key in iterated item '{shown}'")));
     };
-    let made = it.filter("subelements", Val::list(kept), args)?;
-    it.items(&made)
+    let mut rest = it.entries(item)?;
+    if more.is_empty() {
+        if !matches!(found, Val::List(_)) {
+            let shown = it.str(&found)?;
+            return Err(failed(format!("the key {key} should point to a list, got '{shown}'")));
+        }
+        rest.shift_remove(*key);
+        return Ok(Some((Val::dict(rest), found)));
+    }
+    if !found.is_dict() {
+        let shown = it.str(&found)?;
+        return Err(failed(format!("the key {key} should point to a dictionary, got '{shown}'")));
+    }
+    Ok(it.nested(|it| take(it, &found, more, skip))?.map(|(inner, list)| {
+        rest.insert(Key::from(*key), inner);
+        (Val::dict(rest), list)
+    }))
 }

@@ -120,7 +120,7 @@ pub(crate) fn run(
         call.options.push((name, value));
     }
     (lookup.run)(it, &mut call).map_err(|e| {
-        if e.kind != TemplateErrorKind::Failed || e.message.starts_with("The ") {
+        if e.kind != TemplateErrorKind::Failed || super::templar::blamed(&e.message) {
             return e;
         }
         let message = format!("The lookup plugin '{}' failed: {}", lookup.name, e.message);
@@ -133,6 +133,14 @@ fn literal(it: &mut Interp<'_>, value: Val) -> R {
     match &value {
         Val::Str(text) if text.is_template() => it.render_text(&text.clone())?.defined(),
         Val::Undefined(_) => value.defined(),
+        Val::List(_) if !it.is_variable(&value) => {
+            let mut out = Vec::new();
+            for item in it.items(&value)? {
+                let text = matches!(&item, Val::Str(text) if text.is_template());
+                out.push(if text { literal(it, item)? } else { item });
+            }
+            Ok(Val::list(out))
+        }
         _ => Ok(value),
     }
 }

@@ -46,8 +46,15 @@ fn parse(it: &mut Interp<'_>, call: &Call, term: &str) -> R<Wanted> {
     let words: Vec<&str> = term.split(' ').collect();
     let known =
         |word: &str| ["length=", "encrypt=", "chars=", "ident=", "seed="].iter().any(|o| word.starts_with(o));
-    let first = words.iter().position(|w| known(w)).unwrap_or(words.len());
+    let first = words.iter().position(|w| known(w) || w.contains('=')).unwrap_or(words.len());
     let path = words[..first].join(" ");
+    for word in &words[first..] {
+        if let Some((name, _)) = word.split_once('=')
+            && !known(word)
+        {
+            return Err(failed(format!("Unrecognized parameter(s) given to password lookup: {name}")));
+        }
+    }
     let option = |it: &mut Interp<'_>, name: &str| -> R<Option<Val>> {
         let inline =
             words[first..].iter().find_map(|w| w.strip_prefix(name).and_then(|w| w.strip_prefix('=')));
@@ -58,7 +65,11 @@ fn parse(it: &mut Interp<'_>, call: &Call, term: &str) -> R<Wanted> {
         None => 20,
         Some(v) => {
             let text = it.str(&v)?;
-            text.parse().map_err(|_| failed(format!("invalid length {text}")))?
+            text.parse().map_err(|_| {
+                failed(format!(
+                    "Config 'length' for 'password' lookup plugin from 'Direct' has an invalid value: Invalid value provided for 'integer': '{text}'"
+                ))
+            })?
         }
     };
     let names: Vec<String> = match option(it, "chars")? {
@@ -69,7 +80,7 @@ fn parse(it: &mut Interp<'_>, call: &Call, term: &str) -> R<Wanted> {
             let comma = names.iter().any(|n| n.contains('\u{0}'));
             names.iter_mut().for_each(|n| *n = n.replace('\u{0}', ""));
             if comma {
-                names.push(",".to_owned());
+                names.insert(0, ",".to_owned());
             }
             names.retain(|n| !n.is_empty());
             names

@@ -6,6 +6,22 @@ use crate::template::eval::Interp;
 use crate::template::eval::val::{R, Val, failed};
 use crate::template::filters;
 
+/// Options that may stand in the term of `ini`.
+const INI_OPTIONS: &[&str] = &[
+    "file",
+    "type",
+    "section",
+    "re",
+    "case_sensitive",
+    "encoding",
+    "default",
+    "allow_no_value",
+    "allow_none",
+    "interpolation",
+];
+/// Options that may stand in the term of `csvfile`.
+const CSV_OPTIONS: &[&str] = &["file", "delimiter", "col", "keycol", "encoding", "default", "quotechar"];
+
 pub(super) const LOOKUPS: &[Lookup] = &[of("ini", ini), of("csvfile", csvfile)];
 
 /// `name key=value key=value`: the older way to give options inside a term.
@@ -80,8 +96,15 @@ fn ini(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         let by_pattern = filters::to_bool(&Val::from(by_pattern)).unwrap_or(false);
         let case = setting(it, call, &inline, "case_sensitive", "false")?;
         let case = filters::to_bool(&Val::from(case)).unwrap_or(false);
+        if let Some((wrong, _)) = inline.iter().find(|(n, _)| !INI_OPTIONS.contains(&n.as_str())) {
+            return Err(failed(format!("'{name} {wrong}' is not a valid option.")));
+        }
         let found = read(it, "files", &file, "file")?;
         let text = found.as_str().unwrap_or_default();
+        let heading = text.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with(['#', ';']));
+        if kind != "properties" && heading.is_some_and(|l| !l.starts_with('[')) {
+            return Err(failed("File contains no section headers."));
+        }
         let (parsed, section) = if kind == "properties" {
             (parse_ini(&format!("[java_properties]\n{text}"), case), "java_properties".to_owned())
         } else {
@@ -90,11 +113,7 @@ fn ini(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         let entries: Vec<&(String, String)> =
             parsed.iter().filter(|(n, _)| *n == section || n == "DEFAULT").flat_map(|(_, e)| e).collect();
         if !parsed.iter().any(|(n, _)| *n == section) {
-            match call.get("default") {
-                Some(value) => out.push(value.clone()),
-                None => return Err(failed(format!("No section '{section}' in file '{file}'"))),
-            }
-            continue;
+            return Err(failed(format!("No section '{section}' in '{file}'.")));
         }
         if by_pattern {
             let regex = filters::compile_regex(&name, false, false, false)?;
@@ -105,9 +124,15 @@ fn ini(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
             }
             continue;
         }
+        let interpolation = setting(it, call, &inline, "interpolation", "true")?;
+        let plain = kind == "properties" || filters::to_bool(&Val::from(interpolation)) == Some(false);
         let wanted = if case { name.clone() } else { name.to_lowercase() };
         match entries.iter().rev().find(|(key, _)| *key == wanted) {
-            Some((_, value)) => out.push(it.derived(&[&found], value.clone())),
+            Some((_, value)) if plain => out.push(it.derived(&[&found], value.clone())),
+            Some((_, value)) => {
+                let value = interpolate(value, &entries, 0)?;
+                out.push(it.derived(&[&found], value));
+            }
             None => {
                 let overwrite = call.get("default").cloned();
                 match overwrite.or_else(|| {
@@ -121,6 +146,36 @@ fn ini(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         }
     }
     Ok(out)
+}
+
+/// `%(name)s` is another entry of the section, `%%` a percent sign.
+fn interpolate(value: &str, entries: &[&(String, String)], depth: usize) -> R<String> {
+    if depth > 10 {
+        return Err(failed(format!("Recursion limit exceeded in value substitution: {value}")));
+    }
+    let mut out = String::new();
+    let mut rest = value;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        let tail = &rest[at + 1..];
+        if let Some(after) = tail.strip_prefix('%') {
+            out.push('%');
+            rest = after;
+        } else if let Some((name, after)) = tail.strip_prefix('(').and_then(|t| t.split_once(")s")) {
+            let wanted = name.to_lowercase();
+            let found = entries.iter().rev().find(|(key, _)| key.to_lowercase() == wanted);
+            let Some((_, found)) = found else {
+                return Err(failed(format!(
+                    "Bad value substitution: the value contains the reference '{name}', which is no option"
+                )));
+            };
+            out.push_str(&interpolate(found, entries, depth + 1)?);
+            rest = after;
+        } else {
+            return Err(failed(format!("'%' must be followed by '%' or '(', found: '%{tail}'")));
+        }
+    }
+    Ok(out + rest)
 }
 
 /// The rows of a table with quotes as Python's `csv` reads them.
@@ -166,15 +221,27 @@ fn csvfile(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         } else {
             delimiter.chars().next().unwrap_or('\t')
         };
-        let number = |text: String| text.parse::<usize>().map_err(|_| failed(format!("{text} is no column")));
-        let column = number(setting(it, call, &inline, "col", "1")?)?;
-        let key_column = number(setting(it, call, &inline, "keycol", "0")?)?;
+        if key.is_empty() {
+            return Err(failed("Search key is required but was not found"));
+        }
+        if let Some((wrong, _)) = inline.iter().find(|(n, _)| !CSV_OPTIONS.contains(&n.as_str())) {
+            return Err(failed(format!("'{wrong}' is not a valid option")));
+        }
+        let number = |name: &str, text: String| {
+            text.parse::<usize>().map_err(|_| {
+                failed(format!(
+                    "Config '{name}' for 'csvfile' lookup plugin from 'Direct' has an invalid value: Invalid value provided for 'int': '{text}'"
+                ))
+            })
+        };
+        let column = number("col", setting(it, call, &inline, "col", "1")?)?;
+        let key_column = number("keycol", setting(it, call, &inline, "keycol", "0")?)?;
         let found = read(it, "files", &file, "file")?;
         let table = rows(found.as_str().unwrap_or_default(), delimiter);
         let hit = table
             .iter()
             .find(|row| row.get(key_column) == Some(&key))
-            .map(|row| row.get(column).cloned().ok_or_else(|| failed("csvfile: list index out of range")));
+            .map(|row| row.get(column).cloned().ok_or_else(|| failed("list index out of range")));
         match hit {
             Some(value) => {
                 let value = value?;

@@ -15,7 +15,11 @@ pub(super) const LOOKUPS: &[Lookup] = &[
 ];
 
 fn vars(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
-    let fallback = call.options.iter().find(|(n, _)| &**n == "default").map(|(_, v)| v.clone());
+    // A default of nothing is none.
+    let fallback = call.get("default").cloned();
+    if let Some(other) = call.terms.iter().find(|t| !matches!(t, Val::Str(_))) {
+        return Err(failed(format!("Variable name must be 'str' not '{}'.", other.type_name())));
+    }
     let mut out = Vec::new();
     for name in call.texts(it)? {
         match it.cx.scope.get(&name) {
@@ -41,7 +45,7 @@ fn varnames(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
     for term in &call.terms {
         let Some(pattern) = term.as_str() else {
             return Err(failed(format!(
-                "Invalid setting identifier, \"{}\" is not a string, it is a {}",
+                "Invalid setting identifier, \"{}\" is not a string, it is a <class '{}'>",
                 it.str(term)?,
                 term.type_name()
             )));
@@ -59,7 +63,7 @@ fn varnames(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
 }
 
 fn env(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
-    let fallback = call.options.iter().find(|(n, _)| &**n == "default").map(|(_, v)| v.clone());
+    let fallback = call.get("default").cloned();
     let mut out = Vec::new();
     for name in call.texts(it)? {
         let name = name.split_whitespace().next().unwrap_or_default();
@@ -73,13 +77,21 @@ fn env(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
 }
 
 fn config(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
+    if let Some(other) = call.terms.iter().find(|t| !matches!(t, Val::Str(_))) {
+        let (shown, kind) = (it.repr(other)?, other.type_name());
+        return Err(failed(format!(
+            "Invalid setting identifier, {shown} is not a <class 'str'>, its a <class '{kind}'>."
+        )));
+    }
     let on_missing = call.str(it, "on_missing")?.unwrap_or_else(|| "error".to_owned());
     let mut out = Vec::new();
     for name in call.texts(it)? {
         let config = it.shared.settings.config.clone();
         match config.get(name.to_uppercase().as_str()) {
             Some(value) => out.push(it.lift(value)?),
-            None if on_missing == "error" => return Err(failed(format!("Unable to find setting {name}"))),
+            None if on_missing == "error" => {
+                return Err(failed(format!("No config definition exists for '{name}'.")));
+            }
             None => {}
         }
     }

@@ -149,6 +149,10 @@ impl<'a> Lexer<'a> {
                 }
                 _ => {}
             }
+            let text = match opening {
+                Opening::LineComment => text.trim_end_matches([' ', '\t']),
+                _ => text,
+            };
             self.data(text, from);
             self.at = inner;
             match opening {
@@ -247,7 +251,10 @@ impl<'a> Lexer<'a> {
         };
         let Some(body) = rest.strip_prefix(self.syntax.block_end.as_str()) else { return Ok(false) };
         self.at = self.source.len() - body.len();
-        self.after_block(sign);
+        // A newline behind it belongs to the text, also where blocks are trimmed.
+        if sign == Some('-') {
+            self.after_block(sign);
+        }
         let from = self.at;
         let mut search = from;
         while let Some(at) = self.source[search..].find(self.syntax.block_start.as_str()).map(|i| search + i)

@@ -73,7 +73,13 @@ impl Parser {
         if matches!(self.peek(), Tok::Eof) {
             return self.fail(format!("unexpected end of template, expected '{expected}'."));
         }
-        self.fail(format!("expected token '{expected}', got {}", quote(&self.peek().describe())))
+        let got = match self.peek() {
+            // Jinja names literals by their kind.
+            Tok::Int(_) => "integer".to_owned(),
+            Tok::Float(_) => "float".to_owned(),
+            other => other.describe(),
+        };
+        self.fail(format!("expected token '{expected}', got {}", quote(&got)))
     }
 
     pub(super) fn expect_op(&mut self, op: &'static str) -> Parsed<()> {
@@ -320,7 +326,7 @@ impl Parser {
                 self.expect_op("}")?;
                 ExprKind::Dict(pairs)
             }
-            Tok::Eof => return self.fail("unexpected end of template"),
+            Tok::Eof => return self.fail("unexpected 'end of template'"),
             other => return self.fail(format!("unexpected {}", quote(&other.describe()))),
         };
         Ok(self.node(pos, kind))

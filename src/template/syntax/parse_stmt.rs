@@ -331,6 +331,13 @@ impl Statements {
                 targets.push(self.target(ends)?);
                 self.parser.expect_op(")")?;
             } else {
+                match self.parser.peek() {
+                    Tok::BlockEnd => {
+                        return self.parser.fail("Expected an expression, got 'end of statement block'");
+                    }
+                    Tok::Op(op) => return self.parser.fail(format!("unexpected '{op}'")),
+                    _ => {}
+                }
                 let name = self.parser.expect_name()?;
                 if matches!(&*name, "true" | "false" | "none" | "True" | "False" | "None") {
                     return self.parser.fail(format!("can't assign to '{name}'"));

@@ -55,13 +55,20 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("search", &["pattern", "ignorecase", "multiline"], |it, b| pattern(it, b, "search")),
     Test::new("regex", &["pattern", "ignorecase", "multiline", "match_type"], |it, b| {
         let how = b.str_or(it, 3, "search")?;
+        if !matches!(how.as_str(), "match" | "search" | "fullmatch") {
+            return Err(failed("'str' object is not callable"));
+        }
         pattern(it, b, &how)
     }),
 ];
 
 fn within(it: &mut Interp<'_>, small: &Val, large: &Val) -> R<bool> {
-    let large = Val::list(it.items(large)?);
-    for item in it.items(small)? {
+    let (large, small) = (it.items(large)?, it.items(small)?);
+    if let Some(item) = large.iter().chain(&small).find(|i| matches!(i, Val::List(_)) || i.is_dict()) {
+        return Err(failed(format!("unhashable type: '{}'", item.type_name())));
+    }
+    let large = Val::list(large);
+    for item in small {
         if !it.contains(&large, &item)? {
             return Ok(false);
         }
@@ -74,11 +81,12 @@ fn pattern(it: &mut Interp<'_>, b: &mut Bound, how: &str) -> R<bool> {
     let pattern = b.str_or(it, 0, "")?;
     let ignore_case = b.flag(it, 1, false)?;
     let multiline = b.flag(it, 2, false)?;
+    // Mistakes are told of the pattern as it was written.
+    filters::compile_regex(&pattern, ignore_case, multiline, false)?;
     let pattern = match how {
         "match" => format!(r"\A(?:{pattern})"),
         "fullmatch" => format!(r"\A(?:{pattern})\z"),
-        "search" => pattern,
-        other => return Err(failed(format!("Invalid match_type: {other}"))),
+        _ => pattern,
     };
     let regex = filters::compile_regex(&pattern, ignore_case, multiline, false)?;
     regex.is_match(&text).map_err(|e| failed(e.to_string()))

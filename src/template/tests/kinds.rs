@@ -17,7 +17,8 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("string", &[], |_, b| Ok(matches!(b.value, Val::Str(_)))),
     Test::new("mapping", &[], |_, b| Ok(b.value.is_dict())),
     Test::new("sequence", &[], |_, b| {
-        Ok(b.value.is_seq() || b.value.is_dict() || matches!(b.value, Val::Str(_)))
+        let range = b.value.type_name() == "range";
+        Ok(range || b.value.is_seq() || b.value.is_dict() || matches!(b.value, Val::Str(_)))
     }),
     Test::new("iterable", &[], |it, b| match &b.value {
         Val::Object(_) => Ok(it.items(&b.value).is_ok()),
@@ -64,7 +65,7 @@ pub(super) const TESTS: &[Test] = &[
 fn nan(value: &Val) -> crate::template::eval::val::R<bool> {
     match value.as_f64() {
         Some(f) => Ok(f.is_nan()),
-        None => Err(failed(format!("must be real number, not {}", value.type_name()))),
+        None => Ok(false),
     }
 }
 

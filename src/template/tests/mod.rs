@@ -23,14 +23,17 @@ pub(crate) type Test = Plugin<Run>;
 fn all() -> &'static Registry<Run> {
     static ALL: OnceLock<Registry<Run>> = OnceLock::new();
     ALL.get_or_init(|| {
-        registry(&[
-            (kinds::TESTS, BUILTIN),
-            (compare::TESTS, BUILTIN),
-            (results::TESTS, BUILTIN),
-            (files::TESTS, BUILTIN),
-            (uris::TESTS, BUILTIN),
-            (versions::TESTS, BUILTIN),
-        ])
+        registry(
+            &[
+                (kinds::TESTS, BUILTIN),
+                (compare::TESTS, BUILTIN),
+                (results::TESTS, BUILTIN),
+                (files::TESTS, BUILTIN),
+                (uris::TESTS, BUILTIN),
+                (versions::TESTS, BUILTIN),
+            ],
+            &[],
+        )
     })
 }
 

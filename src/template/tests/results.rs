@@ -8,10 +8,10 @@ use crate::template::plugin::Bound;
 pub(super) const TESTS: &[Test] = &[
     Test::new("failed", &[], |it, b| is_failed(it, b, "failed")),
     Test::new("failure", &[], |it, b| is_failed(it, b, "failed")),
-    Test::new("success", &[], |it, b| is_failed(it, b, "success").map(|f| !f)),
-    Test::new("succeeded", &[], |it, b| is_failed(it, b, "success").map(|f| !f)),
-    Test::new("successful", &[], |it, b| is_failed(it, b, "success").map(|f| !f)),
-    Test::new("reachable", &[], |it, b| key(it, b, "unreachable", "reachable").map(|f| !f)),
+    Test::new("success", &[], |it, b| is_failed(it, b, "failed").map(|f| !f)),
+    Test::new("succeeded", &[], |it, b| is_failed(it, b, "failed").map(|f| !f)),
+    Test::new("successful", &[], |it, b| is_failed(it, b, "failed").map(|f| !f)),
+    Test::new("reachable", &[], |it, b| key(it, b, "unreachable", "unreachable").map(|f| !f)),
     Test::new("unreachable", &[], |it, b| key(it, b, "unreachable", "unreachable")),
     Test::new("timedout", &[], |it, b| {
         need_dict(b, "timedout")?;

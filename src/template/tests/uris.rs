@@ -13,6 +13,9 @@ pub(super) const TESTS: &[Test] = &[
 
 fn uri(it: &mut Interp<'_>, b: &mut Bound, needs_host: bool) -> R<bool> {
     let text = b.text(it)?;
+    if text.is_empty() && !needs_host && b.get(0).is_none() {
+        return Ok(true);
+    }
     let Some((scheme, rest)) = text.split_once(':') else { return Ok(false) };
     let good = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));

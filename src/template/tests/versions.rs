@@ -45,7 +45,7 @@ fn version(it: &mut Interp<'_>, b: &mut Bound) -> R<bool> {
         Some("pep440") => Scheme::Pep440,
         Some(other) => {
             return Err(failed(format!(
-                "Invalid version type ({other}). Must be one of loose, strict, semver, semantic, pep440"
+                "Invalid version type ({other}). Must be one of 'loose', 'strict', 'semver', 'semantic', 'pep440'"
             )));
         }
     };
@@ -66,7 +66,7 @@ fn version(it: &mut Interp<'_>, b: &mut Bound) -> R<bool> {
         "!=" | "<>" | "ne" => order.is_ne(),
         other => {
             return Err(failed(format!(
-                "Invalid operator type ({other}). Must be one of ==, =, eq, <, lt, <=, le, >, gt, >=, ge, !=, <>, ne"
+                "Invalid operator type ({other}). Must be one of '==', '=', 'eq', '<', 'lt', '<=', 'le', '>', 'gt', '>=', 'ge', '!=', '<>', 'ne'"
             )));
         }
     })

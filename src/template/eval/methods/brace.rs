@@ -11,8 +11,15 @@ use std::sync::Arc;
 /// # Errors
 /// As Python does.
 pub fn format(it: &mut Interp<'_>, template: &str, pos: &[Val], named: &[(Arc<str>, Val)]) -> R<String> {
-    let mut auto = 0;
+    let mut auto = Numbering::default();
     expand(it, template, pos, named, &mut auto, 2)
+}
+
+/// How fields without a name are counted.
+#[derive(Default)]
+struct Numbering {
+    count: usize,
+    manual: Option<bool>,
 }
 
 fn expand(
@@ -20,7 +27,7 @@ fn expand(
     template: &str,
     pos: &[Val],
     named: &[(Arc<str>, Val)],
-    auto: &mut usize,
+    auto: &mut Numbering,
     depth: u8,
 ) -> R<String> {
     let mut out = String::new();
@@ -46,6 +53,7 @@ fn expand(
         let value = match conversion {
             "" => value,
             "s" => Val::str(it.str(&value)?),
+            "a" => Val::str(ascii(&it.repr(&value)?)),
             _ => Val::str(it.repr(&value)?),
         };
         let spec = if spec.contains('{') && depth > 0 {
@@ -57,6 +65,21 @@ fn expand(
     }
     out.push_str(rest);
     Ok(out)
+}
+
+/// Python's `ascii` of a text that is quoted already.
+pub(super) fn ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let code = c as u32;
+        match code {
+            0..0x80 => out.push(c),
+            0x80..0x100 => out.push_str(&format!("\\x{code:02x}")),
+            0x100..0x1_0000 => out.push_str(&format!("\\u{code:04x}")),
+            _ => out.push_str(&format!("\\U{code:08x}")),
+        }
+    }
+    out
 }
 
 fn closing(text: &str) -> Option<usize> {
@@ -72,15 +95,37 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-fn find(it: &mut Interp<'_>, target: &str, pos: &[Val], named: &[(Arc<str>, Val)], auto: &mut usize) -> R {
+fn find(
+    it: &mut Interp<'_>,
+    target: &str,
+    pos: &[Val],
+    named: &[(Arc<str>, Val)],
+    auto: &mut Numbering,
+) -> R {
     let end = target.find(['.', '[']).unwrap_or(target.len());
     let (first, mut rest) = target.split_at(end);
-    let index = if first.is_empty() {
-        *auto += 1;
-        Some(*auto - 1)
+    let index: Option<usize> = if first.is_empty() {
+        auto.count += 1;
+        Some(auto.count - 1)
     } else {
         first.parse().ok()
     };
+    if index.is_some() {
+        let manual = !first.is_empty();
+        match auto.manual {
+            Some(true) if !manual => {
+                return Err(failed(
+                    "cannot switch from manual field specification to automatic field numbering",
+                ));
+            }
+            Some(false) if manual => {
+                return Err(failed(
+                    "cannot switch from automatic field numbering to manual field specification",
+                ));
+            }
+            _ => auto.manual = Some(manual),
+        }
+    }
     let found = match index {
         Some(index) => pos.get(index).cloned().ok_or_else(|| {
             failed(format!("Replacement index {index} out of range for positional args tuple"))
@@ -95,13 +140,25 @@ fn find(it: &mut Interp<'_>, target: &str, pos: &[Val], named: &[(Arc<str>, Val)
     while !rest.is_empty() {
         if let Some(tail) = rest.strip_prefix('.') {
             let end = tail.find(['.', '[']).unwrap_or(tail.len());
-            value = it.attr(&value, &tail[..end])?.defined()?;
+            let name = &tail[..end];
+            let missing = || failed(format!("'{}' object has no attribute '{name}'", value.type_name()));
+            // Entries of a mapping are no attributes here.
+            if value.is_dict() {
+                return Err(missing());
+            }
+            value = match it.attr(&value, name)? {
+                Val::Undefined(_) => return Err(missing()),
+                found => found,
+            };
             rest = &tail[end..];
         } else {
             let inner = &rest[1..];
             let end = inner.find(']').ok_or_else(|| failed("expected '}' before end of string"))?;
             let key = inner[..end].parse().map_or_else(|_| Val::from(&inner[..end]), Val::Int);
-            value = it.item(&value, &key)?.defined()?;
+            value = match it.item(&value, &key)? {
+                Val::Undefined(_) => return Err(failed(it.repr(&key)?)),
+                found => found,
+            };
             rest = inner.get(end + 1..).unwrap_or_default();
         }
     }
@@ -162,7 +219,11 @@ fn apply(it: &mut Interp<'_>, value: &Val, spec: &str) -> R<String> {
         return Err(failed("Invalid format specifier"));
     }
     let numeric =
-        matches!(value, Val::Int(_) | Val::Float(_)) || (matches!(value, Val::Bool(_)) && kind.is_some());
+        matches!(value, Val::Int(_) | Val::Float(_)) || (matches!(value, Val::Bool(_)) && kind != Some('s'));
+    if !numeric && !matches!(value, Val::Str(_)) {
+        let kind = value.type_name();
+        return Err(failed(format!("unsupported format string passed to {kind}.__format__")));
+    }
     if !numeric {
         if kind.is_some_and(|k| k != 's') {
             let name = value.type_name();

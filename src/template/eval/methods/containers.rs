@@ -13,7 +13,8 @@ impl Interp<'_> {
     }
 
     /// Puts items back into a list.
-    fn put_items(of: &Val, items: Vec<Val>) {
+    fn put_items(&mut self, of: &Val, items: Vec<Val>) {
+        self.mark_changed(of);
         if let Val::List(list) = of {
             *list.borrow_mut() = Seq::Own(items);
         }
@@ -26,6 +27,7 @@ impl Interp<'_> {
             return Ok(());
         }
         let entries = self.entries(of)?;
+        self.mark_changed(of);
         *dict.borrow_mut() = Dict::Own(entries);
         Ok(())
     }
@@ -62,23 +64,30 @@ pub(super) fn list(it: &mut Interp<'_>, of: &Val, name: &str, args: &Args) -> R 
         }
         Ok(None)
     };
+    if name == "append"
+        && let Val::List(list) = of
+        && let Seq::Own(items) = &mut *list.borrow_mut()
+    {
+        items.push(need(args, 0, name)?);
+        return Ok(Val::None);
+    }
     let mut items = it.own_items(of)?;
     match name {
         "append" => {
             items.push(need(args, 0, name)?);
-            Interp::put_items(of, items);
+            it.put_items(of, items);
         }
         "extend" => {
             let more = need(args, 0, name)?;
             items.extend(it.items(&more)?);
-            Interp::put_items(of, items);
+            it.put_items(of, items);
         }
         "insert" => {
             let at = opt_int(args, 0, "index")?.unwrap_or(0);
             let len = i64::try_from(items.len()).unwrap_or(i64::MAX);
             let at = if at < 0 { (at + len).max(0) } else { at.min(len) };
             items.insert(usize::try_from(at).unwrap_or(0), need(args, 1, name)?);
-            Interp::put_items(of, items);
+            it.put_items(of, items);
         }
         "pop" => {
             if items.is_empty() {
@@ -90,20 +99,20 @@ pub(super) fn list(it: &mut Interp<'_>, of: &Val, name: &str, args: &Args) -> R 
             let at = usize::try_from(at).ok().filter(|at| *at < items.len());
             let Some(at) = at else { return Err(failed("pop index out of range")) };
             let taken = items.remove(at);
-            Interp::put_items(of, items);
+            it.put_items(of, items);
             return Ok(taken);
         }
         "remove" => match position(it, &items, &need(args, 0, name)?)? {
             Some(at) => {
                 items.remove(at);
-                Interp::put_items(of, items);
+                it.put_items(of, items);
             }
             None => return Err(failed("list.remove(x): x not in list")),
         },
-        "clear" => Interp::put_items(of, Vec::new()),
+        "clear" => it.put_items(of, Vec::new()),
         "reverse" => {
             items.reverse();
-            Interp::put_items(of, items);
+            it.put_items(of, items);
         }
         "sort" => {
             let reverse = match arg(args, 9, "reverse") {
@@ -112,7 +121,7 @@ pub(super) fn list(it: &mut Interp<'_>, of: &Val, name: &str, args: &Args) -> R 
             };
             let keyed = items.into_iter().map(|v| (v.clone(), v)).collect();
             let sorted = it.sort_by_key(keyed, reverse)?;
-            Interp::put_items(of, sorted);
+            it.put_items(of, sorted);
         }
         "copy" => return Ok(Val::list(items)),
         "count" => {
@@ -149,6 +158,7 @@ pub(super) fn dict(it: &mut Interp<'_>, of: &Val, name: &str, args: Args) -> R {
             ));
         }
         "copy" => return Ok(Val::dict(it.entries(of)?)),
+        "fromkeys" => return from_keys(it, &args),
         _ => {}
     }
     it.own_dict(of)?;
@@ -188,10 +198,19 @@ pub(super) fn dict(it: &mut Interp<'_>, of: &Val, name: &str, args: Args) -> R {
     }
 }
 
+fn from_keys(it: &mut Interp<'_>, args: &Args) -> R {
+    let value = arg(args, 1, "value").unwrap_or(Val::None);
+    let mut out = Entries::new();
+    for key in it.items(&need(args, 0, "fromkeys")?)? {
+        out.insert(it.to_key(&key)?, value.clone());
+    }
+    Ok(Val::dict(out))
+}
+
 fn with_own<T>(dict: &std::cell::RefCell<Dict>, change: impl FnOnce(&mut Entries) -> T) -> Option<T> {
     match &mut *dict.borrow_mut() {
         Dict::Own(map) => Some(change(map)),
-        Dict::Shared(_) => None,
+        Dict::Shared(..) => None,
     }
 }
 

@@ -52,6 +52,7 @@ const STR: &[&str] = &[
     "strip",
     "swapcase",
     "title",
+    "translate",
     "upper",
     "zfill",
     "decode",
@@ -59,8 +60,19 @@ const STR: &[&str] = &[
 const LIST: &[&str] =
     &["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
 const TUPLE: &[&str] = &["count", "index"];
-const DICT: &[&str] =
-    &["clear", "copy", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"];
+const DICT: &[&str] = &[
+    "clear",
+    "copy",
+    "fromkeys",
+    "get",
+    "items",
+    "keys",
+    "pop",
+    "popitem",
+    "setdefault",
+    "update",
+    "values",
+];
 const INT: &[&str] = &["bit_length", "conjugate"];
 const FLOAT: &[&str] = &["is_integer", "conjugate"];
 
@@ -97,6 +109,13 @@ pub fn property(of: &Val, name: &str) -> Option<Val> {
 /// # Errors
 /// As Python does.
 pub fn call(it: &mut Interp<'_>, of: &Val, name: &str, args: Args) -> R {
+    let plain = matches!(of, Val::Str(_))
+        && matches!(name, "upper" | "lower" | "title" | "capitalize" | "casefold" | "swapcase")
+        || name.starts_with("is");
+    if plain && !args.pos.is_empty() {
+        let (kind, given) = (of.type_name(), args.pos.len());
+        return Err(failed(format!("{kind}.{name}() takes no arguments ({given} given)")));
+    }
     match of {
         Val::Str(text) => text::call(it, of, text.as_str(), name, args),
         Val::List(_) | Val::Tuple(_) => containers::list(it, of, name, &args),
@@ -124,7 +143,15 @@ pub(super) fn arg(args: &Args, at: usize, name: &str) -> Option<Val> {
 /// An argument that has to be there.
 pub(super) fn need(args: &Args, at: usize, method: &str) -> R {
     args.pos.get(at).cloned().ok_or_else(|| {
-        failed(format!("{method}() takes at least {} argument ({} given)", at + 1, args.pos.len()))
+        let wants = match method {
+            "append" | "remove" | "extend" => {
+                return failed(format!("list.{method}() takes exactly one argument (0 given)"));
+            }
+            "replace" | "insert" => 2,
+            _ => at + 1,
+        };
+        let plural = if wants == 1 { "" } else { "s" };
+        failed(format!("{method} expected at least {wants} argument{plural}, got {}", args.pos.len()))
     })
 }
 
@@ -133,7 +160,7 @@ pub(super) fn need_str(args: &Args, at: usize, method: &str) -> R<String> {
     let value = need(args, at, method)?;
     match value.as_str() {
         Some(text) => Ok(text.to_owned()),
-        None => Err(failed(format!("{method} argument {} must be str, not {}", at + 1, value.type_name()))),
+        None => Err(failed(format!("{method}() argument {} must be str, not {}", at + 1, value.type_name()))),
     }
 }
 

@@ -111,7 +111,11 @@ fn one(it: &mut Interp<'_>, kind: char, spec: &Spec, value: &Val, out: &mut Stri
     let body = match kind {
         's' | 'r' | 'a' => {
             numeric = false;
-            let text = if kind == 's' { it.str(value)? } else { it.repr(value)? };
+            let text = match kind {
+                's' => it.str(value)?,
+                'a' => super::brace::ascii(&it.repr(value)?),
+                _ => it.repr(value)?,
+            };
             match spec.precision {
                 Some(n) => text.chars().take(n).collect(),
                 None => text,
@@ -121,7 +125,8 @@ fn one(it: &mut Interp<'_>, kind: char, spec: &Spec, value: &Val, out: &mut Stri
             numeric = false;
             match value {
                 Val::Int(i) => u32::try_from(*i).ok().and_then(char::from_u32).unwrap_or('?').to_string(),
-                other => it.str(other)?,
+                Val::Str(text) if text.as_str().chars().count() == 1 => text.as_str().to_owned(),
+                _ => return Err(failed("%c requires int or char")),
             }
         }
         'd' | 'i' | 'u' | 'x' | 'X' | 'o' => {

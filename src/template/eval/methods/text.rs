@@ -54,6 +54,21 @@ pub(super) fn call(it: &mut Interp<'_>, of: &Val, s: &str, name: &str, args: Arg
             expand_tabs(s, size)
         }
         "encode" | "decode" => s.to_owned(),
+        "translate" => {
+            let table = need(&args, 0, name)?;
+            let mut out = String::new();
+            for c in s.chars() {
+                match it.entry(&table, &crate::vars::Key::Int(i64::from(c as u32)))? {
+                    None => out.push(c),
+                    Some(Val::None) => {}
+                    Some(Val::Int(code)) => {
+                        out.extend(u32::try_from(code).ok().and_then(char::from_u32));
+                    }
+                    Some(text) => out.push_str(&it.str(&text)?),
+                }
+            }
+            out
+        }
         "format" => brace::format(it, s, &args.pos, &args.named)?,
         "format_map" => {
             let map = need(&args, 0, name)?;
@@ -63,7 +78,10 @@ pub(super) fn call(it: &mut Interp<'_>, of: &Val, s: &str, name: &str, args: Arg
         "join" => {
             let items = need(&args, 0, name)?;
             let mut parts = Vec::new();
-            let items = it.items(&items)?;
+            let items = it.items(&items).map_err(|e| match e.kind {
+                crate::template::TemplateErrorKind::Failed => failed("can only join an iterable"),
+                _ => e,
+            })?;
             for (i, item) in items.iter().enumerate() {
                 match item {
                     Val::Str(text) => parts.push(text.as_str().to_owned()),
@@ -92,7 +110,13 @@ fn other(it: &Interp<'_>, of: &Val, s: &str, name: &str, args: &Args) -> R {
     let all = |test: fn(char) -> bool| Val::Bool(!s.is_empty() && s.chars().all(test));
     let list = |parts: Vec<String>| Val::list(parts.into_iter().map(|p| it.derived(&[of], p)).collect());
     Ok(match name {
-        "isdigit" | "isdecimal" => all(|c| c.is_ascii_digit() || (c.is_numeric() && !c.is_ascii())),
+        "isdecimal" => all(|c| {
+            c.is_numeric()
+                && !c.is_alphabetic()
+                && !"²³¹½¼¾".contains(c)
+                && !('\u{2070}'..='\u{218b}').contains(&c)
+        }),
+        "isdigit" => all(|c| c.is_ascii_digit() || (c.is_numeric() && !c.is_ascii())),
         "isnumeric" => all(char::is_numeric),
         "isalpha" => all(char::is_alphabetic),
         "isalnum" => all(char::is_alphanumeric),
@@ -129,7 +153,14 @@ fn other(it: &Interp<'_>, of: &Val, s: &str, name: &str, args: &Args) -> R {
         "find" | "index" | "rfind" | "rindex" => {
             let part = need_str(args, 0, name)?;
             let (tail, offset) = window(s, args, 1)?;
-            let found = if name.starts_with('r') { tail.rfind(&part) } else { tail.find(&part) };
+            let beyond = opt_int(args, 1, "start")?.is_some_and(|at| at > s.chars().count() as i64);
+            let found = if beyond {
+                None
+            } else if name.starts_with('r') {
+                tail.rfind(&part)
+            } else {
+                tail.find(&part)
+            };
             match found {
                 Some(at) => Val::from(offset + tail[..at].chars().count()),
                 None if name.ends_with("find") => Val::Int(-1),
@@ -241,7 +272,13 @@ fn strip<'s>(s: &'s str, name: &str, args: &Args) -> R<&'s str> {
 pub fn capitalize(s: &str) -> String {
     let mut chars = s.chars();
     match chars.next() {
-        Some(first) => first.to_uppercase().collect::<String>() + &chars.as_str().to_lowercase(),
+        Some(first) => {
+            // Of a letter that becomes several, only the first is a capital.
+            let mut upper = first.to_uppercase();
+            let mut out: String = upper.next().into_iter().collect();
+            out.extend(upper.flat_map(char::to_lowercase));
+            out + &chars.as_str().to_lowercase()
+        }
         None => String::new(),
     }
 }

@@ -35,11 +35,9 @@ const FOLDER: &str = "/etc/ssl/certs";
 /// A session that is about to begin.
 pub(super) fn session(request: &HttpRequest, host: &str) -> Result<ClientConnection, HttpError> {
     let provider = Arc::new(rustls_rustcrypto::provider());
-    let verifier: Arc<dyn ServerCertVerifier> = if request.insecure {
-        Arc::new(AnyCertificate(Arc::clone(&provider)))
-    } else {
-        Arc::new(Checked::new(trusted(request)?, Arc::clone(&provider))?)
-    };
+    let chains =
+        if request.insecure { None } else { Some(Chains::new(trusted(request)?, Arc::clone(&provider))?) };
+    let verifier = Arc::new(Verifier { chains, provider: Arc::clone(&provider) });
     let tls = |error: rustls::Error| HttpError::Tls(error.to_string());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -124,24 +122,23 @@ fn client_certificate(path: &str, key: Option<&str>) -> Result<Identity, HttpErr
 /// Checks certificates as OpenSSL does: by a chain to a trusted one, and a server's own certificate also when it is itself among
 /// the trusted ones.
 #[derive(Debug)]
-struct Checked {
+struct Chains {
     /// `None` if nothing is trusted.
     chain: Option<Arc<WebPkiServerVerifier>>,
     trusted: Vec<CertificateDer<'static>>,
-    provider: Arc<CryptoProvider>,
 }
 
-impl Checked {
+impl Chains {
     fn new(trusted: Vec<CertificateDer<'static>>, provider: Arc<CryptoProvider>) -> Result<Self, HttpError> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(trusted.iter().cloned());
         let chain = if roots.is_empty() {
             None
         } else {
-            let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+            let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
             Some(builder.build().map_err(|e| HttpError::Tls(e.to_string()))?)
         };
-        Ok(Self { chain, trusted, provider })
+        Ok(Self { chain, trusted })
     }
 
     fn pinned(
@@ -161,10 +158,8 @@ impl Checked {
         }
         Ok(ServerCertVerified::assertion())
     }
-}
 
-impl ServerCertVerifier for Checked {
-    fn verify_server_cert(
+    fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -186,6 +181,30 @@ impl ServerCertVerifier for Checked {
             Some(summary) if summary.self_issued && !is_about_name_or_time(&error) => SelfSigned::error(),
             _ => error,
         })
+    }
+}
+
+/// What rustls asks about a server's certificate.
+#[derive(Debug)]
+struct Verifier {
+    /// `None` with `validate_certs: false`.
+    chains: Option<Chains>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match &self.chains {
+            Some(chains) => chains.verify(end_entity, intermediates, server_name, ocsp_response, now),
+            None => Ok(ServerCertVerified::assertion()),
+        }
     }
     fn verify_tls12_signature(
         &self,
@@ -226,42 +245,6 @@ struct SelfSigned;
 impl SelfSigned {
     fn error() -> rustls::Error {
         CertificateError::Other(rustls::OtherError(Arc::new(Self))).into()
-    }
-}
-
-/// For `validate_certs: false`.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
 
