@@ -2,9 +2,9 @@
 
 use super::Cx;
 use super::content::Content;
+use crate::engine::delegate::{self, RemoteError};
 use crate::engine::result::TaskOutcome;
 use crate::vars::{Key, Value};
-use windlass_protocol::args;
 
 /// Sends a script of the controller along and runs it there.
 pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
@@ -30,13 +30,9 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let mut given = cx.args.clone();
     given.shift_remove("cmd");
     given.insert(Key::from("_raw_params"), Value::text(raw));
-    let checked = match args::normalize(spec, &crate::vars::value::map_to_json(&given)) {
+    let checked = match delegate::check(spec, &given) {
         Ok(checked) => checked,
-        Err(errors) => {
-            return TaskOutcome::failure(
-                errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-            );
-        }
+        Err(outcome) => return *outcome,
     };
     let blobs = vec![("script".to_owned(), content.source)];
     match cx.remote.request(spec.name, checked, blobs, None).await {
@@ -56,11 +52,11 @@ pub(super) async fn raw(cx: &Cx<'_>) -> TaskOutcome {
     let Some(command) = cx.text("_raw_params") else { return TaskOutcome::failure("no command given") };
     let way = match cx.remote.way() {
         Ok(way) => way,
-        Err(error) => return TaskOutcome::failure(error.message),
+        Err(error) => return TaskOutcome::of_template(&error),
     };
     let connection = match cx.exec.shared.pool.connection(&way.target).await {
         Ok(connection) => connection,
-        Err(error) => return TaskOutcome::unreachable(error.to_string()),
+        Err(error) => return RemoteError::from(error).into(),
     };
     let mut line = String::new();
     for (name, value) in &cx.keywords.environment {
@@ -87,7 +83,7 @@ pub(super) async fn raw(cx: &Cx<'_>) -> TaskOutcome {
             }
             out
         }
-        Err(error) => TaskOutcome::unreachable(error.to_string()),
+        Err(error) => RemoteError::from(error).into(),
     }
 }
 

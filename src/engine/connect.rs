@@ -57,15 +57,6 @@ pub struct Way {
     pub become_: Option<Become>,
 }
 
-/// Why there is no agent.
-#[derive(Debug, Clone)]
-pub enum NoAgent {
-    /// The host cannot be reached.
-    Unreachable(String),
-    /// It can, but the task cannot run there (the other user's password is wrong, ...).
-    Failed(String),
-}
-
 type Opened = Arc<OnceCell<Result<Arc<Connection>, ConnectError>>>;
 
 /// Targets that share a connection: equal in everything, passwords among it.
@@ -124,20 +115,9 @@ impl Pool {
     /// The agent at the end of a way.
     ///
     /// # Errors
-    /// Why there is none, with a hint.
-    pub async fn agent(&self, way: &Way) -> Result<AgentHandle, NoAgent> {
-        let describe = |error: &ConnectError| match error.hint() {
-            Some(hint) => format!("{error}\nhint: {hint}"),
-            None => error.to_string(),
-        };
-        let connection =
-            self.connection(&way.target).await.map_err(|e| NoAgent::Unreachable(describe(&e)))?;
-        match connection.agent(way.become_.as_ref()).await {
-            Ok(agent) => Ok(agent),
-            Err(error @ ConnectError::Become(_)) => Err(NoAgent::Failed(describe(&error))),
-            Err(error) if error.is_unreachable() => Err(NoAgent::Unreachable(describe(&error))),
-            Err(error) => Err(NoAgent::Failed(describe(&error))),
-        }
+    /// Why there is none.
+    pub async fn agent(&self, way: &Way) -> Result<AgentHandle, ConnectError> {
+        self.connection(&way.target).await?.agent(way.become_.as_ref()).await
     }
 
     /// Closes a connection, so that the next task makes a new one (`meta: reset_connection`).

@@ -1,12 +1,12 @@
 //! The host that a task works on: its own, or the one that it is delegated to.
 
-use super::connect::{NoAgent, Way, way};
+use super::connect::{Way, way};
 use super::exec::Exec;
 use super::keywords::Keywords;
 use super::result::TaskOutcome;
 use crate::report::{Event, Speaker};
 use crate::template::TemplateError;
-use crate::transport::{AgentError, AgentHandle, Call, Sink, Source};
+use crate::transport::{AgentError, AgentHandle, Call, ConnectError, Sink, Source};
 use crate::vars::Map;
 use crate::vars::scope::Layers;
 use std::sync::Arc;
@@ -22,23 +22,49 @@ pub struct Remote<'a> {
 }
 
 /// Why a module has no outcome.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum RemoteError {
-    /// The host cannot be reached.
-    Unreachable(String),
-    /// The task fails.
-    Failed(String),
+    /// There is no connection, or no agent at its end.
+    #[error(transparent)]
+    Connect(Box<ConnectError>),
+    /// The agent gave no outcome.
+    #[error(transparent)]
+    Agent(Box<AgentError>),
     /// A template in what says how to connect fails.
+    #[error("{}", .0.message)]
     Template(Box<TemplateError>),
 }
 
 impl From<RemoteError> for TaskOutcome {
     fn from(error: RemoteError) -> Self {
-        match error {
-            RemoteError::Unreachable(msg) => Self::unreachable(msg),
-            RemoteError::Failed(msg) => Self::failure(msg),
-            RemoteError::Template(error) => Self::of_template(&error),
-        }
+        let (unreachable, hint) = match &error {
+            RemoteError::Connect(error) => (error.is_unreachable(), error.hint()),
+            RemoteError::Agent(error) => (error.is_unreachable(), error.hint()),
+            RemoteError::Template(error) => return Self::of_template(error),
+        };
+        let what = match &error {
+            RemoteError::Connect(error) if !error.had_connected() => {
+                "Failed to connect to the host via ssh: "
+            }
+            _ => "",
+        };
+        let msg = format!("Task failed: {what}{error}");
+        let mut out = if unreachable { Self::unreachable(msg) } else { Self::failure(msg) };
+        out.speaker = Speaker::Executor;
+        out.hint = hint;
+        out
+    }
+}
+
+impl From<ConnectError> for RemoteError {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(Box::new(error))
+    }
+}
+
+impl From<AgentError> for RemoteError {
+    fn from(error: AgentError) -> Self {
+        Self::Agent(Box::new(error))
     }
 }
 
@@ -89,10 +115,7 @@ impl<'a> Remote<'a> {
             return Ok(agent.clone());
         }
         let way = self.way()?;
-        let found = self.exec.shared.pool.agent(&way).await.map_err(|error| match error {
-            NoAgent::Unreachable(msg) => RemoteError::Unreachable(msg),
-            NoAgent::Failed(msg) => RemoteError::Failed(msg),
-        })?;
+        let found = self.exec.shared.pool.agent(&way).await?;
         *agent = Some(found.clone());
         Ok(found)
     }
@@ -132,10 +155,7 @@ impl<'a> Remote<'a> {
             timeout: None,
             no_log: self.keywords.no_log,
         };
-        agent.run(call).await.map_err(|error| match error {
-            AgentError::ConnectionLost { .. } => RemoteError::Unreachable(error.to_string()),
-            error => RemoteError::Failed(error.to_string()),
-        })
+        Ok(agent.run(call).await?)
     }
 
     /// Checks arguments by a module's description and runs it.

@@ -80,7 +80,7 @@ impl Exec {
             speaker: outcome.speaker,
             diff: Arc::clone(&outcome.diff),
             action: self.task.action.spec.name,
-            origin: (outcome.failed).then(|| self.origin(outcome)),
+            origin: (outcome.failed || outcome.unreachable).then(|| self.origin(outcome)),
             has_items: false,
         };
         self.shared.reporter.event(Event::Item(result));
@@ -138,7 +138,7 @@ impl Exec {
             speaker: outcome.speaker,
             diff: if has_items { Arc::default() } else { Arc::clone(&outcome.diff) },
             action: self.task.action.spec.name,
-            origin: (status == Status::Failed).then(|| self.origin(&outcome)),
+            origin: matches!(status, Status::Failed | Status::Unreachable).then(|| self.origin(&outcome)),
             has_items,
         };
         if outcome.include.is_none() {

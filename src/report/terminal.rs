@@ -316,6 +316,7 @@ impl Terminal {
             }
             Status::Unreachable => {
                 let text = format!("fatal: [{label}]: UNREACHABLE! => {}", self.dump(result, false));
+                self.cause(state, result);
                 self.line(state, &self.paint(BRIGHT_RED, &text));
                 if result.ignored {
                     self.line(state, &self.paint(CYAN, "...ignoring"));

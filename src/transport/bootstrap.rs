@@ -154,8 +154,12 @@ impl Talk<'_> {
                     }
                 }
                 Word::Failed(places) => {
-                    let hint = "the agent needs one folder of its user that can be written and has no noexec; \
-                                set XDG_CACHE_HOME on the host to one";
+                    let hint = if places.contains(":no-room") {
+                        "the disk is full: make room in one of these folders, some megabytes, or set XDG_CACHE_HOME on the host"
+                    } else {
+                        "the agent needs one folder of its user that can be written and has no noexec; \
+                         set XDG_CACHE_HOME on the host to one"
+                    };
                     return Err(self.failed(
                         format!("no folder in which it can be stored and executed ({places})"),
                         Some(hint.to_owned()),

@@ -67,7 +67,7 @@ pub enum ConnectError {
 
 /// Why another user could not be become.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{method} to {user} on {host}: {kind}")]
+#[error("{} ({method} to {user} on {host})", .kind.of(.method))]
 pub struct BecomeError {
     /// On which host.
     pub host: String,
@@ -149,6 +149,12 @@ impl ConnectError {
         !matches!(self, Self::Become(_) | Self::Bootstrap { .. } | Self::NoAgent(_))
     }
 
+    /// Whether there was a connection before.
+    #[must_use]
+    pub fn had_connected(&self) -> bool {
+        !self.is_unreachable() || matches!(self, Self::Lost { .. })
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -222,6 +228,17 @@ impl BecomeError {
             BecomeFailure::NeedsTerminal => "remove `requiretty` from the host's sudoers".into(),
             BecomeFailure::Other(_) => return None,
         })
+    }
+}
+
+impl BecomeFailure {
+    /// What it is called for a method; passwords as Ansible has it.
+    fn of(&self, method: &str) -> String {
+        match self {
+            Self::WrongPassword => format!("Incorrect {method} password"),
+            Self::PasswordRequired => format!("Missing {method} password"),
+            other => other.to_string(),
+        }
     }
 }
 

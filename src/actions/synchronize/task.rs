@@ -11,8 +11,8 @@ use windlass_protocol::{Json, JsonMap};
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", match .0 { RemoteError::Unreachable(msg) | RemoteError::Failed(msg) => msg, RemoteError::Template(error) => &error.message })]
-struct Failure(RemoteError);
+#[error(transparent)]
+struct Failure(#[from] RemoteError);
 
 struct Connection<'a>(&'a delegate::Remote<'a>);
 
