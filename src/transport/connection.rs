@@ -10,6 +10,7 @@ use super::system_ssh::SystemSsh;
 use super::target::{Become, BecomeMethod, Settings, Target, Via};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Mutex, OnceCell};
 
 /// What a command left behind that was run past the agent.
@@ -50,12 +51,22 @@ impl Exec for Way {
 /// Tells users that are become apart.
 type Who = Option<(BecomeMethod, String, Option<String>, Option<String>)>;
 
+/// The place of an agent.
+#[derive(Debug, Default)]
+struct Slot {
+    agent: Arc<OnceCell<AgentHandle>>,
+    become_: Option<Become>,
+}
+
+/// Longest time that is spent on tidying up after an agent that was killed.
+const TIDYING: Duration = Duration::from_secs(20);
+
 /// An open connection. Dropping it ends its agents; [`Connection::close`] also waits for them.
 #[derive(Debug)]
 pub struct Connection {
     way: Way,
     settings: Arc<Settings>,
-    agents: Mutex<HashMap<Who, Arc<OnceCell<AgentHandle>>>>,
+    agents: Mutex<HashMap<Who, Slot>>,
 }
 
 impl Connection {
@@ -80,11 +91,12 @@ impl Connection {
         let who: Who = become_.map(|b| (b.method, b.user.clone(), b.flags.clone(), b.exe.clone()));
         let cell = {
             let mut agents = self.agents.lock().await;
-            let cell = agents.entry(who).or_default();
-            if cell.get().is_some_and(AgentHandle::is_dead) {
-                *cell = Arc::default();
+            let slot = agents.entry(who).or_default();
+            if slot.agent.get().is_some_and(AgentHandle::is_dead) {
+                slot.agent = Arc::default();
             }
-            Arc::clone(cell)
+            slot.become_ = become_.cloned();
+            Arc::clone(&slot.agent)
         };
         // Calls for the same user wait for one start; those for other users do not.
         let agent = cell.get_or_try_init(|| self.start(become_)).await?;
@@ -135,10 +147,10 @@ impl Connection {
     /// nor renumbered. A task that becomes that user again starts a new one.
     pub async fn dismiss(&self, user: &str) {
         let mut found = Vec::new();
-        self.agents.lock().await.retain(|who, cell| {
+        self.agents.lock().await.retain(|who, slot| {
             let theirs = who.as_ref().is_some_and(|(_, name, ..)| name == user);
             if theirs {
-                found.extend(cell.get().cloned());
+                found.extend(slot.agent.get().cloned());
             }
             !theirs
         });
@@ -147,9 +159,21 @@ impl Connection {
 
     /// Ends the agents, waits until they have cleaned up, and closes the connection.
     pub async fn close(self) {
-        let agents: Vec<AgentHandle> =
-            self.agents.lock().await.values().filter_map(|cell| cell.get().cloned()).collect();
-        futures::future::join_all(agents.iter().map(AgentHandle::close)).await;
+        let slots = std::mem::take(&mut *self.agents.lock().await);
+        let ending = slots.values().map(|slot| async {
+            let Some(agent) = slot.agent.get() else { return };
+            // A killed agent left its temporary files; another one of its user removes them when it starts.
+            if agent.is_dead() && !self.is_closed() {
+                let tidy = async {
+                    if let Ok(agent) = self.start(slot.become_.as_ref()).await {
+                        agent.close().await;
+                    }
+                };
+                let _ = tokio::time::timeout(TIDYING, tidy).await;
+            }
+            agent.close().await;
+        });
+        futures::future::join_all(ending.collect::<Vec<_>>()).await;
         match self.way {
             Way::Ssh(ssh) => ssh.close().await,
             Way::System(ssh) => ssh.close().await,

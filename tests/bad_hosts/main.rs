@@ -270,9 +270,6 @@ fn agents_and_connections_that_end_in_the_middle() {
         assert_eq!(before.differences(&after), Vec::<String>::new());
     };
 
-    // What a killed agent had for itself goes when the next one starts.
-    let sweep = || assert_eq!(lab.run("- {hosts: all, gather_facts: false, tasks: [{ping: }]}\n").code, 0);
-
     // A command is a child of its agent.
     let play = "\
 - hosts: all
@@ -285,7 +282,40 @@ fn agents_and_connections_that_end_in_the_middle() {
 ";
     lab.run(play).says("killed_agent");
     unchanged();
-    sweep();
+    nothing_is_left(&lab.host);
+
+    // Killed between the temporary file and the rename.
+    for module in [
+        "copy: {content: new, dest: /srv/config, validate: \"sh -c 'kill -9 $PPID' %s\"}",
+        "template: {src: t.j2, dest: /srv/config, validate: \"sh -c 'kill -9 $PPID' %s\"}",
+        "lineinfile: {path: /srv/lines, line: three, validate: \"sh -c 'kill -9 $PPID' %s\"}",
+    ] {
+        std::fs::write(lab.path("t.j2"), "new\n").unwrap();
+        let play = format!(
+            "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: Die\n      ansible.builtin.{module}\n"
+        );
+        lab.run(&play).says(&format!("killed_in_{}", module.split_once(':').unwrap().0));
+        unchanged();
+    }
+
+    // A rescue goes on with a new agent.
+    let play = "\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - block:
+        - name: Kill the agent
+          ansible.builtin.copy: {content: new, dest: /srv/config, validate: \"sh -c 'kill -9 $PPID' %s\"}
+      rescue:
+        - name: Go on
+          ansible.builtin.command: cat /srv/config
+          register: found
+        - ansible.builtin.assert: {that: found.stdout == 'old'}
+";
+    let run = lab.run(play);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert!(run.stdout.contains("rescued=1"), "{}", run.stdout);
+    unchanged();
     nothing_is_left(&lab.host);
 
     // The connection goes.

@@ -1,7 +1,9 @@
 //! The agent's private folder for temporary files.
 //!
-//! It is locked while the agent lives. An agent that finds one whose lock is free removes it: its owner was killed.
+//! It is locked while the agent lives. An agent that finds one whose lock is free removes it, and the temporary name beside a
+//! destination that is noted in it: its owner was killed.
 
+use crate::system::real::mark;
 use rustix::fs::{FlockOperation, StatVfsMountFlags, flock, statvfs};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -66,6 +68,7 @@ impl Scratch {
     pub(super) fn remove(&self) {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if lock.is_some() {
+            mark::clear(&self.path);
             // A program that is being killed may still make a file while we remove.
             for _ in 0..3 {
                 if std::fs::remove_dir_all(&self.path).is_ok() {
@@ -155,6 +158,7 @@ fn sweep(place: &Place, uid: u32) {
             .and_then(|meta| meta.modified())
             .is_ok_and(|time| time.elapsed().is_ok_and(|age| age.as_secs() < 60));
         if unlocked && !(young && std::fs::metadata(path.join(LOCK)).is_err()) {
+            mark::clear(&path);
             let _ = std::fs::remove_dir_all(&path);
         }
     }

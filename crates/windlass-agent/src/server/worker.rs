@@ -6,6 +6,7 @@ use super::{Shared, Stop, web};
 use crate::module::{Context, ModuleError};
 use crate::registry;
 use crate::system::http::program::Program;
+use crate::system::real::mark::Mark;
 use crate::system::real::{Accounts, Real};
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -35,6 +36,7 @@ pub(super) fn kill_all() {
 pub(super) struct Machine {
     accounts: Arc<Accounts>,
     web: Program,
+    mark: Option<Arc<Mark>>,
 }
 
 /// How a request ended.
@@ -47,7 +49,8 @@ pub(super) enum End {
 
 impl Machine {
     pub(super) fn new(scratch: &Path) -> Self {
-        Self { accounts: Arc::default(), web: web::program(scratch) }
+        let mark = Mark::make_in(scratch).ok().map(Arc::new);
+        Self { accounts: Arc::default(), web: web::program(scratch), mark }
     }
 
     /// Executes it, sends what it streams, and gives the outcome.
@@ -95,6 +98,7 @@ impl Machine {
             .with_environment(request.environment.clone())
             .with_stop(stop.clone())
             .with_accounts(Arc::clone(&self.accounts))
+            .with_mark(self.mark.clone())
             .with_web_program(self.web.clone());
         let started = Instant::now();
         if let Some(ms) = request.timeout_ms {

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod attrs;
+pub mod mark;
 mod mutate;
 mod net;
 mod observe;
@@ -62,6 +63,7 @@ pub struct Real {
     stop: Stop,
     accounts: Arc<Accounts>,
     web: Web,
+    mark: Option<Arc<mark::Mark>>,
 }
 
 impl Real {
@@ -98,6 +100,12 @@ impl Real {
     #[must_use]
     pub fn with_web(mut self, fetch: Fetch) -> Self {
         self.web = Web::Here(fetch);
+        self
+    }
+    /// Temporary names beside destinations are noted there.
+    #[must_use]
+    pub fn with_mark(mut self, mark: Option<Arc<mark::Mark>>) -> Self {
+        self.mark = mark;
         self
     }
     /// Whether the request was given up, or its time is over.

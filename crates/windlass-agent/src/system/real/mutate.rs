@@ -18,7 +18,7 @@ impl Mutate for Real {
         in_place: bool,
         check: &mut dyn FnMut(&Path) -> io::Result<()>,
     ) -> io::Result<()> {
-        let manner = Manner { in_place, durable: true, umask: self.umask() };
+        let manner = Manner { in_place, durable: true, umask: self.umask(), mark: self.mark.as_deref() };
         let mut content = Endable { content, real: self };
         write_file(path, &mut content, attrs, &manner, check)
     }
@@ -32,7 +32,7 @@ impl Mutate for Real {
     ) -> io::Result<()> {
         // Reading the umask from /proc would cost more than the write where the mode is given.
         let umask = if attrs.mode.is_some() { 0 } else { self.umask() };
-        let manner = Manner { in_place: false, durable: false, umask };
+        let manner = Manner { in_place: false, durable: false, umask, mark: self.mark.as_deref() };
         let mut content = Endable { content, real: self };
         write_file(path, &mut content, attrs, &manner, &mut |temporary| match mtime {
             Some(_) => set_times(temporary, None, mtime, false),
@@ -60,7 +60,8 @@ impl Mutate for Real {
     }
 
     fn symlink(&self, path: &Path, target: &str) -> io::Result<()> {
-        let (temporary, ()) = Temporary::beside(path, |name| std::os::unix::fs::symlink(target, name))?;
+        let (temporary, ()) =
+            Temporary::beside(path, self.mark.as_deref(), |name| std::os::unix::fs::symlink(target, name))?;
         std::fs::rename(&temporary.path, path)?;
         temporary.keep();
         sync_folder_of(path);
@@ -68,7 +69,8 @@ impl Mutate for Real {
     }
 
     fn hardlink(&self, path: &Path, target: &Path) -> io::Result<()> {
-        let (temporary, ()) = Temporary::beside(path, |name| std::fs::hard_link(target, name))?;
+        let (temporary, ()) =
+            Temporary::beside(path, self.mark.as_deref(), |name| std::fs::hard_link(target, name))?;
         // Renaming one name of a file over another of its names does nothing; then the temporary one is dropped.
         std::fs::rename(&temporary.path, path)?;
         drop(temporary);

@@ -1,6 +1,7 @@
 //! Replacing a file: a temporary name beside it, fsync, attributes, check, rename, fsync of the folder.
 
 use super::attrs;
+use super::mark::{Mark, PREFIX};
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -19,14 +20,18 @@ impl Temporary {
     /// Makes something (by `make`) under a name that nobody has.
     pub(super) fn beside<T>(
         path: &Path,
+        mark: Option<&Mark>,
         mut make: impl FnMut(&Path) -> io::Result<T>,
     ) -> io::Result<(Self, T)> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let folder = folder_of(path);
         for _ in 0..100 {
             let clock = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-            let mark = COUNTER.fetch_add(1, Ordering::Relaxed) ^ (clock.tv_nsec as u64) << 20;
-            let candidate = folder.join(format!(".windlass-{:x}-{mark:x}", std::process::id()));
+            let number = COUNTER.fetch_add(1, Ordering::Relaxed) ^ (clock.tv_nsec as u64) << 20;
+            let candidate = folder.join(format!("{PREFIX}{:x}-{number:x}", std::process::id()));
+            if let Some(mark) = mark {
+                mark.note(&candidate);
+            }
             match make(&candidate) {
                 Ok(made) => return Ok((Self { path: candidate, done: false }, made)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -65,20 +70,22 @@ pub(super) fn sync_folder_of(path: &Path) {
 }
 
 /// How a file is written.
-pub(super) struct Manner {
+pub(super) struct Manner<'a> {
     /// Where a rename is refused, write into the file.
     pub(super) in_place: bool,
     /// Wait until it is on the disk.
     pub(super) durable: bool,
     /// Mask for the mode of a new file.
     pub(super) umask: u32,
+    /// Where the temporary name is noted.
+    pub(super) mark: Option<&'a Mark>,
 }
 
 pub(super) fn write_file(
     path: &Path,
     content: &mut dyn Read,
     wanted: &FileAttrs,
-    manner: &Manner,
+    manner: &Manner<'_>,
     check: &mut dyn FnMut(&Path) -> io::Result<()>,
 ) -> io::Result<()> {
     let old = match std::fs::symlink_metadata(path) {
@@ -96,8 +103,9 @@ pub(super) fn write_file(
     // Nobody else may read it before it has its attributes; where the folder's ACL decides, it decides at once.
     let first_mode = if folder_gives_acl && wanted.mode.is_none() { 0o666 } else { 0o600 };
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let made =
-        Temporary::beside(path, |name| Ok(rustix::fs::open(name, flags, Mode::from_raw_mode(first_mode))?));
+    let made = Temporary::beside(path, manner.mark, |name| {
+        Ok(rustix::fs::open(name, flags, Mode::from_raw_mode(first_mode))?)
+    });
     let (temporary, fd) = match made {
         Ok(made) => made,
         Err(error) if manner.in_place && old.is_some() && is_refusal(&error) => {
