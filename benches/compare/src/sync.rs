@@ -5,7 +5,7 @@ use crate::measure::{bench_host, median, same_tree, timed};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-use windlass_test_hosts::{Host, Tree};
+use windlass_test_hosts::Host;
 
 const FILES: usize = 5000;
 const TO: &str = "/srv/sync";
@@ -22,14 +22,14 @@ pub struct Sync {
     pub problem: Option<String>,
 }
 
-/// Measures both, each on a host of its own.
+/// A program, called for a host.
+type Prepare<'a> = &'a dyn Fn(&Host) -> Result<Command, Error>;
+
+/// Measures both, each on a host of its own, in turns: what else this machine does meets both alike.
 pub fn measure(windlass: &Path, runs: usize) -> Result<Vec<Sync>, Error> {
     let work = tempfile::tempdir().map_err(Error::io("a temporary folder"))?;
     let source = work.path().join("source");
     make_tree(&source)?;
-    let mut model = None;
-    let mut found = Vec::new();
-    type Prepare<'a> = &'a dyn Fn(&Host) -> Result<Command, Error>;
     let rsync = |host: &Host| {
         let ssh = format!(
             "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile={} -i {}",
@@ -61,52 +61,53 @@ pub fn measure(windlass: &Path, runs: usize) -> Result<Vec<Sync>, Error> {
     };
     let both: [(&'static str, Prepare<'_>); 2] =
         [("rsync -az --delete over ssh", &rsync), ("windlass, synchronize", &native)];
-    for (title, prepare) in both {
-        eprintln!("measuring {title} ...");
-        let mut row = Sync { title, times: [Duration::ZERO; 3], runs, problem: None };
-        match cases(prepare, &source, runs, &mut model) {
-            Ok(times) => row.times = times,
-            Err(error) => row.problem = Some(error.to_string()),
-        }
-        found.push(row);
+    eprintln!("measuring the tree sync ...");
+    let mut rows = both.map(|(title, _)| Sync { title, times: [Duration::ZERO; 3], runs, problem: None });
+    match cases(both.map(|(_, prepare)| prepare), &source, runs) {
+        Ok(times) => rows.iter_mut().zip(times).for_each(|(row, times)| row.times = times),
+        Err(error) => rows.iter_mut().for_each(|row| row.problem = Some(error.to_string())),
     }
-    Ok(found)
+    Ok(rows.into())
 }
 
-fn cases(
-    prepare: &dyn Fn(&Host) -> Result<Command, Error>,
-    source: &Path,
-    runs: usize,
-    model: &mut Option<Tree>,
-) -> Result<[Duration; 3], Error> {
-    let host = bench_host()?;
-    let run = || timed(&mut prepare(&host)?);
-    host.sh(&format!("mkdir -p {TO}"))?;
-    run()?; // so that the agent is there: what its upload costs is shown by the other table
-    let mut cold = Vec::new();
-    for _ in 0..runs {
-        host.sh(&format!("rm -rf {TO}; mkdir -p {TO}; sync"))?;
-        cold.push(run()?);
+fn cases(both: [Prepare<'_>; 2], source: &Path, runs: usize) -> Result<[[Duration; 3]; 2], Error> {
+    let hosts = [bench_host()?, bench_host()?];
+    let run = |who: usize| timed(&mut both[who](&hosts[who])?);
+    for (who, host) in hosts.iter().enumerate() {
+        host.sh(&format!("mkdir -p {TO}"))?;
+        run(who)?; // so that the agent is there: what its upload costs is shown by the other table
     }
-    let unchanged = (0..runs).map(|_| run()).collect::<Result<Vec<_>, _>>()?;
-    let mut changed = Vec::new();
+    let mut taken: [[Vec<Duration>; 3]; 2] = Default::default();
     for round in 0..runs {
-        for n in 0..10 {
-            let path = source.join(name(n * (FILES / 10)));
-            std::fs::write(
-                &path,
-                format!("changed in round {round}, with another length {}\n", "x".repeat(round)),
-            )
-            .map_err(Error::io(path))?;
+        for (who, host) in hosts.iter().enumerate() {
+            // Moved away and not removed: a file system looks long for inodes where many were freed just before.
+            host.sh(&format!("mv {TO} {TO}.{round} && mkdir {TO} && sync"))?;
+            taken[who][0].push(run(who)?);
         }
-        changed.push(run()?);
     }
-    let tree = host.snapshot_tree(&[TO])?;
-    match model {
-        None => *model = Some(tree),
-        Some(model) => same_tree(model, &tree)?,
+    for _ in 0..runs {
+        for (who, taken) in taken.iter_mut().enumerate() {
+            taken[1].push(run(who)?);
+        }
     }
-    Ok([median(&cold), median(&unchanged), median(&changed)])
+    for round in 0..runs {
+        change_ten(source, round)?;
+        for (who, taken) in taken.iter_mut().enumerate() {
+            taken[2].push(run(who)?);
+        }
+    }
+    let [one, other] = &hosts;
+    same_tree(&one.snapshot_tree(&[TO])?, &other.snapshot_tree(&[TO])?)?;
+    Ok(taken.map(|cases| cases.map(|times| median(&times))))
+}
+
+fn change_ten(source: &Path, round: usize) -> Result<(), Error> {
+    for n in 0..10 {
+        let path = source.join(name(n * (FILES / 10)));
+        let text = format!("changed in round {round}, with another length {}\n", "x".repeat(round));
+        std::fs::write(&path, text).map_err(Error::io(path))?;
+    }
+    Ok(())
 }
 
 fn name(n: usize) -> String {
