@@ -1,5 +1,7 @@
 //! Executes plans. The only code that holds a [`Mutate`].
 
+mod many;
+
 use crate::blobs::Blobs;
 use crate::module::{Applied, ModuleError};
 use crate::system::{Mutate, OutputSink, RunOutput};
@@ -8,7 +10,8 @@ use std::path::{Path, PathBuf};
 use windlass_protocol::change::Content;
 use windlass_protocol::{Change, Op, RunSpec, Stream};
 
-/// Executes the steps in order and stops at the first that fails.
+/// Executes the steps in order and stops at the first that fails. Many folders and files of a tree in a row are independent of
+/// one another and made by several threads.
 ///
 /// # Errors
 /// The failure of a step, in its operator's terms; earlier steps stay done.
@@ -19,7 +22,15 @@ pub fn apply(
     mut sink: Option<OutputSink<'_>>,
 ) -> Result<Applied, ModuleError> {
     let mut applied = Applied::default();
-    for change in changes {
+    let mut rest = changes;
+    while let Some((change, later)) = rest.split_first() {
+        let (run, behind) = rest.split_at(many::run_length(rest));
+        if many::is_worth_it(run.len()) {
+            many::apply(run, blobs, sys, &mut applied)?;
+            rest = behind;
+            continue;
+        }
+        rest = later;
         let output = match &mut sink {
             Some(sink) => step(change, blobs, sys, Some(&mut **sink), &mut applied),
             None => step(change, blobs, sys, None, &mut applied),

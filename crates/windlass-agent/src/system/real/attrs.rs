@@ -2,6 +2,7 @@
 
 use rustix::fs::{AtFlags, CWD, Gid, IFlags, Mode, OFlags, Uid, XattrFlags};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use windlass_protocol::FileAttrs;
 
@@ -144,6 +145,21 @@ pub(super) fn chmod(path: &Path, mode: u32) -> io::Result<()> {
     rustix::fs::chmod(path, Mode::from_raw_mode(mode & 0o7777)).map_err(io::Error::from)
 }
 
+/// Only what differs: a tree's new files mostly have their owner already, and each change costs a write of the inode.
+fn set_owner_and_mode(path: &Path, attrs: &FileAttrs, follow: bool) -> io::Result<()> {
+    let meta = if follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) }?;
+    let uid = attrs.uid.filter(|uid| *uid != meta.uid());
+    let gid = attrs.gid.filter(|gid| *gid != meta.gid());
+    chown(path, uid, gid, follow)?;
+    // A link itself has no mode on Linux.
+    let Some(mode) = attrs.mode.filter(|_| !meta.file_type().is_symlink()) else { return Ok(()) };
+    if uid.is_some() || gid.is_some() || meta.mode() & 0o7777 != mode & 0o7777 {
+        chmod(path, mode)
+    } else {
+        Ok(())
+    }
+}
+
 /// Sets everything that is asked for. The owner comes before the mode, because a change of the owner takes away
 /// set-id bits; taking away `i` comes before both, giving it after.
 pub(super) fn set(path: &Path, attrs: &FileAttrs, follow: bool) -> io::Result<()> {
@@ -156,13 +172,8 @@ pub(super) fn set(path: &Path, attrs: &FileAttrs, follow: bool) -> io::Result<()
         value.push(0);
         rustix::fs::lsetxattr(path, "security.selinux", &value, XattrFlags::empty())?;
     }
-    chown(path, attrs.uid, attrs.gid, follow)?;
-    if let Some(mode) = attrs.mode {
-        // A link itself has no mode on Linux.
-        let is_link = !follow && std::fs::symlink_metadata(path)?.file_type().is_symlink();
-        if !is_link {
-            chmod(path, mode)?;
-        }
+    if attrs.uid.is_some() || attrs.gid.is_some() || attrs.mode.is_some() {
+        set_owner_and_mode(path, attrs, follow)?;
     }
     if let Some(text) = attrs.attributes.as_deref().filter(|_| !takes_away) {
         set_letters(path, text)?;
