@@ -2,8 +2,7 @@
 
 use super::Cx;
 use crate::engine::result::TaskOutcome;
-use crate::template::TemplateErrorKind;
-use crate::vars::Value;
+use crate::vars::{Text, Value};
 
 pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
     let verbosity = cx.args.get("verbosity").and_then(Value::as_int).unwrap_or(0);
@@ -15,39 +14,48 @@ pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
     }
     let mut out = TaskOutcome::default();
     match (cx.args.get("var"), cx.args.get("msg")) {
-        (Some(_), Some(_)) => return TaskOutcome::failure("'msg' and 'var' are incompatible options"),
-        (Some(var), None) => {
-            let templar = &cx.exec.shared.templar;
-            match var {
-                Value::Str(text) => {
-                    let name = text.as_str();
-                    let result = if text.is_template() {
-                        match templar.render(var, &cx.templates()) {
-                            // A template that gives a text is the name of what is meant.
-                            Ok(Value::Str(inner)) => {
-                                let inner = inner.as_str().to_owned();
-                                templar
-                                    .expression(&inner, text.span(), &cx.templates())
-                                    .or(Ok(Value::text(inner)))
-                            }
-                            other => other,
-                        }
-                    } else {
-                        templar.expression(name, text.span(), &cx.templates())
-                    };
-                    match result {
-                        Ok(value) => out.set(name, value),
-                        Err(error) if error.kind == TemplateErrorKind::Undefined => {
-                            out.set(name, format!("VARIABLE IS NOT DEFINED!: {}", error.message));
-                        }
-                        Err(error) => return TaskOutcome::failure(error.message),
-                    }
-                }
-                other => out.set(&other.to_json().to_string(), other.clone()),
-            }
+        (Some(_), Some(_)) => return TaskOutcome::failure("parameters are mutually exclusive: msg|var"),
+        (Some(Value::Str(text)), None) if !text.as_str().is_empty() => return variable(cx, text),
+        (None | Some(Value::Null | Value::Str(_)), None) => out.set("msg", "Hello world!"),
+        (Some(other), None) => {
+            let shown = windlass_protocol::args::python_text(&other.to_json());
+            return TaskOutcome::failure(format!(
+                "argument 'var' is of type {} and we were unable to convert to str: '{shown}' is not a string and conversion is not allowed",
+                other.type_name()
+            ));
         }
         (None, Some(msg)) => out.set("msg", msg.clone()),
-        (None, None) => out.set("msg", "Hello world!"),
+    }
+    out
+}
+
+/// The value of an expression under its own text.
+fn variable(cx: &Cx<'_>, text: &Text) -> TaskOutcome {
+    let failure =
+        |message: &str| TaskOutcome::failure(format!("Error while resolving `var` expression: {message}"));
+    if !text.is_trusted() {
+        return failure("Encountered untrusted template or expression.");
+    }
+    let name = text.as_str();
+    let (value, marks) =
+        match cx.exec.shared.templar.expression_with_marks(name, text.span(), &cx.templates()) {
+            Ok(found) => found,
+            Err(error) => {
+                let mut out = failure(&error.message);
+                out.place = error.span;
+                out.hint = error.hint;
+                return out;
+            }
+        };
+    let mut out = TaskOutcome::default();
+    out.set(name, value);
+    if !marks.is_empty() {
+        let plural = if marks.len() == 1 { "" } else { "s" };
+        let mut warning = format!("Encountered {} template error{plural}.", marks.len());
+        for (at, mark) in marks.iter().enumerate() {
+            warning.push_str(&format!("\nerror {} - {mark}", at + 1));
+        }
+        out.warnings.push(warning);
     }
     out
 }

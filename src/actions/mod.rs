@@ -172,7 +172,6 @@ impl Cx<'_> {
 pub fn renders_itself(action: &ActionRef) -> &'static [&'static str] {
     match action.spec.name {
         "ansible.builtin.assert" => &["that"],
-        "ansible.builtin.debug" => &["var"],
         "ansible.builtin.include_tasks" | "ansible.builtin.include_role" => &["apply"],
         "ansible.builtin.validate_argument_spec" => &["argument_spec"],
         _ => &[],

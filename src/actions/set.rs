@@ -3,7 +3,7 @@
 use super::Cx;
 use crate::engine::result::TaskOutcome;
 use crate::playbook::parse_task::valid_name;
-use crate::vars::{Map, Value};
+use crate::vars::{Key, Map, Value};
 use std::sync::{Arc, PoisonError};
 
 pub(super) fn fact(cx: &Cx<'_>) -> TaskOutcome {
@@ -14,10 +14,20 @@ pub(super) fn fact(cx: &Cx<'_>) -> TaskOutcome {
         if matches!(name.as_str(), "cacheable" | "_raw_params") {
             continue;
         }
-        if !valid_name(&name) {
-            return TaskOutcome::failure(format!(
-                "The variable name '{name}' is not valid. Variables must start with a letter or underscore character, and contain only letters, numbers and underscores."
-            ));
+        let other = match key {
+            Key::Str(_) => None,
+            Key::Int(_) => Some("int"),
+            Key::Bool(_) => Some("bool"),
+            Key::Null => Some("NoneType"),
+        };
+        if other.is_some() || !valid_name(&name) {
+            let kind = other.map(|kind| format!(" of type '{kind}'")).unwrap_or_default();
+            let mut out = TaskOutcome::failure(format!("Invalid variable name '{name}'{kind}."));
+            out.hint = Some(
+                "variable names start with a letter or an underscore, and contain only letters, numbers and underscores"
+                    .to_owned(),
+            );
+            return out;
         }
         facts.insert(key.clone(), value.clone());
     }

@@ -178,10 +178,12 @@ impl Exec {
         for (key, value) in self.task.args.iter() {
             let name = key.to_string();
             let key = match key {
-                Key::Str(text) if text.is_template() => {
-                    let rendered = self.shared.templar.render_str(text, &cx)?;
-                    Key::from(rendered.as_str().unwrap_or(text.as_str()))
-                }
+                Key::Str(text) if text.is_template() => match self.shared.templar.render_str(text, &cx)? {
+                    Value::Str(name) => Key::from(name.as_str()),
+                    Value::Bool(b) => Key::Bool(b),
+                    Value::Int(i) => Key::Int(i),
+                    _ => Key::from(text.as_str()),
+                },
                 key => key.clone(),
             };
             if keep_raw.contains(&name.as_str()) {

@@ -5,8 +5,9 @@ use super::keywords::Keywords;
 use super::loops::{self, Names, truthy};
 use super::result::TaskOutcome;
 use crate::report::{Event, Status, TaskResult};
+use crate::template::TemplateError;
 use crate::vars::scope::Layers;
-use crate::vars::{Key, Value};
+use crate::vars::{Key, Map, Value};
 use std::sync::Arc;
 
 impl Exec {
@@ -27,7 +28,30 @@ impl Exec {
         if let Some(info) = scope.find("ansible_loop") {
             outcome.values.insert(Key::from("ansible_loop"), info.clone());
         }
+        if let Err(error) = self.label_text(scope, &outcome, item) {
+            outcome.failed = true;
+            outcome.skipped = false;
+            outcome.set("msg", error.message);
+        }
         outcome
+    }
+
+    /// What stands for an item in the output. The item's own result is registered by then.
+    fn label_text(
+        &self,
+        scope: &Layers,
+        outcome: &TaskOutcome,
+        item: &Value,
+    ) -> Result<String, TemplateError> {
+        let Some(label) = &self.task.loop_control.label else { return Ok(loops::label_of(item)) };
+        let rendered = match &self.task.register {
+            Some(name) => {
+                let own = Map::from([(Key::from(name.as_str()), Value::map(outcome.to_map()))]);
+                self.shared.templar.render(label, &self.cx(&scope.with(own)))?
+            }
+            None => self.shared.templar.render(label, &self.cx(scope))?,
+        };
+        Ok(loops::label_of(&rendered))
     }
 
     /// Adds facts and variables that a result brings.
@@ -58,13 +82,7 @@ impl Exec {
     }
 
     pub(super) fn tell_item(&self, scope: &Layers, outcome: &TaskOutcome, keywords: &Keywords, item: &Value) {
-        let label = match &self.task.loop_control.label {
-            Some(label) => match self.shared.templar.render(label, &self.cx(scope)) {
-                Ok(value) => loops::label_of(&value),
-                Err(_) => loops::label_of(item),
-            },
-            None => loops::label_of(item),
-        };
+        let label = self.label_text(scope, outcome, item).unwrap_or_else(|_| loops::label_of(item));
         if outcome.include.is_some() {
             return;
         }

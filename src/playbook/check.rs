@@ -60,6 +60,14 @@ fn literal(value: &Value) -> bool {
     value.is_final() && !matches!(value, Value::Sealed(_) | Value::Null | Value::Omit)
 }
 
+/// Whether a task is there to fail.
+pub(super) fn expects_failure(task: &Task, own: &Attrs) -> bool {
+    own.get("ignore_errors").is_some()
+        || task.attrs.get("ignore_errors").is_some()
+        || !task.failed_when.is_empty()
+        || !task.until.is_empty()
+}
+
 impl Loader {
     /// Values of keywords that can only be wrong.
     pub(super) fn check_keywords(&self, map: &Mapping, problems: &mut Problems) {
@@ -170,8 +178,8 @@ impl Loader {
         }
     }
 
-    /// Jinja errors, unknown filters, tests and lookups in the texts of a task.
-    pub(super) fn check_syntax(&self, map: &Mapping, problems: &mut Problems) {
+    /// Jinja errors, unknown filters, tests and lookups in the texts of a task. One that `may_fail` is left to fail.
+    pub(super) fn check_syntax(&self, map: &Mapping, may_fail: bool, problems: &mut Problems) {
         for (key, node) in map.iter() {
             let name = key.as_str().unwrap_or_default();
             // Tasks inside are checked as tasks.
@@ -187,6 +195,9 @@ impl Loader {
                     Some(near) => error.hint(format!("did you mean `with_{near}`?")),
                     None => error.hint("`with_NAME` loops over what the lookup NAME gives"),
                 });
+            }
+            if may_fail {
+                continue;
             }
             let value = self.value(node);
             let bare = matches!(name, "when" | "until" | "changed_when" | "failed_when");
@@ -219,11 +230,7 @@ impl Loader {
     /// Arguments that the module does not have, and values that it does not take. A task that expects to fail is left to
     /// fail.
     pub(super) fn check_arguments(&self, task: &Task, own: &Attrs, span: &Span, problems: &mut Problems) {
-        let expects_failure = own.get("ignore_errors").is_some()
-            || task.attrs.get("ignore_errors").is_some()
-            || !task.failed_when.is_empty()
-            || !task.until.is_empty();
-        if expects_failure {
+        if expects_failure(task, own) {
             return;
         }
         if let Some(loop_) = &task.loop_

@@ -549,7 +549,7 @@ impl Loader {
         super::not_yet::warn(map, problems);
         let attrs = self.attrs(map, problems).child_of(&under.attrs);
         let mut inner = Under { attrs, ..under.clone() };
-        self.check_syntax(map, problems);
+        self.check_syntax(map, false, problems);
         if let Some(node) = map.get("vars") {
             inner.vars.push(self.vars_of(node, problems));
         }

@@ -1,6 +1,6 @@
 //! A mapping to a task.
 
-use super::check::unknown_keyword;
+use super::check::{expects_failure, unknown_keyword};
 use super::freeform;
 use super::keywords;
 use super::load::{Loader, Made, Under};
@@ -126,7 +126,7 @@ impl Loader {
         self.check_keywords(map, problems);
         self.check_include(&task, map, problems);
         super::not_yet::warn(map, problems);
-        self.check_syntax(map, problems);
+        self.check_syntax(map, expects_failure(&task, &own), problems);
         self.check_arguments(&task, &own, &call.span, problems);
         match task.action.kind {
             Kind::ImportTasks => self.import_tasks(&task, &own, map, under, made, problems, out),
@@ -463,8 +463,9 @@ fn is_one_expression(text: &str) -> bool {
 /// Whether a text can name a variable.
 #[must_use]
 pub fn valid_name(text: &str) -> bool {
-    text.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_')
-        && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+    text.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !["True", "False", "None", "true", "false", "none"].contains(&text)
 }
 
 fn unknown_module(name: &str, span: &Span, problems: &mut Problems) {

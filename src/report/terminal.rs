@@ -212,10 +212,12 @@ impl Terminal {
             for own in ["ansible_loop_var", "ansible_index_var", "ansible_loop"] {
                 map.shift_remove(own);
             }
-            if let Some(index) = result.result.get("ansible_index_var").and_then(Value::as_str) {
+            if map.contains_key("msg")
+                && let Some(index) = result.result.get("ansible_index_var").and_then(Value::as_str)
+            {
                 map.shift_remove(index);
             }
-            if result.item.is_some() {
+            if result.item.is_some() && map.contains_key("msg") {
                 let loop_var =
                     result.result.get("ansible_loop_var").and_then(Value::as_str).unwrap_or("item");
                 map.shift_remove(loop_var);

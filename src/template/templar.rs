@@ -159,6 +159,30 @@ impl Templar {
         })
     }
 
+    /// Like [`Templar::expression`], with a mark in the place of everything that is undefined, and with what that was.
+    ///
+    /// # Errors
+    /// Where an operation fails.
+    pub fn expression_with_marks(
+        &self,
+        source: &str,
+        span: Option<&Span>,
+        cx: &TemplateContext<'_>,
+    ) -> Result<(Value, Vec<String>), TemplateError> {
+        self.run(cx, "template", |it| {
+            it.marks = Some(Vec::new());
+            let value = match evaluate(it, source, span) {
+                Ok(value) => it.lower(&value)?,
+                Err(error) if error.kind == TemplateErrorKind::Undefined => match it.mark(&error) {
+                    Some(mark) => Value::text(mark),
+                    None => return Err(error),
+                },
+                Err(error) => return Err(error),
+            };
+            Ok((value, it.marks.take().unwrap_or_default()))
+        })
+    }
+
     /// Evaluates a condition: `when`, `until`, `changed_when`, `failed_when`, `assert`. A list means that all have
     /// to hold; the first that does not ends it.
     ///

@@ -49,7 +49,13 @@ impl Interp<'_> {
             Val::Undefined(undefined) if undefined.blank => {
                 return Err(failed("Type 'Undefined' is unsupported for variable storage."));
             }
-            Val::Undefined(undefined) => return Err(undefined.to_error()),
+            Val::Undefined(undefined) => {
+                let error = undefined.to_error();
+                match self.mark(&error) {
+                    Some(mark) => Value::text(mark),
+                    None => return Err(error),
+                }
+            }
             Val::None => Value::Null,
             Val::Bool(b) => Value::Bool(*b),
             Val::Int(i) => Value::Int(*i),

@@ -120,6 +120,10 @@ pub struct Interp<'a> {
     changed: std::collections::HashSet<usize>,
     /// The folder of the template file that is rendered.
     pub(crate) folder: Option<std::path::PathBuf>,
+    /// What was undefined, if a mark is put in the place of it where it would be an error.
+    pub(crate) marks: Option<Vec<String>>,
+    /// The text that is rendered is more than one expression.
+    pub(crate) mixed: bool,
 }
 
 impl<'a> Interp<'a> {
@@ -138,6 +142,8 @@ impl<'a> Interp<'a> {
             literals: false,
             changed: std::collections::HashSet::new(),
             folder: None,
+            marks: None,
+            mixed: false,
         }
     }
 
@@ -178,6 +184,10 @@ impl<'a> Interp<'a> {
                 }
                 return Ok(lifted);
             }
+            if &**name == "ansible_search_path" {
+                let roots = self.cx.search.roots.iter();
+                return Ok(Val::list(roots.map(|r| Val::from(r.display().to_string())).collect()));
+            }
         }
         if let Some(global) = calls::global(name) {
             return Ok(global);
@@ -216,7 +226,9 @@ impl<'a> Interp<'a> {
             hint: None,
         })?;
         self.active.push(identity);
+        let mixed = std::mem::replace(&mut self.mixed, template.body.len() > 1);
         let result = self.run(&template, Rc::new(source), Env::root(false));
+        self.mixed = mixed;
         self.active.pop();
         let mut value = match result {
             Ok(value) => value,
@@ -264,6 +276,13 @@ impl<'a> Interp<'a> {
         }
         let span = self.source.span(pos);
         error.at(span.as_ref())
+    }
+
+    /// The mark in the place of something undefined, if marks are wanted.
+    pub(crate) fn mark(&mut self, error: &TemplateError) -> Option<String> {
+        let marks = self.marks.as_mut()?;
+        marks.push(error.message.clone());
+        Some(format!("<< error {} - {} >>", marks.len(), error.message))
     }
 
     /// Remembers that a variable's list or mapping was changed in place.

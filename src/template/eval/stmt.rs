@@ -229,7 +229,11 @@ impl Interp<'_> {
                 match &value {
                     // Alone it is a value, for `default` and `is defined` of a variable that is this template.
                     Val::Undefined(undefined) if !undefined.blank => {
-                        return Err(self.place(undefined.to_error(), expr.pos));
+                        let error = undefined.to_error();
+                        match self.mixed.then(|| self.mark(&error)).flatten() {
+                            Some(mark) => out.push(self, Val::from(mark), expr.pos)?,
+                            None => return Err(self.place(error, expr.pos)),
+                        }
                     }
                     _ => out.push(self, value, expr.pos).map_err(|e| self.place(e, expr.pos))?,
                 }
