@@ -10,6 +10,7 @@ mod json_read;
 mod lists;
 mod maths;
 mod mersenne;
+mod mistakes;
 mod names;
 mod net;
 mod paths;

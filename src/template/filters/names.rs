@@ -231,17 +231,31 @@ fn sort(it: &mut Interp<'_>, b: &mut Bound) -> R {
 }
 
 fn unique(it: &mut Interp<'_>, b: &mut Bound) -> R {
-    let case_sensitive = b.flag(it, 0, false)?;
+    let mut case_sensitive = b.flag(it, 0, false)?;
     let path = b.get(1).cloned();
+    let items = it.items(&b.value)?;
+    let mut keys = Vec::with_capacity(items.len());
+    for item in &items {
+        let key = match &path {
+            Some(path) => attribute(it, item, path, None)?,
+            None => item.clone(),
+        };
+        keys.push(key.defined()?);
+    }
+    // Where Jinja's own filter fails Ansible compares by itself, and heeds case.
+    if let Some(kind) = keys.iter().find_map(unhashable) {
+        if path.is_some() || (b.get(0).is_some() && !case_sensitive) {
+            return Err(failed(format!(
+                "Jinja2's unique filter failed and we cannot fall back to Ansible's version as it does not support the parameters supplied: unhashable type: '{kind}'"
+            )));
+        }
+        case_sensitive = true;
+    }
     let mut seen: Vec<Val> = Vec::new();
     let mut hashed = std::collections::HashSet::new();
     let mut out = Vec::new();
-    for item in it.items(&b.value)? {
-        let key = match &path {
-            Some(path) => attribute(it, &item, path, None)?,
-            None => item.clone(),
-        };
-        let key = fold(key.defined()?, case_sensitive);
+    for (item, key) in items.into_iter().zip(keys) {
+        let key = fold(key, case_sensitive);
         let fresh = match &key {
             Val::Str(text) => hashed.insert(text.as_str().to_owned()),
             other => {
@@ -263,6 +277,16 @@ fn unique(it: &mut Interp<'_>, b: &mut Bound) -> R {
         }
     }
     Ok(Val::list(out))
+}
+
+/// The type for which Python cannot make a hash of a value.
+fn unhashable(value: &Val) -> Option<&'static str> {
+    match value {
+        Val::List(_) => Some("list"),
+        Val::Dict(_) | Val::Dynamic(_) => Some("dict"),
+        Val::Tuple(items) => items.iter().find_map(unhashable),
+        _ => None,
+    }
 }
 
 fn sum(it: &mut Interp<'_>, b: &mut Bound) -> R {

@@ -1,6 +1,6 @@
 //! Regular expressions in Python's syntax.
 
-use super::Filter;
+use super::{Filter, mistakes};
 use crate::template::eval::Interp;
 use crate::template::eval::val::{R, Val, failed};
 use crate::template::plugin::Bound;
@@ -40,7 +40,11 @@ pub(crate) fn compile(
     if let Some(found) = store.lock().unwrap_or_else(PoisonError::into_inner).get(&source) {
         return Ok(found.clone());
     }
-    let regex = Regex::new(&source).map_err(|e| failed(complaint(pattern, &e)))?;
+    if let Some(mistake) = mistakes::find(pattern) {
+        return Err(failed(mistake));
+    }
+    let regex =
+        Regex::new(&source).map_err(|e| failed(format!("Invalid regular expression {pattern:?}: {e}")))?;
     let regex = std::sync::Arc::new(regex);
     let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
     if store.len() > 2000 {
@@ -48,29 +52,6 @@ pub(crate) fn compile(
     }
     store.insert(source, regex.clone());
     Ok(regex)
-}
-
-/// Why a pattern is none, in Python's words where it is a mistake that people make.
-fn complaint(pattern: &str, error: &fancy_regex::Error) -> String {
-    let text = error.to_string();
-    if text.contains("parenthesis without closing") || text.contains("unclosed group") {
-        let (mut open, mut escaped) = (Vec::new(), false);
-        for (at, c) in pattern.chars().enumerate() {
-            match c {
-                _ if escaped => escaped = false,
-                '\\' => escaped = true,
-                '(' => open.push(at),
-                ')' => {
-                    open.pop();
-                }
-                _ => {}
-            }
-        }
-        if let Some(at) = open.first() {
-            return format!("missing ), unterminated subpattern at position {at}");
-        }
-    }
-    format!("Invalid regular expression {pattern:?}: {text}")
 }
 
 /// All that a pattern finds, as Python finds it: nothing is found also right behind something.

@@ -39,6 +39,11 @@ pub(super) fn find(it: &Interp<'_>, kind: &str, name: &str) -> Option<PathBuf> {
 
 /// A file's text, kept out of sight if it was encrypted.
 pub(super) fn read(it: &mut Interp<'_>, kind: &str, name: &str, what: &str) -> R {
+    read_encoded(it, kind, name, what, "utf-8")
+}
+
+/// The same for a file in another encoding.
+pub(super) fn read_encoded(it: &mut Interp<'_>, kind: &str, name: &str, what: &str, encoding: &str) -> R {
     let found = find(it, kind, name);
     if let Some(path) = found.as_ref().filter(|p| p.is_dir()) {
         let path = path.display().to_string();
@@ -53,9 +58,34 @@ pub(super) fn read(it: &mut Interp<'_>, kind: &str, name: &str, what: &str) -> R
         )));
     };
     let secret = std::fs::read(&path).is_ok_and(|bytes| bytes.starts_with(b"$ANSIBLE_VAULT;"));
-    let text = crate::vars::Text::plain(it.shared.read_text(&path).map_err(failed)?);
+    let bytes = it.shared.read_bytes(&path).map_err(failed)?;
+    let text = crate::vars::Text::plain(decode(bytes, encoding, &path)?);
     it.secret_seen |= secret;
     Ok(Val::Str(if secret { text.into_secret() } else { text }))
+}
+
+/// Text of bytes in one of the encodings that are in use, by Python's names for them.
+fn decode(bytes: Vec<u8>, encoding: &str, path: &Path) -> R<String> {
+    let wide = |order: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| order([pair[0], pair[1]])).collect();
+        String::from_utf16(&units).ok().map(|text| text.trim_start_matches('\u{feff}').to_owned())
+    };
+    let name = encoding.to_ascii_lowercase().replace(['_', ' '], "-");
+    let text = match name.as_str() {
+        "utf-8" | "utf8" | "u8" => String::from_utf8(bytes).ok(),
+        "utf-8-sig" => {
+            String::from_utf8(bytes).ok().map(|text| text.trim_start_matches('\u{feff}').to_owned())
+        }
+        "ascii" | "us-ascii" => String::from_utf8(bytes).ok().filter(|text| text.is_ascii()),
+        "latin-1" | "latin1" | "l1" | "iso-8859-1" | "iso8859-1" | "8859" => {
+            Some(bytes.iter().map(|b| char::from(*b)).collect())
+        }
+        "utf-16" if bytes.starts_with(&[0xfe, 0xff]) => wide(u16::from_be_bytes),
+        "utf-16" | "utf-16-le" | "utf-16le" => wide(u16::from_le_bytes),
+        "utf-16-be" | "utf-16be" => wide(u16::from_be_bytes),
+        _ => return Err(failed(format!("unknown encoding: {encoding}"))),
+    };
+    text.ok_or_else(|| failed(format!("{} is not valid {}", path.display(), encoding.to_uppercase())))
 }
 
 fn file(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
@@ -303,7 +333,6 @@ fn template(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         };
         it.secret_seen |= inner.secret_seen;
         let value = match value {
-            Val::None => Val::from(""),
             Val::Undefined(_) => value.defined()?,
             other => other,
         };

@@ -154,8 +154,8 @@ fn sequence(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
             let (range, pattern) = term.split_once(':').map_or((term.as_str(), None), |(r, p)| (r, Some(p)));
             let (range, step) = range.split_once('/').map_or((range, None), |(r, s)| (r, Some(s)));
             let is_number = |s: &str| {
-                s.starts_with("0x")
-                    || (!s.is_empty() && s.trim_start_matches('-').chars().all(|c| c.is_ascii_digit()))
+                let digits = s.strip_prefix("0x").unwrap_or(s);
+                !digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit())
             };
             let shortcut = match range.split_once('-') {
                 Some((a, b)) if is_number(a) && is_number(b) => Some((Some(a), b)),
@@ -177,9 +177,8 @@ fn sequence(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
                 for word in
                     shlex::split(&term).ok_or_else(|| failed("error parsing with_sequence arguments"))?
                 {
-                    let (key, value) = word.split_once('=').ok_or_else(|| {
-                        failed(format!("unknown error parsing with_sequence arguments: {term:?}"))
-                    })?;
+                    // A word that is no pair has this name in Ansible.
+                    let (key, value) = word.split_once('=').unwrap_or(("_raw_params", &word));
                     set(key, value)?;
                 }
             }
@@ -191,9 +190,7 @@ fn sequence(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
             (Some(_), Some(_)) => return Err(failed("can't specify both count and end in with_sequence")),
             (Some(end), None) => end,
             (None, Some(0)) => continue,
-            (None, Some(count)) => {
-                start.saturating_add(count.saturating_mul(stride_value)).saturating_sub(stride_value.signum())
-            }
+            (None, Some(count)) => start.saturating_add(count.saturating_mul(stride_value)).saturating_sub(1),
         };
         let stride = match stride {
             Some(0) => continue,
@@ -224,22 +221,38 @@ fn sequence(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
     Ok(out)
 }
 
-const WANTED: &str = "subelements lookup expects a list of two or three items, first a dict or a list, second a string pointing to the subkey";
+const WANTED: &str = "subelements lookup expects a list of two or three items,";
 
 /// Each item of a list inside each mapping, with the mapping; the mapping lacks the list then.
 fn subelements(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
-    let (source, path) = match call.terms.as_slice() {
-        [source, Val::Str(path), ..] if call.terms.len() <= 3 && (source.is_dict() || source.is_seq()) => {
-            (source.clone(), path.as_str().to_owned())
-        }
-        _ => return Err(failed(WANTED)),
+    let [source, path, flags @ ..] = call.terms.as_slice() else { return Err(failed(WANTED)) };
+    if flags.len() > 1 {
+        return Err(failed(WANTED));
+    }
+    let Some(path) = path.as_str().filter(|_| source.is_dict() || source.is_seq()) else {
+        return Err(failed(format!(
+            "{WANTED} first a dict or a list, second a string pointing to the subkey"
+        )));
     };
     let mut skip = false;
-    if let Some(flags) = call.terms.get(2)
-        && let Some(value) = it.entry_str(flags, "skip_missing")?
-    {
-        skip = super::super::filters::to_bool(&value).unwrap_or(false);
+    if let [flags] = flags {
+        if !flags.is_dict() {
+            return Err(failed(format!(
+                "{WANTED} the optional third item must be a dict with flags skip_missing"
+            )));
+        }
+        if let Some(value) = it.entry_str(flags, "skip_missing")? {
+            skip = super::super::filters::to_bool(&value).unwrap_or(false);
+        }
     }
+    // The results of a task that was skipped as a whole.
+    if source.is_dict()
+        && let Some(skipped) = it.entry_str(source, "skipped")?
+        && it.truthy(&skipped)?
+    {
+        return Ok(Vec::new());
+    }
+    let source = source.clone();
     let items: Vec<Val> = if source.is_dict() {
         it.pairs(&source)?.into_iter().map(|(_, v)| v).collect()
     } else {
@@ -286,6 +299,9 @@ fn take(it: &mut Interp<'_>, item: &Val, keys: &[&str], skip: bool) -> R<Option<
         return Ok(Some((Val::dict(rest), found)));
     }
     if !found.is_dict() {
+        if skip {
+            return Ok(None);
+        }
         let shown = it.str(&found)?;
         return Err(failed(format!("the key {key} should point to a dictionary, got '{shown}'")));
     }

@@ -116,7 +116,11 @@ pub(crate) fn run(
         call.terms.push(literal(it, term)?);
     }
     for (name, value) in options {
-        let value = literal(it, value)?.defined()?;
+        // The default of `env` may be what is not there.
+        let value = match value {
+            Val::Undefined(_) if lookup.name == "env" && &*name == "default" => value,
+            value => literal(it, value)?.defined()?,
+        };
         call.options.push((name, value));
     }
     (lookup.run)(it, &mut call).map_err(|e| {

@@ -6,6 +6,7 @@ use crate::template::eval::Interp;
 use crate::template::eval::val::{R, Val, failed};
 use crate::template::filters;
 use crate::vars::Text;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 pub(super) const LOOKUPS: &[Lookup] = &[of("password", password)];
@@ -100,7 +101,7 @@ fn parse(it: &mut Interp<'_>, call: &Call, term: &str) -> R<Wanted> {
     let encrypt = match encrypt {
         Some(Val::Bool(true)) => Some("sha512".to_owned()),
         Some(Val::Bool(false)) => None,
-        other => text(it, other)?,
+        other => text(it, other)?.filter(|kind| !kind.is_empty()),
     };
     let ident = option(it, "ident")?;
     let seed = option(it, "seed")?;
@@ -175,7 +176,10 @@ fn one(wanted: &Wanted) -> R<String> {
     }
     if !throwaway && stored.as_ref() != Some(&line) {
         if let Some(dir) = wanted.path.parent() {
-            std::fs::create_dir_all(dir)
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(dir)
                 .map_err(|e| failed(format!("could not make {}: {e}", dir.display())))?;
         }
         write_private(&wanted.path, format!("{line}\n").as_bytes())

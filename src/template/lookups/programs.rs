@@ -49,6 +49,20 @@ fn lines(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
 
 fn url(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
     allowed(it)?;
+    // Variables and the environment stand in for options that are not given.
+    for (option, variable, environment) in [
+        ("http_agent", "ansible_lookup_url_agent", "ANSIBLE_LOOKUP_URL_AGENT"),
+        ("timeout", "ansible_lookup_url_timeout", "ANSIBLE_LOOKUP_URL_TIMEOUT"),
+    ] {
+        if call.get(option).is_some() {
+            continue;
+        }
+        let set = match it.cx.scope.get(variable) {
+            Some(value) => Some(it.lift(&value)?.defined()?),
+            None => std::env::var(environment).ok().map(Val::from),
+        };
+        call.options.extend(set.map(|value| (option.into(), value)));
+    }
     let split = call.flag(it, "split_lines", true)?;
     let verify = call.flag(it, "validate_certs", true)?;
     let timeout = call.get("timeout").and_then(Val::as_f64).unwrap_or(10.0).clamp(0.1, 3600.0);
@@ -61,17 +75,15 @@ fn url(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
             headers.push((key.to_string(), it.str(&value)?));
         }
     }
+    let use_netrc = user.is_none() && call.flag(it, "use_netrc", true)?;
     let mut out = Vec::new();
     for term in call.texts(it)? {
-        let request = Request {
-            url: term,
-            verify,
-            timeout,
-            user: user.clone(),
-            password: password.clone(),
-            agent: agent.clone(),
-            headers: headers.clone(),
-        };
+        let (mut user, mut password, mut headers) = (user.clone(), password.clone(), headers.clone());
+        if use_netrc && let Some((login, secret)) = netrc_for(&term) {
+            headers.retain(|(name, _)| !name.eq_ignore_ascii_case("authorization"));
+            (user, password) = (Some(login), Some(secret));
+        }
+        let request = Request { url: term, verify, timeout, user, password, agent: agent.clone(), headers };
         // The caller may stand inside an asynchronous runtime, where blocking on another one is not possible.
         let body = std::thread::spawn(move || fetch(request))
             .join()
@@ -116,7 +128,7 @@ fn fetch(wanted: Request) -> Result<String, String> {
         for (name, value) in wanted.headers {
             request = request.header(name, value);
         }
-        let response = request.send().await.map_err(|e| format!("Failed lookup url for {url} : {e}"))?;
+        let response = request.send().await.map_err(|e| refused(&url, &e))?;
         if !response.status().is_success() {
             let status = response.status();
             return Err(format!(
@@ -127,4 +139,58 @@ fn fetch(wanted: Request) -> Result<String, String> {
         }
         response.text().await.map_err(|e| format!("Failed lookup url for {url} : {e}"))
     })
+}
+
+/// Why there was no answer, with the causes: the outermost one only says that it failed.
+fn refused(url: &str, error: &reqwest::Error) -> String {
+    let mut reasons = vec![error.to_string()];
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        reasons.push(inner.to_string());
+        cause = inner.source();
+    }
+    let certificate = reasons.iter().any(|reason| reason.contains("invalid peer certificate"));
+    let reason = reasons.pop().unwrap_or_default();
+    if certificate {
+        return format!("Error validating the server's certificate for {url}: {reason}");
+    }
+    format!("Failed lookup url for {url} : {reason}")
+}
+
+/// The login and password that `~/.netrc` has for the host of a URL.
+fn netrc_for(url: &str) -> Option<(String, String)> {
+    let host = reqwest::Url::parse(url).ok()?.host_str()?.to_owned();
+    let home = || std::env::var_os("HOME").map(|home| std::path::Path::new(&home).join(".netrc"));
+    let path = std::env::var_os("NETRC").map(std::path::PathBuf::from).or_else(home)?;
+    netrc(&std::fs::read_to_string(path).ok()?, &host)
+}
+
+fn netrc(text: &str, host: &str) -> Option<(String, String)> {
+    let mut words =
+        text.lines().map(|l| l.split(" #").next().unwrap_or_default()).flat_map(str::split_whitespace);
+    let (mut here, mut login, mut password) = (false, None, None);
+    while let Some(word) = words.next() {
+        match word {
+            "machine" | "default" if here => break,
+            "machine" => here = words.next() == Some(host),
+            "default" => here = true,
+            "login" | "user" if here => login = words.next(),
+            "password" if here => password = words.next(),
+            _ => {}
+        }
+    }
+    Some((login?.to_owned(), password.unwrap_or_default().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_entry_of_a_host_in_netrc() {
+        let text = "machine a.b\nlogin x\npassword y\nmachine c login z password w # note\ndefault login d password e";
+        let found = |host| super::netrc(text, host).map(|(l, p)| format!("{l}:{p}"));
+        assert_eq!(found("a.b").as_deref(), Some("x:y"));
+        assert_eq!(found("c").as_deref(), Some("z:w"));
+        assert_eq!(found("other").as_deref(), Some("d:e"));
+        assert_eq!(super::netrc("machine a login x", "b"), None);
+    }
 }

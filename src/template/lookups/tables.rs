@@ -1,6 +1,6 @@
 //! Lookups in INI and CSV files.
 
-use super::files::read;
+use super::files::{find, read_encoded};
 use super::{Call, Lookup, of};
 use crate::template::eval::Interp;
 use crate::template::eval::val::{R, Val, failed};
@@ -24,18 +24,10 @@ const CSV_OPTIONS: &[&str] = &["file", "delimiter", "col", "keycol", "encoding",
 
 pub(super) const LOOKUPS: &[Lookup] = &[of("ini", ini), of("csvfile", csvfile)];
 
-/// `name key=value key=value`: the older way to give options inside a term.
-fn term_options(term: &str) -> (String, Vec<(String, String)>) {
-    let words = shlex::split(term).unwrap_or_else(|| vec![term.to_owned()]);
-    let mut names = Vec::new();
-    let mut options = Vec::new();
-    for word in words {
-        match word.split_once('=') {
-            Some((key, value)) => options.push((key.to_owned(), value.to_owned())),
-            None => names.push(word),
-        }
-    }
-    (names.join(" "), options)
+/// `name key=value key=value`: the older way to give options inside a term. Quotes in the name are part of it.
+fn term_options(term: &str) -> R<(String, Vec<(String, String)>)> {
+    let split = crate::playbook::freeform::split(term, false).map_err(|e| failed(e.to_string()))?;
+    Ok((split.raw, split.pairs))
 }
 
 fn setting(
@@ -51,44 +43,62 @@ fn setting(
     Ok(call.str(it, name)?.unwrap_or_else(|| default.to_owned()))
 }
 
+/// Keys with what they are set to; some stand alone.
+type Entry = (String, Option<String>);
 /// Sections with their entries, in order.
-type Ini = Vec<(String, Vec<(String, String)>)>;
+type Ini = Vec<(String, Vec<Entry>)>;
 
-fn parse_ini(text: &str, case_sensitive: bool) -> Ini {
+/// Reads sections as Python does: nothing may be there twice, and keys without a value only if that is allowed.
+fn parse_ini(text: &str, name: &str, case_sensitive: bool, no_value: bool) -> R<Ini> {
     let mut out: Ini = Vec::new();
-    for line in text.lines() {
+    for (number, line) in (1..).zip(text.lines()) {
         let trimmed = line.trim();
         if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
             continue;
         }
-        if let Some(name) = trimmed.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
-            out.push((name.to_owned(), Vec::new()));
+        if let Some(section) = trimmed.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            if out.iter().any(|(known, _)| known == section) && section != "DEFAULT" {
+                return Err(failed(format!(
+                    "While reading from '<???>' [line {number:2}]: section '{section}' already exists"
+                )));
+            }
+            out.push((section.to_owned(), Vec::new()));
             continue;
         }
         if line.starts_with(char::is_whitespace)
             && let Some((_, entries)) = out.last_mut()
-            && let Some((_, value)) = entries.last_mut()
+            && let Some((_, Some(value))) = entries.last_mut()
         {
             value.push('\n');
             value.push_str(trimmed);
             continue;
         }
         let (key, value) = match trimmed.find(['=', ':']) {
-            Some(at) => (trimmed[..at].trim(), trimmed[at + 1..].trim()),
-            None => (trimmed, ""),
+            Some(at) => (trimmed[..at].trim(), Some(trimmed[at + 1..].trim())),
+            None if no_value => (trimmed, None),
+            None => {
+                return Err(failed(format!(
+                    "Source contains parsing errors: '<???>'\n\t[line {number:2}]: '{line}\\n'"
+                )));
+            }
         };
         let key = if case_sensitive { key.to_owned() } else { key.to_lowercase() };
-        if let Some((_, entries)) = out.last_mut() {
-            entries.push((key, value.to_owned()));
+        if let Some((section, entries)) = out.last_mut() {
+            if entries.iter().any(|(known, _)| *known == key) {
+                return Err(failed(format!(
+                    "Duplicate option in '{name}': While reading from '<???>' [line {number:2}]: option '{key}' in section '{section}' already exists"
+                )));
+            }
+            entries.push((key, value.map(str::to_owned)));
         }
     }
-    out
+    Ok(out)
 }
 
 fn ini(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
     let mut out = Vec::new();
     for term in call.texts(it)? {
-        let (name, inline) = term_options(&term);
+        let (name, inline) = term_options(&term)?;
         let file = setting(it, call, &inline, "file", "ansible.ini")?;
         let kind = setting(it, call, &inline, "type", "ini")?;
         let section = setting(it, call, &inline, "section", "global")?;
@@ -97,20 +107,32 @@ fn ini(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         let case = setting(it, call, &inline, "case_sensitive", "false")?;
         let case = filters::to_bool(&Val::from(case)).unwrap_or(false);
         if let Some((wrong, _)) = inline.iter().find(|(n, _)| !INI_OPTIONS.contains(&n.as_str())) {
-            return Err(failed(format!("'{name} {wrong}' is not a valid option.")));
+            return Err(failed(format!("'{}' is not a valid option.", format!("{name} {wrong}").trim())));
         }
-        let found = read(it, "files", &file, "file")?;
+        if name.is_empty() && !inline.is_empty() {
+            return Err(failed(format!(
+                "No key to look up was provided as first term within string inline options: {term}"
+            )));
+        }
+        let mut no_value = false;
+        for option in ["allow_no_value", "allow_none"] {
+            let given = setting(it, call, &inline, option, "false")?;
+            no_value |= filters::to_bool(&Val::from(given)).unwrap_or(false);
+        }
+        let encoding = setting(it, call, &inline, "encoding", "utf-8")?;
+        let found = read_encoded(it, "files", &file, "file", &encoding)?;
         let text = found.as_str().unwrap_or_default();
         let heading = text.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with(['#', ';']));
         if kind != "properties" && heading.is_some_and(|l| !l.starts_with('[')) {
             return Err(failed("File contains no section headers."));
         }
         let (parsed, section) = if kind == "properties" {
-            (parse_ini(&format!("[java_properties]\n{text}"), case), "java_properties".to_owned())
+            let text = format!("[java_properties]\n{text}");
+            (parse_ini(&text, &file, case, no_value)?, "java_properties".to_owned())
         } else {
-            (parse_ini(text, case), section)
+            (parse_ini(text, &file, case, no_value)?, section)
         };
-        let entries: Vec<&(String, String)> =
+        let entries: Vec<&Entry> =
             parsed.iter().filter(|(n, _)| *n == section || n == "DEFAULT").flat_map(|(_, e)| e).collect();
         if !parsed.iter().any(|(n, _)| *n == section) {
             return Err(failed(format!("No section '{section}' in '{file}'.")));
@@ -119,7 +141,7 @@ fn ini(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
             let regex = filters::compile_regex(&name, false, false, false)?;
             for (key, value) in entries {
                 if regex.is_match(key).map_err(|e| failed(e.to_string()))? {
-                    out.push(it.derived(&[&found], value.clone()));
+                    out.extend(value.as_ref().map(|value| it.derived(&[&found], value.clone())));
                 }
             }
             continue;
@@ -128,8 +150,9 @@ fn ini(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         let plain = kind == "properties" || filters::to_bool(&Val::from(interpolation)) == Some(false);
         let wanted = if case { name.clone() } else { name.to_lowercase() };
         match entries.iter().rev().find(|(key, _)| *key == wanted) {
-            Some((_, value)) if plain => out.push(it.derived(&[&found], value.clone())),
-            Some((_, value)) => {
+            Some((_, None)) => {}
+            Some((_, Some(value))) if plain => out.push(it.derived(&[&found], value.clone())),
+            Some((_, Some(value))) => {
                 let value = interpolate(value, &entries, 0)?;
                 out.push(it.derived(&[&found], value));
             }
@@ -149,7 +172,7 @@ fn ini(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
 }
 
 /// `%(name)s` is another entry of the section, `%%` a percent sign.
-fn interpolate(value: &str, entries: &[&(String, String)], depth: usize) -> R<String> {
+fn interpolate(value: &str, entries: &[&Entry], depth: usize) -> R<String> {
     if depth > 10 {
         return Err(failed(format!("Recursion limit exceeded in value substitution: {value}")));
     }
@@ -169,7 +192,7 @@ fn interpolate(value: &str, entries: &[&(String, String)], depth: usize) -> R<St
                     "Bad value substitution: the value contains the reference '{name}', which is no option"
                 )));
             };
-            out.push_str(&interpolate(found, entries, depth + 1)?);
+            out.push_str(&interpolate(found.as_deref().unwrap_or_default(), entries, depth + 1)?);
             rest = after;
         } else {
             return Err(failed(format!("'%' must be followed by '%' or '(', found: '%{tail}'")));
@@ -212,8 +235,11 @@ fn rows(text: &str, delimiter: char) -> Vec<Vec<String>> {
 
 fn csvfile(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
     let mut out = Vec::new();
+    if call.terms.is_empty() {
+        return Err(failed("Search key is required but was not found"));
+    }
     for term in call.texts(it)? {
-        let (key, inline) = term_options(&term);
+        let (key, inline) = term_options(&term)?;
         let file = setting(it, call, &inline, "file", "ansible.csv")?;
         let delimiter = setting(it, call, &inline, "delimiter", "TAB")?;
         let delimiter = if matches!(delimiter.as_str(), "TAB" | "\\t") {
@@ -236,7 +262,11 @@ fn csvfile(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         };
         let column = number("col", setting(it, call, &inline, "col", "1")?)?;
         let key_column = number("keycol", setting(it, call, &inline, "keycol", "0")?)?;
-        let found = read(it, "files", &file, "file")?;
+        if find(it, "files", &file).is_none() {
+            return Err(failed(format!("[Errno 2] No such file or directory: '{file}'")));
+        }
+        let encoding = setting(it, call, &inline, "encoding", "utf-8")?;
+        let found = read_encoded(it, "files", &file, "file", &encoding)?;
         let table = rows(found.as_str().unwrap_or_default(), delimiter);
         let hit = table
             .iter()
@@ -248,8 +278,8 @@ fn csvfile(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
                 out.push(it.derived(&[&found], value));
             }
             None => {
-                if let Some(value) = call.get("default") {
-                    out.push(value.clone());
+                if let Some(value) = call.get("default").cloned() {
+                    out.extend(if value.is_seq() { it.items(&value)? } else { vec![value] });
                 } else if let Some((_, value)) = inline.iter().find(|(n, _)| n == "default") {
                     out.push(Val::from(value.as_str()));
                 }

@@ -3,7 +3,7 @@
 use super::{Call, Lookup, of};
 use crate::template::error::{TemplateError, TemplateErrorKind};
 use crate::template::eval::Interp;
-use crate::template::eval::val::{R, Val, failed};
+use crate::template::eval::val::{R, Undefined, Val, failed};
 use crate::template::filters;
 
 pub(super) const LOOKUPS: &[Lookup] = &[
@@ -69,6 +69,15 @@ fn env(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         let name = name.split_whitespace().next().unwrap_or_default();
         out.push(match (std::env::var(name), &fallback) {
             (Ok(value), _) => Val::from(value),
+            (Err(_), Some(Val::Undefined(_))) => {
+                let message = format!("The environment variable '{name}' is not set.");
+                Val::Undefined(std::rc::Rc::new(Undefined {
+                    error: TemplateError::new(TemplateErrorKind::Undefined, message),
+                    name: None,
+                    blank: false,
+                    at: None,
+                }))
+            }
             (Err(_), Some(fallback)) => fallback.clone(),
             (Err(_), None) => Val::from(""),
         });

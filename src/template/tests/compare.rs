@@ -85,7 +85,7 @@ fn pattern(it: &mut Interp<'_>, b: &mut Bound, how: &str) -> R<bool> {
     filters::compile_regex(&pattern, ignore_case, multiline, false)?;
     let pattern = match how {
         "match" => format!(r"\A(?:{pattern})"),
-        "fullmatch" => format!(r"\A(?:{pattern})\z"),
+        "fullmatch" => format!(r"\A(?:{pattern})\Z"),
         _ => pattern,
     };
     let regex = filters::compile_regex(&pattern, ignore_case, multiline, false)?;

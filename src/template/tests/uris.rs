@@ -6,34 +6,50 @@ use crate::template::eval::val::R;
 use crate::template::plugin::Bound;
 
 pub(super) const TESTS: &[Test] = &[
-    Test::new("uri", &["schemes"], |it, b| uri(it, b, false)),
-    Test::new("url", &["schemes"], |it, b| uri(it, b, true)),
-    Test::new("urn", &[], |it, b| Ok(b.text(it)?.to_ascii_lowercase().starts_with("urn:"))),
+    // Nearly every text is one: what has no scheme may be relative.
+    Test::new("uri", &["schemes"], |it, b| {
+        let text = b.text(it)?;
+        let Some(parts) = Parts::of(&text) else { return Ok(false) };
+        allowed(it, b, &parts)
+    }),
+    Test::new("url", &["schemes"], |it, b| {
+        let text = b.text(it)?;
+        let Some(parts) = Parts::of(&text) else { return Ok(false) };
+        Ok(!parts.host.is_empty() && allowed(it, b, &parts)?)
+    }),
+    Test::new("urn", &[], |it, b| {
+        let text = b.text(it)?;
+        Ok(Parts::of(&text).is_some_and(|p| p.scheme == "urn"))
+    }),
 ];
 
-fn uri(it: &mut Interp<'_>, b: &mut Bound, needs_host: bool) -> R<bool> {
-    let text = b.text(it)?;
-    if text.is_empty() && !needs_host && b.get(0).is_none() {
-        return Ok(true);
+/// What Python's `urlparse` finds.
+struct Parts<'t> {
+    scheme: String,
+    host: &'t str,
+}
+
+impl<'t> Parts<'t> {
+    fn of(text: &'t str) -> Option<Self> {
+        let named = text.split_once(':').filter(|(scheme, _)| {
+            scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+                && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+        });
+        let (scheme, rest) = named.map_or((String::new(), text), |(s, r)| (s.to_ascii_lowercase(), r));
+        let host = rest.strip_prefix("//").map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+        let host = host.unwrap_or_default();
+        // A bracket without its partner is the one mistake that is told.
+        (host.contains('[') == host.contains(']')).then_some(Self { scheme, host })
     }
-    let Some((scheme, rest)) = text.split_once(':') else { return Ok(false) };
-    let good = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-    if !good {
-        return Ok(false);
-    }
-    if let Some(schemes) = b.get(0).cloned() {
-        let mut allowed = false;
-        for wanted in it.items(&schemes)? {
-            allowed |= it.str(&wanted)?.eq_ignore_ascii_case(scheme);
+}
+
+fn allowed(it: &mut Interp<'_>, b: &Bound, parts: &Parts<'_>) -> R<bool> {
+    let Some(schemes) = b.get(0).cloned() else { return Ok(true) };
+    let schemes = it.items(&schemes)?;
+    for wanted in &schemes {
+        if it.str(wanted)? == parts.scheme {
+            return Ok(true);
         }
-        if !allowed {
-            return Ok(false);
-        }
     }
-    if !needs_host {
-        return Ok(true);
-    }
-    let Some(rest) = rest.strip_prefix("//") else { return Ok(false) };
-    Ok(!rest.split(['/', '?', '#']).next().unwrap_or_default().is_empty())
+    Ok(schemes.is_empty())
 }
