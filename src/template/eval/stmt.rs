@@ -463,7 +463,8 @@ impl Interp<'_> {
         let message = match names.as_slice() {
             [only] => {
                 let places = self.folder.iter().chain(&self.cx.search.roots);
-                let places: Vec<String> = places.map(|p| p.display().to_string()).collect();
+                let places: indexmap::IndexSet<String> = places.map(|p| p.display().to_string()).collect();
+                let places: Vec<String> = places.into_iter().collect();
                 let error = failed(format!("'{only}' not found in search path"));
                 let hint = Some(format!("searched in {}", places.join(", ")));
                 return Err(self.place(TemplateError { hint, ..error }, name.pos));
