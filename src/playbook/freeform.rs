@@ -149,31 +149,58 @@ fn unquote(text: &str) -> &str {
     text
 }
 
-/// `\n`, `\t`, `\"` and the like inside a value.
+/// Escapes inside a value, as Python has them in its texts: `\n`, `\"`, `\x41`, `\u00e4`, `\101` and the like.
 fn unescape(text: &str) -> String {
-    if !text.contains('\\') {
-        return text.to_owned();
-    }
     let mut out = String::new();
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match (c, chars.peek()) {
-            ('\\', Some('n')) => {
-                chars.next();
-                out.push('\n');
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        match escaped(after) {
+            Some((sign, length)) => {
+                out.push(sign);
+                rest = &after[length..];
             }
-            ('\\', Some('t')) => {
-                chars.next();
-                out.push('\t');
+            None => {
+                out.push('\\');
+                rest = after;
             }
-            ('\\', Some(&next @ ('"' | '\'' | '\\'))) => {
-                chars.next();
-                out.push(next);
-            }
-            _ => out.push(c),
         }
     }
+    out.push_str(rest);
     out
+}
+
+/// The sign that follows a backslash stands for, and how much of the text it takes.
+fn escaped(after: &str) -> Option<(char, usize)> {
+    let first = after.chars().next()?;
+    let plain = match first {
+        '\\' | '\'' | '"' => first,
+        'a' => '\u{7}',
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'v' => '\u{b}',
+        '0'..='7' => {
+            let length = after.bytes().take(3).take_while(|b| matches!(b, b'0'..=b'7')).count();
+            let code = u32::from_str_radix(&after[..length], 8).ok()?;
+            return char::from_u32(code).map(|sign| (sign, length));
+        }
+        'x' | 'u' | 'U' => {
+            let length = match first {
+                'x' => 2,
+                'u' => 4,
+                _ => 8,
+            };
+            let digits = after.get(1..=length).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+            let code = u32::from_str_radix(digits, 16).ok()?;
+            return char::from_u32(code).map(|sign| (sign, length + 1));
+        }
+        _ => return None,
+    };
+    Some((plain, 1))
 }
 
 #[cfg(test)]
@@ -197,6 +224,7 @@ mod tests {
         );
         assert_eq!(pairs("{{ a + '=' }}={{ b }}"), own(&[("{{ a + '=' }}", "{{ b }}")]));
         assert!(split("msg='a", false).is_err());
+        assert_eq!(pairs(r"a='\b\\b\x41\u00e4\101\q\xz'"), own(&[("a", "\u{8}\\bA\u{e4}A\\q\\xz")]));
     }
 
     #[test]

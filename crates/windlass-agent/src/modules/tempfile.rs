@@ -15,6 +15,13 @@ impl Module for Tempfile {
     type Args = TempfileArgs;
 
     fn plan(args: &TempfileArgs, _cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
+        for (name, part) in [("prefix", &args.prefix), ("suffix", &args.suffix)] {
+            if part.contains('/') {
+                return Err(ModuleError::new(format!(
+                    "{name} must be a valid file name component, got '{part}'"
+                )));
+            }
+        }
         let folder = match &args.path {
             Some(path) => path.to_string(),
             None => ["TMPDIR", "TEMP", "TMP"]

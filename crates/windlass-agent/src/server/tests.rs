@@ -93,7 +93,7 @@ fn requests_are_answered_in_order() {
 fn failures_are_outcomes() {
     let mut controller = Controller::greeted();
     controller.send(&ToAgent::Run(Controller::ping(1, "crash")));
-    assert_eq!(controller.outcome().1.msg.as_deref(), Some("boom"));
+    assert_eq!(controller.outcome().1.msg.as_deref(), Some("Task failed: Module failed: boom"));
     let mut unknown = Controller::ping(2, "x");
     unknown.module = "no.such.module".into();
     controller.send(&ToAgent::Run(unknown));

@@ -14,7 +14,7 @@ const BACKTRACKS: usize = 2_000_000;
 /// # Errors
 /// What is wrong with the pattern, as the module's failure.
 pub fn compile(pattern: &str, flags: &str) -> Result<Regex, ModuleError> {
-    let translated = translate(pattern);
+    let translated = translate(pattern, flags.contains('m') || sets_lines(pattern));
     let text = if flags.is_empty() { translated } else { format!("(?{flags}){translated}") };
     RegexBuilder::new(&text).backtrack_limit(BACKTRACKS).build().map_err(|error| {
         ModuleError::new(format!("Unable to compile regular expression '{pattern}': {error}"))
@@ -27,8 +27,16 @@ pub fn is_match(regex: &Regex, text: &str) -> bool {
     regex.is_match(text).unwrap_or(false)
 }
 
+/// Whether a pattern itself sets the flag for lines, as `(?im)` does.
+fn sets_lines(pattern: &str) -> bool {
+    pattern
+        .split("(?")
+        .skip(1)
+        .any(|rest| rest.chars().take_while(char::is_ascii_alphabetic).any(|flag| flag == 'm'))
+}
+
 /// Python's syntax in the words of the engine.
-fn translate(pattern: &str) -> String {
+fn translate(pattern: &str, lines: bool) -> String {
     let mut out = String::with_capacity(pattern.len() + 8);
     let chars: Vec<char> = pattern.chars().collect();
     let mut at = 0;
@@ -77,6 +85,8 @@ fn translate(pattern: &str) -> String {
                 None => out.push_str("\\{"),
             },
             ('}', None) => out.push_str("\\}"),
+            // Without the flag for lines it is the end, or the line break at the end.
+            ('$', None) if !lines => out.push_str("(?=\\n?\\z)"),
             _ => out.push(c),
         }
         at += 1;

@@ -1,6 +1,7 @@
 //! The host's own facts: `*.fact` files, and those of facter and ohai.
 
 use super::source::Source;
+use std::collections::BTreeMap;
 use std::path::Path;
 use windlass_protocol::{Json, JsonMap, RunSpec};
 
@@ -12,8 +13,15 @@ pub fn local(source: &mut Source<'_>) -> JsonMap {
         let path = format!("{}/{name}", folder.trim_end_matches('/'));
         let base = name.replace(".fact", "");
         let value = match text_of(source, &path) {
-            Ok(text) => understand(&text).unwrap_or_else(|| {
-                let said = format!("error loading facts as JSON or ini - please check content: {path}");
+            Ok(text) => understand(&text).unwrap_or_else(|wrong| {
+                let said = match wrong {
+                    Wrong::Form => {
+                        format!("error loading facts as JSON or ini - please check content: {path}")
+                    }
+                    Wrong::Value(why) => {
+                        format!("error loading facts as ini - please check content: {path} ({why})")
+                    }
+                };
                 source.warnings.push(said.clone());
                 Json::String(said)
             }),
@@ -50,13 +58,63 @@ fn text_of(source: &Source<'_>, path: &str) -> Result<String, String> {
         .map_err(|_| format!("error loading fact - output of running \"{path}\" was not utf-8"))
 }
 
-/// JSON, or INI text with sections; `None` if it is neither.
-fn understand(text: &str) -> Option<Json> {
+/// Why a text is no fact.
+#[derive(Debug, PartialEq, Eq)]
+enum Wrong {
+    /// It is neither JSON nor INI.
+    Form,
+    /// A value of INI text refers to something in a way that cannot be.
+    Value(String),
+}
+
+/// JSON, or INI text with sections.
+fn understand(text: &str) -> Result<Json, Wrong> {
     if let Ok(value) = serde_json::from_str(text) {
-        return Some(value);
+        return Ok(value);
     }
-    let mut sections = JsonMap::new();
-    let mut defaults = JsonMap::new();
+    let raw = ini(text).ok_or(Wrong::Form)?;
+    let mut out = JsonMap::new();
+    for (name, section) in raw {
+        let mut values = JsonMap::new();
+        for key in section.keys() {
+            values.insert(key.clone(), refer(&section, key, 0).map_err(Wrong::Value)?.into());
+        }
+        out.insert(name, Json::Object(values));
+    }
+    Ok(Json::Object(out))
+}
+
+type Section = BTreeMap<String, String>;
+
+/// A value in which `%(other)s` stands for another one, and `%%` for the sign.
+fn refer(section: &Section, key: &str, depth: usize) -> Result<String, String> {
+    let value = section.get(key).ok_or_else(|| format!("there is no value '{key}' to refer to"))?;
+    if depth > 10 {
+        return Err(format!("the value '{key}' refers to itself"));
+    }
+    let mut out = String::new();
+    let mut rest = value.as_str();
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        if let Some(after) = after.strip_prefix('%') {
+            out.push('%');
+            rest = after;
+        } else if let Some((name, after)) = after.strip_prefix('(').and_then(|t| t.split_once(")s")) {
+            out.push_str(&refer(section, &name.to_lowercase(), depth + 1)?);
+            rest = after;
+        } else {
+            return Err(format!("'%' must be followed by '%' or '(', found: '{}'", &rest[at..]));
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// INI text: its sections with their values and the common ones; `None` if it is none.
+fn ini(text: &str) -> Option<Vec<(String, Section)>> {
+    let mut sections: Vec<(String, Section)> = Vec::new();
+    let mut defaults = Section::new();
     let mut current: Option<String> = None;
     let mut last_key: Option<String> = None;
     for line in text.lines() {
@@ -64,28 +122,21 @@ fn understand(text: &str) -> Option<Json> {
         if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
             continue;
         }
-        let target = |sections: &mut JsonMap, name: &Option<String>| -> Option<()> {
-            let name = name.as_ref()?;
-            if name != "DEFAULT" && !sections.contains_key(name) {
-                sections.insert(name.clone(), Json::Object(JsonMap::new()));
-            }
-            Some(())
-        };
         if let Some(name) = trimmed.strip_prefix('[').and_then(|l| l.split_once(']')).map(|(n, _)| n) {
+            if name != "DEFAULT" && !sections.iter().any(|(known, _)| known == name) {
+                sections.push((name.to_owned(), Section::new()));
+            }
             current = Some(name.to_owned());
-            target(&mut sections, &current)?;
             last_key = None;
             continue;
         }
-        let section = current.as_ref()?;
-        let map = match section.as_str() {
+        let map = match current.as_deref()? {
             "DEFAULT" => &mut defaults,
-            name => sections.get_mut(name)?.as_object_mut()?,
+            name => sections.iter_mut().find(|(known, _)| known == name).map(|(_, map)| map)?,
         };
         // An indented line goes on with the value before it.
         if line.starts_with([' ', '\t'])
-            && let Some(key) = &last_key
-            && let Some(Json::String(value)) = map.get_mut(key)
+            && let Some(value) = last_key.as_ref().and_then(|key| map.get_mut(key))
         {
             value.push('\n');
             value.push_str(trimmed);
@@ -93,15 +144,15 @@ fn understand(text: &str) -> Option<Json> {
         }
         let (key, value) = trimmed.split_once(['=', ':'])?;
         let key = key.trim().to_lowercase();
-        map.insert(key.clone(), value.trim().into());
+        map.insert(key.clone(), value.trim().to_owned());
         last_key = Some(key);
     }
-    for section in sections.values_mut().filter_map(Json::as_object_mut) {
+    for (_, section) in &mut sections {
         for (key, value) in &defaults {
             section.entry(key.clone()).or_insert_with(|| value.clone());
         }
     }
-    Some(Json::Object(sections))
+    Some(sections)
 }
 
 /// Facts of Puppet's facter, where it is installed.
@@ -121,7 +172,7 @@ pub fn ohai(source: &mut Source<'_>) -> JsonMap {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::understand;
+    use super::{Wrong, understand};
     use serde_json::json;
 
     #[test]
@@ -132,7 +183,18 @@ mod tests {
             understand(ini).unwrap(),
             json!({"Web": {"name": "a b", "port": "80", "long": "a\nb", "x": "1"}})
         );
-        assert_eq!(understand("nonsense"), None);
+        assert_eq!(understand("nonsense"), Err(Wrong::Form));
+        assert_eq!(
+            understand("[a]\nhost=h\nurl=%(HOST)s/%%\n").unwrap(),
+            json!({"a": {"host": "h", "url": "h/%"}})
+        );
+        let wrong = |text: &str| match understand(text) {
+            Err(Wrong::Value(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(wrong("[a]\nx = 5 % of it\n"), "'%' must be followed by '%' or '(', found: '% of it'");
+        assert!(wrong("[a]\nx = %(y)s\n").contains("'y'"));
+        assert!(wrong("[a]\nx = %(x)s\n").contains("refers to itself"));
         assert_eq!(understand("").unwrap(), json!({}));
     }
 }
