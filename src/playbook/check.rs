@@ -74,7 +74,9 @@ impl Loader {
         for (key, node) in map.iter() {
             let name = key.as_str().unwrap_or_default();
             let value = self.value(node);
-            if !literal(&value) {
+            // In a task it is a module.
+            let module = name == "gather_facts" && map.get("hosts").is_none();
+            if module || !literal(&value) {
                 continue;
             }
             let shown = crate::vars::value::scalar_text(&value).unwrap_or_else(|| node.kind().to_owned());
