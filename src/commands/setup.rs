@@ -13,7 +13,7 @@ use crate::report::Event;
 use crate::report::event::Reporter;
 use crate::report::terminal::{Style, Terminal};
 use crate::secrets::{Redactor, Secrets};
-use crate::template::{Templar, TemplarSettings};
+use crate::template::{Asked, Templar, TemplarSettings};
 use crate::transport::{HostKeyChecking, Secret, Settings};
 use crate::vars::store::Store;
 use crate::vars::{Key, Map, Value};
@@ -295,7 +295,9 @@ pub fn shared(
     };
     let holder: Arc<std::sync::OnceLock<Weak<Store>>> = Arc::default();
     let for_lookup = Arc::clone(&holder);
+    let of_lookup = config.clone();
     let settings = TemplarSettings {
+        config: Some(Arc::new(move |asked: &Asked<'_>| crate::config::lookup::find(&of_lookup, asked))),
         allow_broken_conditionals: config.flag("ALLOW_BROKEN_CONDITIONALS"),
         vault: Some(Arc::new(VaultOf(Arc::clone(&secrets)))),
         managed: config.text("DEFAULT_MANAGED_STR"),

@@ -4,6 +4,7 @@
 //! to that folder), `~/.ansible.cfg`, `/etc/ansible/ansible.cfg`. The environment goes over the file.
 
 mod ini;
+pub mod lookup;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -18,6 +18,29 @@ pub trait Vault: Send + Sync {
     fn open(&self, envelope: &str) -> Result<Vec<u8>, String>;
 }
 
+/// What the lookup `config` asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The setting's name.
+    pub name: &'a str,
+    /// Kind and name of the plugin that it belongs to.
+    pub plugin: Option<(&'a str, &'a str)>,
+}
+
+/// A setting.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Its value.
+    pub value: Value,
+    /// Where that comes from.
+    pub origin: String,
+    /// Variables that go over it, the last one first.
+    pub variables: &'static [&'static str],
+}
+
+/// Finds a setting, or says that there is none.
+pub type FindSetting = dyn Fn(&Asked<'_>) -> Result<Setting, String> + Send + Sync;
+
 /// Settings that hold for a whole run.
 #[derive(Clone)]
 pub struct TemplarSettings {
@@ -25,8 +48,8 @@ pub struct TemplarSettings {
     pub allow_broken_conditionals: bool,
     /// Opens vaulted files for lookups.
     pub vault: Option<Arc<dyn Vault>>,
-    /// `DEFAULT_NULL_REPRESENTATION`-like settings for the `config` lookup, by upper-case name.
-    pub config: Arc<Map>,
+    /// Settings for the lookup `config`.
+    pub config: Option<Arc<FindSetting>>,
     /// Lookups may start programs (`pipe`) and open connections (`url`).
     pub allow_side_effects: bool,
     /// The inventory's hosts that match a pattern, for the lookup `inventory_hostnames`.
@@ -40,7 +63,7 @@ impl Default for TemplarSettings {
         Self {
             allow_broken_conditionals: false,
             vault: None,
-            config: Arc::new(Map::new()),
+            config: None,
             allow_side_effects: true,
             hostnames: None,
             managed: "Ansible managed".to_owned(),

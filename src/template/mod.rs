@@ -16,7 +16,9 @@ pub mod syntax;
 mod templar;
 mod tests;
 
-pub use context::{FileOptions, Overlay, Rendered, SearchPath, TemplarSettings, TemplateContext, Vault};
+pub use context::{
+    Asked, FileOptions, Overlay, Rendered, SearchPath, Setting, TemplarSettings, TemplateContext, Vault,
+};
 pub use error::{TemplateError, TemplateErrorKind};
 pub use syntax::Syntax;
 pub use templar::Templar;

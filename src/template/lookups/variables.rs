@@ -1,6 +1,7 @@
 //! Lookups of variables, the environment and settings.
 
 use super::{Call, Lookup, of};
+use crate::template::context::Asked;
 use crate::template::error::{TemplateError, TemplateErrorKind};
 use crate::template::eval::Interp;
 use crate::template::eval::val::{R, Undefined, Val, failed};
@@ -93,16 +94,39 @@ fn config(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         )));
     }
     let on_missing = call.str(it, "on_missing")?.unwrap_or_else(|| "error".to_owned());
+    if !matches!(on_missing.as_str(), "error" | "warn" | "skip") {
+        return Err(failed(format!(
+            "Invalid value '{on_missing}' for config 'on_missing' for 'config' lookup plugin."
+        )));
+    }
+    let (kind, plugin) = (call.str(it, "plugin_type")?, call.str(it, "plugin_name")?);
+    let plugin = match (&kind, &plugin) {
+        (None, None) => None,
+        (Some(kind), Some(plugin)) => Some((kind.as_str(), plugin.as_str())),
+        _ => {
+            return Err(failed(
+                "Both plugin_type and plugin_name are required, cannot use one without the other.",
+            ));
+        }
+    };
+    let show_origin = call.flag(it, "show_origin", false)?;
     let mut out = Vec::new();
     for name in call.texts(it)? {
-        let config = it.shared.settings.config.clone();
-        match config.get(name.to_uppercase().as_str()) {
-            Some(value) => out.push(it.lift(value)?),
-            None if on_missing == "error" => {
-                return Err(failed(format!("No config definition exists for '{name}'.")));
-            }
-            None => {}
-        }
+        let found = match it.shared.settings.config.clone() {
+            Some(find) => find(&Asked { name: &name, plugin }),
+            None => Err(format!("No config definition exists for '{name}'.")),
+        };
+        let setting = match found {
+            Ok(setting) => setting,
+            Err(message) if on_missing == "error" => return Err(failed(message)),
+            Err(_) => continue,
+        };
+        let over = setting.variables.iter().rev().find_map(|v| Some((*v, it.cx.scope.get(v)?)));
+        let (value, origin) = match over {
+            Some((variable, value)) => (it.lift(&value)?.defined()?, format!("var: {variable}")),
+            None => (it.lift(&setting.value)?, setting.origin),
+        };
+        out.push(if show_origin { Val::tuple(vec![value, Val::from(origin)]) } else { value });
     }
     Ok(out)
 }

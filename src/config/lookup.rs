@@ -1,0 +1,154 @@
+//! Settings as the lookup `config` gives them: typed, and those of the plugins that Windlass stands in for.
+
+use super::{Config, SETTINGS};
+use crate::template::{Asked, Setting};
+use crate::vars::Value;
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    /// A text that is empty, not nothing, where it is not set.
+    Empty,
+    Whole,
+    Flag,
+    /// With commas.
+    List,
+    /// With colons.
+    Paths,
+}
+
+fn kind(name: &str) -> Kind {
+    match name {
+        "DEFAULT_FORKS" | "DEFAULT_REMOTE_PORT" | "DEFAULT_TIMEOUT" | "DEFAULT_VERBOSITY" => Kind::Whole,
+        "DEFAULT_BECOME_FLAGS" => Kind::Empty,
+        "DEFAULT_HOST_LIST" | "DEFAULT_VAULT_IDENTITY_LIST" | "TAGS_RUN" | "TAGS_SKIP" => Kind::List,
+        "DEFAULT_ROLES_PATH" | "COLLECTIONS_PATHS" => Kind::Paths,
+        "HOST_KEY_CHECKING" | "ANSIBLE_NOCOLOR" | "ANSIBLE_FORCE_COLOR" | "CHECK_MODE_MARKERS" => Kind::Flag,
+        _ => {
+            let default = SETTINGS.iter().find(|s| s.name == name).map_or("", |s| s.default);
+            if matches!(default, "true" | "false") { Kind::Flag } else { Kind::Text }
+        }
+    }
+}
+
+/// An option of a plugin: its default, the setting that stands for it, and the variables that go over both.
+struct PluginOption {
+    plugin: (&'static str, &'static str),
+    name: &'static str,
+    default: &'static str,
+    kind: Kind,
+    setting: &'static str,
+    variables: &'static [&'static str],
+}
+
+macro_rules! options {
+    ($($type:literal / $plugin:literal: $name:literal, $default:literal, $kind:ident, $setting:literal, $variables:expr;)*) => {
+        const OPTIONS: &[PluginOption] = &[ $( PluginOption {
+            plugin: ($type, $plugin), name: $name, default: $default, kind: Kind::$kind, setting: $setting, variables: &$variables,
+        } ),* ];
+    };
+}
+
+options! {
+    "become"/"sudo": "become_user", "root", Text, "DEFAULT_BECOME_USER", ["ansible_become_user", "ansible_sudo_user"];
+    "become"/"sudo": "become_exe", "sudo", Text, "DEFAULT_BECOME_EXE", ["ansible_become_exe", "ansible_sudo_exe"];
+    "become"/"sudo": "become_flags", "-H -S -n", Text, "DEFAULT_BECOME_FLAGS", ["ansible_become_flags", "ansible_sudo_flags"];
+    "become"/"su": "become_user", "root", Text, "DEFAULT_BECOME_USER", ["ansible_become_user", "ansible_su_user"];
+    "become"/"su": "become_exe", "su", Text, "DEFAULT_BECOME_EXE", ["ansible_become_exe", "ansible_su_exe"];
+    "become"/"su": "become_flags", "", Empty, "DEFAULT_BECOME_FLAGS", ["ansible_become_flags", "ansible_su_flags"];
+    "connection"/"ssh": "remote_user", "", Text, "DEFAULT_REMOTE_USER", ["ansible_user", "ansible_ssh_user"];
+    "connection"/"ssh": "port", "", Whole, "DEFAULT_REMOTE_PORT", ["ansible_port", "ansible_ssh_port"];
+    "connection"/"ssh": "timeout", "10", Whole, "DEFAULT_TIMEOUT", ["ansible_ssh_timeout"];
+    "connection"/"ssh": "host_key_checking", "true", Flag, "HOST_KEY_CHECKING", ["ansible_host_key_checking", "ansible_ssh_host_key_checking"];
+    "connection"/"ssh": "private_key_file", "", Text, "DEFAULT_PRIVATE_KEY_FILE", ["ansible_private_key_file", "ansible_ssh_private_key_file"];
+    "connection"/"ssh": "ssh_args", "-C -o ControlMaster=auto -o ControlPersist=60s", Empty, "ANSIBLE_SSH_ARGS", ["ansible_ssh_args"];
+    "connection"/"ssh": "ssh_common_args", "", Empty, "ANSIBLE_SSH_COMMON_ARGS", ["ansible_ssh_common_args"];
+    "connection"/"ssh": "ssh_extra_args", "", Empty, "ANSIBLE_SSH_EXTRA_ARGS", ["ansible_ssh_extra_args"];
+}
+
+fn typed(text: &str, kind: Kind) -> Value {
+    let parts = |separator: char| {
+        Value::list(text.split(separator).map(str::trim).filter(|p| !p.is_empty()).map(Value::text).collect())
+    };
+    match kind {
+        Kind::List => parts(','),
+        Kind::Paths => parts(':'),
+        Kind::Empty => Value::text(text),
+        _ if text.is_empty() => Value::Null,
+        Kind::Text => Value::text(text),
+        Kind::Whole => text.trim().parse().map_or_else(|_| Value::text(text), Value::Int),
+        Kind::Flag => {
+            windlass_protocol::args::parse_bool(text).map_or_else(|| Value::text(text), Value::Bool)
+        }
+    }
+}
+
+/// A setting, or an option of a plugin.
+///
+/// # Errors
+/// If there is none of that name; the message says so.
+pub fn find(config: &Config, asked: &Asked<'_>) -> Result<Setting, String> {
+    let Some((kind_of_plugin, plugin)) = asked.plugin else {
+        let known = SETTINGS.iter().any(|s| s.name == asked.name);
+        if !known {
+            return Err(format!("No config definition exists for '{}'.", asked.name));
+        }
+        let value = match kind(asked.name) {
+            Kind::Paths => {
+                let paths = config.paths(asked.name);
+                Value::list(paths.iter().map(|p| Value::text(p.display().to_string())).collect())
+            }
+            kind => typed(&config.text(asked.name), kind),
+        };
+        return Ok(Setting { value, origin: config.origin(asked.name).to_owned(), variables: &[] });
+    };
+    if !OPTIONS.iter().any(|o| o.plugin == (kind_of_plugin, plugin)) {
+        return Err(format!("Unable to load {kind_of_plugin} plugin '{plugin}'."));
+    }
+    let option = OPTIONS.iter().find(|o| o.plugin == (kind_of_plugin, plugin) && o.name == asked.name);
+    let Some(option) = option else {
+        return Err(format!(
+            "No config definition exists for '{}' for '{plugin}' {kind_of_plugin} plugin.",
+            asked.name
+        ));
+    };
+    let (text, origin) = match config.given(option.setting) {
+        Some(text) => (text, config.origin(option.setting)),
+        None => (option.default.to_owned(), "default"),
+    };
+    let value = typed(&text, option.kind);
+    Ok(Setting { value, origin: origin.to_owned(), variables: option.variables })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(name: &str, plugin: Option<(&str, &str)>) -> Result<Value, String> {
+        find(&Config::default(), &Asked { name, plugin }).map(|setting| setting.value)
+    }
+
+    #[test]
+    fn settings_have_types() {
+        assert_eq!(ask("DEFAULT_FORKS", None), Ok(Value::Int(5)));
+        assert_eq!(ask("HOST_KEY_CHECKING", None), Ok(Value::Bool(true)));
+        assert_eq!(ask("DEFAULT_BECOME_FLAGS", None), Ok(Value::text("")));
+        assert_eq!(ask("DEFAULT_REMOTE_USER", None), Ok(Value::Null));
+        assert_eq!(
+            ask("default_forks", None),
+            Err("No config definition exists for 'default_forks'.".into())
+        );
+    }
+
+    #[test]
+    fn plugins_have_options() {
+        assert_eq!(ask("become_flags", Some(("become", "sudo"))), Ok(Value::text("-H -S -n")));
+        assert_eq!(ask("become_exe", Some(("become", "su"))), Ok(Value::text("su")));
+        assert_eq!(ask("port", Some(("connection", "ssh"))), Ok(Value::Null));
+        assert_eq!(
+            ask("nope", Some(("become", "sudo"))),
+            Err("No config definition exists for 'nope' for 'sudo' become plugin.".into())
+        );
+        assert_eq!(ask("x", Some(("become", "nope"))), Err("Unable to load become plugin 'nope'.".into()));
+    }
+}
