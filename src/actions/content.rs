@@ -94,11 +94,15 @@ pub(super) async fn send(cx: &Cx<'_>, args: Map, content: Content, source: &Path
     match asking(cx, spec, checked, "content", content).await {
         Ok(mut outcome) => {
             for diff in &mut outcome.diff {
-                if let windlass_protocol::Diff::Text { after, .. } = diff {
+                // A content without a name is shown under its destination's.
+                if let windlass_protocol::Diff::Text { after, .. } = diff
+                    && !source.as_os_str().is_empty()
+                {
                     after.header = source.display().to_string();
                 }
             }
-            TaskOutcome::from_agent(outcome)
+            let listed = outcome.diff.iter().any(|d| !matches!(d, windlass_protocol::Diff::State { .. }));
+            TaskOutcome { diff_list: listed, ..TaskOutcome::from_agent(outcome) }
         }
         Err(error) => error.into(),
     }

@@ -28,36 +28,24 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
         (None, None) => TaskOutcome::failure("src (or content) is required"),
         (Some(content), None) => {
             let text = match content {
-                Value::Map(_) | Value::List(_) => content.to_json().to_string(),
+                Value::Map(_) | Value::List(_) => crate::report::json::dump_line(&content.to_json()),
                 other => crate::vars::value::scalar_text(other).unwrap_or_default(),
             };
             if cx.text("dest").is_some_and(|d| d.ends_with('/')) {
                 return TaskOutcome::failure("can not use content with a dir as dest");
             }
-            send(cx, remote_args(cx), Content::of(text.into_bytes()), Path::new("dynamically generated"))
-                .await
+            send(cx, remote_args(cx), Content::of(text.into_bytes()), Path::new("")).await
         }
         (None, Some(_)) if cx.flag("remote_src", false) => {
             cx.remote.module(cx.exec.task.action.spec, &cx.args).await
         }
         (None, Some(src)) => {
             let Some(path) = cx.exec.search.find("files", &src) else {
-                return not_found(cx, &src);
+                return super::not_found(cx, "files", &src);
             };
             if path.is_dir() { tree(cx, &path, src.ends_with('/')).await } else { file(cx, &path).await }
         }
     }
-}
-
-/// The failure to find a file of the controller.
-pub(super) fn not_found(cx: &Cx<'_>, src: &str) -> TaskOutcome {
-    let candidates = cx.exec.search.candidates("files", src);
-    let places: Vec<String> = candidates.iter().map(|p| format!("\n\t{}", p.display())).collect();
-    let text = format!(
-        "Could not find or access '{src}'\nSearched in:{} on the controller.\nIf you are using a module and expect the file to exist on the remote, see the remote_src option",
-        places.concat()
-    );
-    super::missing(cx, "files", src, text)
 }
 
 fn with_mode(mut args: Map, path: &Path) -> Map {
@@ -75,7 +63,11 @@ async fn file(cx: &Cx<'_>, path: &Path) -> TaskOutcome {
     let mut args = with_mode(remote_args(cx), path);
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     args.insert(Key::from("_original_basename"), Value::text(name));
-    send(cx, args, content, path).await
+    let mut out = send(cx, args, content, path).await;
+    if out.changed && !cx.keywords.check {
+        out.set("src", path.display().to_string());
+    }
+    out
 }
 
 /// Sends an archive along, unless it is on the target already, or what it would make is.
@@ -86,12 +78,7 @@ pub(super) async fn unarchive(cx: &Cx<'_>) -> TaskOutcome {
         return cx.remote.module(spec, &cx.args).await;
     }
     let Some(path) = cx.exec.search.find("files", &src) else {
-        return super::missing(
-            cx,
-            "files",
-            &src,
-            format!("Could not find or access '{src}' on the controller"),
-        );
+        return super::not_found(cx, "files", &src);
     };
     let content = match Content::of_file(cx, &path) {
         Ok(content) => content,
@@ -121,12 +108,7 @@ pub(super) async fn assemble(cx: &Cx<'_>) -> TaskOutcome {
     }
     let src = cx.text("src").unwrap_or_default();
     let Some(dir) = cx.exec.search.find("files", &src).filter(|p| p.is_dir()) else {
-        return super::missing(
-            cx,
-            "files",
-            &src,
-            format!("Could not find or access '{src}' on the controller"),
-        );
+        return super::not_found(cx, "files", &src);
     };
     let pattern = match cx.text("regexp").map(|p| fancy_regex::Regex::new(&p)) {
         None => None,

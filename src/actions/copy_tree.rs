@@ -62,7 +62,7 @@ pub(super) async fn tree(cx: &Cx<'_>, root: &Path, contents_only: bool) -> TaskO
         }
     }
     out.diff = Arc::new(diffs);
-    out.set("dest", dest);
+    out.set("dest", format!("{}/", dest.trim_end_matches('/')));
     out.set("src", root.to_string_lossy().into_owned());
     out
 }

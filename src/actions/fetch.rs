@@ -12,6 +12,7 @@ use windlass_protocol::args;
 struct ToFile {
     file: tempfile::NamedTempFile,
     sha1: sha1::Sha1,
+    md5: md5::Md5,
     any: bool,
 }
 
@@ -20,6 +21,7 @@ impl Sink for ToFile {
         use sha1::Digest;
         self.any = true;
         self.sha1.update(piece);
+        self.md5.update(piece);
         self.file.write_all(piece)
     }
 }
@@ -60,7 +62,7 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
             return TaskOutcome::failure(format!("cannot write into {}: {error}", folder.display()));
         }
     };
-    let mut sink = ToFile { file, sha1: sha1::Sha1::default(), any: false };
+    let mut sink = ToFile { file, sha1: sha1::Sha1::default(), md5: md5::Md5::default(), any: false };
     let Some(spec) = windlass_agent::registry::find("ansible.builtin.fetch").map(|e| e.spec) else {
         return TaskOutcome::failure("the agent has no module fetch");
     };
@@ -83,15 +85,25 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
         Ok(outcome) => outcome,
         Err(error) => return error.into(),
     };
-    if outcome.failed || !sink.any {
+    if outcome.failed {
         let mut out = TaskOutcome::from_agent(outcome);
         out.changed = false;
+        return out;
+    }
+    if !sink.any {
+        let mut out = TaskOutcome::from_agent(outcome);
+        out.changed = false;
+        out.values.shift_remove(&Key::from("sent"));
         out.set("file", source);
         return out;
     }
     let sum = {
         use sha1::Digest;
         sink.sha1.clone().finalize().iter().map(|b| format!("{b:02x}")).collect::<String>()
+    };
+    let md5: String = {
+        use md5::Digest;
+        sink.md5.clone().finalize().iter().map(|b| format!("{b:02x}")).collect()
     };
     let before = std::fs::read(&target).ok().map(|old| {
         use sha1::Digest;
@@ -121,7 +133,7 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     out.set("checksum", sum.clone());
     if changed {
         out.set("remote_checksum", sum);
-        out.set("md5sum", Value::Null);
+        out.set("md5sum", md5.clone());
         out.set("remote_md5sum", Value::Null);
     }
     out

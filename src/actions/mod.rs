@@ -275,6 +275,17 @@ fn missing(cx: &Cx<'_>, kind: &str, name: &str, text: String) -> TaskOutcome {
     out
 }
 
+/// A file of the controller that is in none of the places where it is looked for.
+fn not_found(cx: &Cx<'_>, folder: &str, name: &str) -> TaskOutcome {
+    let places = cx.exec.search.candidates(folder, name);
+    let places: String = places.iter().map(|p| format!("\n\t{}", p.display())).collect();
+    let text = format!(
+        "Could not find or access '{name}'\nSearched in:{places} on the Ansible Controller.\nIf you are using a module and \
+         expect the file to exist on the remote, see the remote_src option"
+    );
+    missing(cx, folder, name, text)
+}
+
 /// A rendered value as a list of texts: a list, or a text with commas.
 #[must_use]
 pub fn text_list(value: Option<&Value>) -> Vec<String> {

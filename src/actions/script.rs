@@ -16,13 +16,15 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let words = shlex::split(&raw).unwrap_or_default();
     let Some(name) = words.first() else { return TaskOutcome::failure("no script was named") };
     let Some(path) = cx.exec.search.find("files", name) else {
-        return super::missing(
-            cx,
-            "files",
-            name,
-            format!("Could not find or access '{name}' on the controller"),
-        );
+        return super::not_found(cx, "files", name);
     };
+    let conditional = ["creates", "removes"].iter().any(|name| cx.text(name).is_some());
+    if cx.keywords.check && !conditional {
+        let mut out = TaskOutcome::skip("");
+        out.values.clear();
+        out.set("msg", "Check mode is not supported for this task.");
+        return out;
+    }
     let content = match Content::of_file(cx, &path) {
         Ok(content) => content,
         Err(outcome) => return *outcome,
@@ -36,7 +38,8 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     };
     let blobs = vec![("script".to_owned(), content.source)];
     match cx.remote.request(spec.name, checked, blobs, None).await {
-        Ok(outcome) => TaskOutcome::from_agent(outcome),
+        // It is the controller that skips a script.
+        Ok(outcome) => TaskOutcome { skipped_itself: false, ..TaskOutcome::from_agent(outcome) },
         Err(error) => error.into(),
     }
 }
@@ -46,7 +49,7 @@ pub(super) async fn raw(cx: &Cx<'_>) -> TaskOutcome {
     if cx.keywords.check {
         let mut out = TaskOutcome::skip("");
         out.values.clear();
-        out.set("msg", "remote module (raw) does not support check mode");
+        out.skipped_itself = true;
         return out;
     }
     let Some(command) = cx.text("_raw_params") else { return TaskOutcome::failure("no command given") };

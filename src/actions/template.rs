@@ -13,15 +13,7 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let Some(src) = cx.text("src") else { return TaskOutcome::failure("src and dest are required") };
     let Some(dest) = cx.text("dest") else { return TaskOutcome::failure("src and dest are required") };
     let Some(path) = cx.exec.search.find("templates", &src) else {
-        let places: Vec<String> = cx
-            .exec
-            .search
-            .candidates("templates", &src)
-            .iter()
-            .map(|p| format!("\n\t{}", p.display()))
-            .collect();
-        let text = format!("Could not find or access '{src}'\nSearched in:{}", places.concat());
-        return super::missing(cx, "templates", &src, text);
+        return super::not_found(cx, "templates", &src);
     };
     let text = match cx.exec.shared.loader.read_text(&path) {
         Ok(text) => text,

@@ -25,7 +25,7 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     for (name, path) in wanted(&checked) {
         match cx.exec.search.find("files", &path) {
             Some(found) => blobs.push((name, Source::File(found))),
-            None => return super::copy::not_found(cx, &path),
+            None => return super::not_found(cx, "files", &path),
         }
     }
     match cx.remote.request(spec.name, checked, blobs, None).await {

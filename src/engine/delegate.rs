@@ -167,7 +167,8 @@ impl<'a> Remote<'a> {
         if self.keywords.check && spec.check == windlass_protocol::spec::Support::None {
             let mut out = TaskOutcome::skip("");
             out.values.clear();
-            out.set("msg", format!("remote module ({}) does not support check mode", spec.short_name()));
+            out.skipped_itself = true;
+            out.set("msg", format!("remote module ({}) does not support check mode", spec.name));
             return out;
         }
         if let Some(user) = leaves_no_process(spec, &checked)

@@ -170,6 +170,7 @@ impl Exec {
             failed: results.iter().any(|(r, k)| r.failed && !k.ignore_errors),
             skipped: results.iter().all(|(r, _)| r.skipped),
             unreachable: results.iter().any(|(r, _)| r.unreachable),
+            looped: true,
             ..TaskOutcome::default()
         };
         let any_failed = results.iter().any(|(r, _)| r.failed || r.unreachable);

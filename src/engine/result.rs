@@ -44,6 +44,12 @@ pub struct TaskOutcome {
     pub speaker: Speaker,
     /// What to include.
     pub include: Option<super::include::IncludeRequest>,
+    /// A module skipped itself: unlike a task that was not run, its result says `failed`.
+    pub skipped_itself: bool,
+    /// It is the result of a loop as a whole.
+    pub looped: bool,
+    /// The module hands its diffs back as a list, however many they are.
+    pub diff_list: bool,
 }
 
 impl TaskOutcome {
@@ -113,6 +119,7 @@ impl TaskOutcome {
             changed: outcome.changed,
             failed: outcome.failed,
             skipped: outcome.skipped,
+            skipped_itself: outcome.skipped,
             diff: Arc::new(outcome.diff.clone()),
             warnings: outcome.warnings.clone(),
             speaker: Speaker::Module,
@@ -149,11 +156,13 @@ impl TaskOutcome {
                 map.insert(key.clone(), value.clone());
             }
         }
-        if !self.unreachable {
-            map.insert(Key::from("failed"), Value::Bool(self.failed || self.exhausted));
+        let silent = self.looped || (self.skipped && !self.skipped_itself);
+        let failed = self.failed || self.exhausted;
+        if !self.unreachable && (failed || !silent) {
+            map.insert(Key::from("failed"), Value::Bool(failed));
         }
-        if self.skipped {
-            map.insert(Key::from("skipped"), Value::Bool(true));
+        if self.skipped || self.looped {
+            map.insert(Key::from("skipped"), Value::Bool(self.skipped));
         }
         // There are no tracebacks here, but playbooks ask whether the keys are there.
         let no_trace = || Value::text("(traceback unavailable)");
@@ -168,7 +177,10 @@ impl TaskOutcome {
         }
         if !self.diff.is_empty() {
             let diffs: Vec<Value> = self.diff.iter().map(diff_value).collect();
-            let value = if let [only] = diffs.as_slice() { only.clone() } else { Value::list(diffs) };
+            let value = match diffs.as_slice() {
+                [only] if !self.diff_list => only.clone(),
+                _ => Value::list(diffs),
+            };
             map.insert(Key::from("diff"), value);
         }
         map
@@ -178,27 +190,25 @@ impl TaskOutcome {
 /// A diff as modules return it.
 fn diff_value(diff: &Diff) -> Value {
     let mut map = Map::new();
-    let mut set = |key: &str, text: &str| {
-        map.insert(Key::from(key), Value::text(text));
+    let mut set = |key: &str, value: Value| {
+        map.insert(Key::from(key), value);
     };
     match diff {
-        Diff::State { before, after } => {
-            // Attributes by name, where they can be read.
-            let side = |text: &str| match serde_json::from_str::<serde_json::Value>(text) {
-                Ok(json) => Value::from(json),
-                Err(_) => Value::text(text),
-            };
-            map.insert(Key::from("before"), side(&before.text));
-            map.insert(Key::from("after"), side(&after.text));
+        Diff::Text { before, after } | Diff::State { before, after } => {
+            for (key, side) in [("before", before), ("after", after)] {
+                // States are mappings in the result.
+                let state = match diff {
+                    Diff::State { .. } => serde_json::from_str::<windlass_protocol::Json>(&side.text).ok(),
+                    _ => None,
+                };
+                set(key, state.map_or_else(|| Value::text(side.text.as_str()), Value::from));
+                if !side.header.is_empty() {
+                    set(&format!("{key}_header"), Value::text(side.header.as_str()));
+                }
+            }
         }
-        Diff::Text { before, after } => {
-            set("before", &before.text);
-            set("after", &after.text);
-            set("before_header", &before.header);
-            set("after_header", &after.header);
-        }
-        Diff::Prepared(text) => set("prepared", text),
-        Diff::Omitted { path, reason } => set("prepared", &format!("{path}: {reason}\n")),
+        Diff::Prepared(text) => set("prepared", Value::text(text.as_str())),
+        Diff::Omitted { path, reason } => set("prepared", Value::text(format!("{path}: {reason}\n"))),
     }
     Value::map(map)
 }

@@ -35,7 +35,7 @@ pub fn split(text: &str, raw: bool) -> Result<FreeForm, Unbalanced> {
             None => rest.push(token.replace("\\=", "=")),
         }
     }
-    out.raw = if raw && out.pairs.is_empty() { text.trim().to_owned() } else { join(&rest) };
+    out.raw = if raw && out.pairs.is_empty() { as_written(text).to_owned() } else { join(&rest) };
     Ok(out)
 }
 
@@ -50,6 +50,11 @@ fn split_pair(token: &str) -> Option<(&str, &str)> {
         }
         from = at + 1;
     }
+}
+
+/// A command without blanks around it; the line breaks at its end stay.
+fn as_written(text: &str) -> &str {
+    text.trim_start().trim_end_matches([' ', '\t'])
 }
 
 /// Quotes or Jinja braces are not balanced.

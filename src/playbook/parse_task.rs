@@ -315,7 +315,8 @@ impl Loader {
                     *template = Some(Value::Str(text));
                     return;
                 }
-                match freeform::split(whole, action.is_command()) {
+                let given = if action.is_command() { text.as_str() } else { whole };
+                match freeform::split(given, action.is_command()) {
                     Ok(free) => {
                         args.extend(
                             free.pairs

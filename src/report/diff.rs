@@ -17,7 +17,7 @@ pub fn render(diff: &Diff, color: bool) -> String {
             unified(&pretty(&before.text), &pretty(&after.text), &before.header, &after.header)
         }
         Diff::Prepared(text) => text.clone(),
-        Diff::Omitted { path, reason } => format!("diff skipped: {path}: {reason}\n"),
+        Diff::Omitted { reason, .. } => format!("diff skipped: {reason}\n"),
     };
     if color { paint(&text) } else { text }
 }

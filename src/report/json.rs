@@ -23,6 +23,36 @@ pub fn dump_json(value: &Json, indent: bool) -> String {
     out
 }
 
+/// A JSON value on one line, with its keys in their order and in ASCII, as a mapping becomes a file's content.
+#[must_use]
+pub fn dump_line(value: &Json) -> String {
+    match value {
+        Json::Array(items) => {
+            format!("[{}]", items.iter().map(dump_line).collect::<Vec<_>>().join(", "))
+        }
+        Json::Object(map) => {
+            let entry = |(key, value): (&String, &Json)| format!("{}: {}", ascii(key), dump_line(value));
+            format!("{{{}}}", map.iter().map(entry).collect::<Vec<_>>().join(", "))
+        }
+        Json::String(text) => ascii(text),
+        other => other.to_string(),
+    }
+}
+
+/// A text in quotes, what is not ASCII as `\\uXXXX`.
+fn ascii(text: &str) -> String {
+    let mut out = String::new();
+    for c in Json::from(text).to_string().chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        }
+    }
+    out
+}
+
 fn newline(depth: usize, out: &mut String) {
     out.push('\n');
     out.push_str(&"    ".repeat(depth));
@@ -76,6 +106,15 @@ fn write(value: &Json, depth: Option<usize>, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    #[test]
+    fn a_line_keeps_the_order_and_is_ascii() {
+        let value = json!({"b": [1, 2.5, null, true], "a": "é😀\"\n", "c": {}});
+        assert_eq!(
+            super::dump_line(&value),
+            r#"{"b": [1, 2.5, null, true], "a": "\u00e9\ud83d\ude00\"\n", "c": {}}"#
+        );
+    }
 
     #[test]
     fn the_layout_is_pythons() {

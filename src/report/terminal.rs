@@ -267,6 +267,9 @@ impl Terminal {
             if result.status == Status::Failed && result.ignored {
                 self.line(state, &self.paint(CYAN, "...ignoring"));
             }
+            if result.status == Status::Skipped && self.style.show_skipped {
+                self.line(state, &self.paint(CYAN, &format!("skipping: [{label}]")));
+            }
             return;
         }
         self.show_banner_for(state, result);

@@ -162,7 +162,7 @@ fn execute(run: &RunSpec, sys: &dyn Mutate, sink: Option<OutputSink<'_>>) -> Res
     };
     let cmd: Vec<String> =
         if run.secret { run.argv.iter().take(1).cloned().collect() } else { run.argv.clone() };
-    let msg = if failure.is_empty() { said.trim().to_owned() } else { format!("{failure}: {}", said.trim()) };
+    let msg = if failure.is_empty() { said } else { format!("{failure}: {said}") };
     Err(ModuleError::new(msg)
         .with("rc", output.code)
         .with("stdout", output.out())

@@ -110,6 +110,7 @@ impl Shared {
 /// # Errors
 /// [`ServeError`]
 pub fn serve_stdio() -> Result<(), ServeError> {
+    stdio::leave_closed_folder();
     let (input, output) = stdio::take().map_err(ServeError::Stdio)?;
     let scratch = Scratch::make();
     signals::on_hangup(&scratch);

@@ -20,13 +20,17 @@ impl Module for Fetch {
         plan.set("file", args.src.to_string());
         let refuse = |mut plan: Plan, text: &str| {
             if args.fail_on_missing {
-                return Err(ModuleError::new(text).with("file", args.src.to_string()));
+                return Err(ModuleError::new(text));
             }
             plan.msg = Some(format!("{text}, not transferring, ignored"));
             plan.set("sent", false);
             Ok(plan)
         };
         match sys.stat(path).map_err(|error| of_path(path, &error))? {
+            // The words are the same whether it matters or not.
+            None if args.fail_on_missing => {
+                return refuse(plan, "the remote file does not exist, not transferring, ignored");
+            }
             None => return refuse(plan, "the remote file does not exist"),
             Some(meta) if meta.kind == FileKind::Directory => {
                 return refuse(plan, "remote file is a directory, fetch cannot work on directories");

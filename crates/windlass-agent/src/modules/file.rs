@@ -35,7 +35,9 @@ impl Module for File {
             FileState::Hard => job.hard(&mut work)?,
         }
         let mut plan = work.plan;
-        if cx.diff {
+        // A file that is not there and shall not be there has no two sides.
+        let idle = state == FileState::Absent && plan.changes.is_empty();
+        if cx.diff && !idle {
             let side = |map: JsonMap| DiffSide { header: String::new(), text: Json::Object(map).to_string() };
             plan.diff.push(Diff::State { before: side(work.before), after: side(work.after) });
         }

@@ -1,6 +1,7 @@
 //! `hostname`: the name that the kernel has now, and the one in `/etc/hostname` for the next boot.
 
 use super::rewrite::{Rewrite, text_diff};
+use super::setup::runs_systemd;
 use crate::{Context, Module, ModuleError, Plan, system::Observe};
 use serde_json::json;
 use std::path::Path;
@@ -71,15 +72,20 @@ impl Module for Hostname {
             };
             plan.push(what, Op::Run(RunSpec::new(argv)));
         }
+        if !plan.changes.is_empty() && shows_pretty_names(args, sys) {
+            let what = What::Setting {
+                kind: "pretty host name".into(),
+                name: "hostname".into(),
+                before: None,
+                after: Some(name.into()),
+            };
+            let argv = ["hostnamectl", "--pretty", "set-hostname", name];
+            // The name itself is set whether this works or not.
+            plan.push(what, Op::Run(RunSpec { ok_codes: Vec::new(), ..RunSpec::new(argv) }));
+        }
         if !plan.changes.is_empty() {
             let old = permanent.filter(|p| p != name).unwrap_or(current);
-            text_diff(
-                cx,
-                &mut plan,
-                "hostname",
-                &format!("hostname = {old}\n"),
-                &format!("hostname = {name}\n"),
-            );
+            text_diff(cx, &mut plan, "", &format!("hostname = {old}\n"), &format!("hostname = {name}\n"));
         }
         let (short, domain) = name.split_once('.').unwrap_or((name, ""));
         plan.set(
@@ -91,6 +97,13 @@ impl Module for Hostname {
         );
         Ok(plan)
     }
+}
+
+/// Whether systemd keeps a name for people beside the host's name.
+fn shows_pretty_names(args: &HostnameArgs, sys: &dyn Observe) -> bool {
+    matches!(args.r#use.as_deref(), None | Some("systemd"))
+        && runs_systemd(sys)
+        && sys.find_program("hostnamectl").is_some()
 }
 
 fn copy<'a>(cx: &Context<'a>) -> Context<'a> {

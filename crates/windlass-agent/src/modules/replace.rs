@@ -43,6 +43,9 @@ impl Module for Replace {
             header: "",
             check: cx.check,
         };
+        if new.is_some() {
+            plan.set("rc", 0);
+        }
         edit.plan(&mut plan, new.as_deref(), &format!("{count} replacements made"), &how, sys)?;
         Ok(plan)
     }

@@ -20,7 +20,9 @@ impl Module for Slurp {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
                 ModuleError::new(format!("File not found: {}", &*args.src))
             }
-            io::ErrorKind::PermissionDenied => ModuleError::new(format!("File not readable: {}", &*args.src)),
+            io::ErrorKind::PermissionDenied => {
+                ModuleError::new(format!("File is not readable: {}", &*args.src))
+            }
             io::ErrorKind::IsADirectory => {
                 ModuleError::new(format!("Source is a directory and must be a file: {}", &*args.src))
             }

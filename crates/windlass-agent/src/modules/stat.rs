@@ -42,7 +42,10 @@ impl Module for Stat {
     fn plan(args: &StatArgs, _cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
         let path = Path::new(&*args.path);
         let meta = if args.follow { sys.stat(path) } else { sys.lstat(path) };
-        let meta = meta.map_err(|error| of_path(path, &error))?;
+        let meta = meta.map_err(|error| match error.kind() {
+            std::io::ErrorKind::PermissionDenied => ModuleError::new("Permission denied"),
+            _ => of_path(path, &error),
+        })?;
         let mut stat = JsonMap::new();
         match meta {
             None => {

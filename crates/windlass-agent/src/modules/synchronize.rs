@@ -17,7 +17,7 @@ pub use list::{Listing, list};
 use crate::system::Observe;
 use crate::{Context, Module, ModuleError, Plan};
 use base64::Engine as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use windlass_protocol::modules::synchronize::{
     Manifest, SyncJob, SynchronizeArgs, decode_manifest, encode_manifest,
 };
@@ -42,6 +42,11 @@ impl Module for Synchronize {
                     decode_manifest(&blob.bytes()?).map_err(|error| ModuleError::new(error.to_string()))?;
                 let dest = crate::expand::expand(&dest, sys);
                 let (mut plan, lines) = compare::plan(&dest, single, &options, manifest, cx, sys)?;
+                let mut lines = lines;
+                if !single && !lines.is_empty() && sys.stat(Path::new(&dest)).is_ok_and(|m| m.is_none()) {
+                    let shown = if dest == "/" { "/" } else { dest.trim_end_matches('/') };
+                    lines.insert(0, format!("created directory {shown}"));
+                }
                 let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
                 if cx.diff && !text.is_empty() {
                     plan.diff.push(Diff::Prepared(text.clone()));

@@ -80,6 +80,14 @@ impl Module for Sysctl {
             before: in_kernel.clone(),
             after: present.then(|| value.to_owned()),
         };
+        // A setting that the kernel does not have is not written down.
+        let ignore = args.ignoreerrors.then_some("-e");
+        if args.sysctl_set && present && !in_effect {
+            let pair = format!("{name}={value}");
+            let argv = ["sysctl"].into_iter().chain(ignore).chain(["-w", &pair]);
+            let failure = Some(format!("setting {name} failed"));
+            plan.push(what(), Op::Run(RunSpec { failure, ..RunSpec::new(argv) }));
+        }
         if write {
             let attrs = match before {
                 None => FileAttrs { mode: Some(0o644), ..FileAttrs::default() },
@@ -88,13 +96,6 @@ impl Module for Sysctl {
             let after = rewritten(&lines, name, present.then_some(value));
             Rewrite { path: &file, before: before.as_deref(), after: &after, attrs, backup: false }
                 .plan(cx, &mut plan);
-        }
-        let ignore = args.ignoreerrors.then_some("-e");
-        if args.sysctl_set && present && !in_effect {
-            let pair = format!("{name}={value}");
-            let argv = ["sysctl"].into_iter().chain(ignore).chain(["-w", &pair]);
-            let failure = Some(format!("setting {name} failed"));
-            plan.push(what(), Op::Run(RunSpec { failure, ..RunSpec::new(argv) }));
         }
         if args.reload {
             let argv = ["sysctl"].into_iter().chain(ignore).chain(["-p", &named]);

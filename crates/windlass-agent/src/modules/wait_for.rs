@@ -83,6 +83,7 @@ impl Module for WaitFor {
         plan.set("match_groupdict", Json::Object(named));
         plan.set("path", json!(args.path));
         plan.set("elapsed", elapsed());
+        crate::paths::add_path_info(&mut plan.values, sys);
         Ok(plan)
     }
 }

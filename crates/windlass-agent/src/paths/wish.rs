@@ -145,6 +145,16 @@ impl Wish {
         }
     }
 
+    /// Whether anything is wished for.
+    #[must_use]
+    pub fn asks_for_something(&self) -> bool {
+        self.mode.is_some()
+            || self.uid.is_some()
+            || self.gid.is_some()
+            || self.attributes.is_some()
+            || self.context.iter().any(Option::is_some)
+    }
+
     /// What differs from what is there.
     ///
     /// # Errors

@@ -5,6 +5,20 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd as _;
 
+/// Goes home if the folder that we were started in is closed to us, as another user's home is after becoming someone:
+/// programs should not stumble over it.
+pub(super) fn leave_closed_folder() {
+    if std::fs::read_dir(".").is_ok() {
+        return;
+    }
+    let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
+    for folder in home.into_iter().chain(["/tmp".into(), "/".into()]) {
+        if std::fs::read_dir(&folder).is_ok() && std::env::set_current_dir(&folder).is_ok() {
+            return;
+        }
+    }
+}
+
 /// Takes standard input and output. What remains as standard input is empty, and what remains as standard output
 /// goes to standard error.
 ///

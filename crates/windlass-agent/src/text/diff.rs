@@ -8,17 +8,20 @@ pub const LIMIT: usize = 104_448;
 /// In place of the diff of a content that is too large for one.
 #[must_use]
 pub fn omitted(path: &str) -> Diff {
-    Diff::Omitted { path: path.to_owned(), reason: format!("content is longer than {LIMIT} bytes") }
+    Diff::Omitted { path: path.to_owned(), reason: format!("source file size is greater than {LIMIT}") }
 }
 
 /// The diff of two contents with their headers. Binary and very large ones are left out, and it says so.
 #[must_use]
 pub fn text_diff(headers: (&str, &str), before: &[u8], after: &[u8]) -> Diff {
-    if before.len().max(after.len()) > LIMIT {
-        return omitted(headers.1);
-    }
-    if before.contains(&0) || after.contains(&0) {
-        return Diff::Omitted { path: headers.1.to_owned(), reason: "content is binary".to_owned() };
+    for (side, bytes) in [("destination", before), ("source", after)] {
+        if bytes.len() > LIMIT {
+            return omitted(headers.1);
+        }
+        if bytes.contains(&0) {
+            let reason = format!("{side} file appears to be binary");
+            return Diff::Omitted { path: headers.1.to_owned(), reason };
+        }
     }
     let side = |header: &str, bytes: &[u8]| DiffSide {
         header: header.to_owned(),

@@ -62,8 +62,10 @@ pub fn plan(args: &AptArgs, paths: &str, cx: &Context<'_>, sys: &dyn Observe) ->
             wanted.push(if path.starts_with('/') { path.to_owned() } else { format!("./{path}") });
         }
     }
-    let plan = Plan::default();
+    let mut plan = Plan::default();
     if wanted.is_empty() {
+        plan.set("stdout", "");
+        plan.set("stderr", "");
         return Ok(plan);
     }
     let mut words = options(args);

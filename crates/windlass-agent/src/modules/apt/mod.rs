@@ -162,11 +162,15 @@ impl Module for Apt {
             if output.code != 0 {
                 let msg = format!("'{}' failed: {}", run.argv.join(" "), output.err());
                 let error = ModuleError::new(msg).with("rc", output.code).with("stdout", stdout);
-                return Err(ModuleError { changed: true, ..error.with("stderr", stderr) });
+                let mut error = error.with("stderr", stderr);
+                let lists = plan.values.iter().filter(|(name, _)| name.starts_with("cache_"));
+                error.values.extend(lists.map(|(name, value)| (name.clone(), value.clone())));
+                return Err(error);
             }
         }
         if plan.is_change() || !stdout.is_empty() {
-            if args.upgrade != Upgrade::No {
+            let whole = args.name.iter().flatten().any(|n| n.trim() == "*");
+            if args.upgrade != Upgrade::No || (whole && args.state == PackageState::Latest) {
                 plan.msg = Some(stdout.clone());
             }
             plan.set("stdout", stdout);
@@ -213,10 +217,30 @@ fn refreshed(
 
 /// Everything but the lists.
 fn packages(args: &AptArgs, cx: &Context<'_>, sys: &dyn Observe, updated: bool) -> Result<Plan, ModuleError> {
-    let mut plan = packages_only(args, cx, sys)?;
-    plan.set("cache_updated", updated);
-    plan.set("cache_update_time", lists_time(sys));
-    Ok(plan)
+    let said = |plan: &mut windlass_protocol::JsonMap| {
+        plan.insert("cache_updated".into(), updated.into());
+        plan.insert("cache_update_time".into(), lists_time(sys).into());
+    };
+    // Of the lists is told where packages are installed, or where nothing is done.
+    let installs = args.name.as_ref().is_some_and(|n| n.iter().any(|n| n.trim() != "*"))
+        && args.state != PackageState::Absent
+        && args.upgrade == Upgrade::No
+        && args.deb.is_none();
+    match packages_only(args, cx, sys) {
+        Ok(mut plan) => {
+            let idle = !wants_packages(args) && !args.clean && !args.autoclean && !args.autoremove;
+            if installs || idle {
+                said(&mut plan.values);
+            }
+            Ok(plan)
+        }
+        Err(mut error) => {
+            if installs && !error.msg.starts_with("No package matching") {
+                said(&mut error.values);
+            }
+            Err(error)
+        }
+    }
 }
 
 fn packages_only(args: &AptArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
@@ -226,6 +250,9 @@ fn packages_only(args: &AptArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<
     if args.clean {
         plan.push(clean.clone(), Op::Run(apt_get(args, &["clean"], false)));
         if !wants_packages(args) {
+            plan.msg = Some(String::new());
+            plan.set("stdout", "");
+            plan.set("stderr", "");
             return Ok(plan);
         }
         plan.changed = Some(false);
@@ -274,7 +301,14 @@ fn packages_only(args: &AptArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<
         if operation == "autoclean" {
             let run = apt_get(args, &words, true);
             let output = sys.query(&run)?;
-            if output.out().lines().any(|l| l.starts_with("Del ")) {
+            plan.set("stdout", output.out());
+            plan.set("stderr", output.err());
+            let text = output.out();
+            let gone: Vec<&str> = text.lines().filter(|l| l.starts_with("Del ")).collect();
+            if !gone.is_empty() {
+                if cx.diff {
+                    plan.diff.push(Diff::Prepared(gone.join("\n")));
+                }
                 plan.push(clean, Op::Run(apt_get(args, &words, false)));
             }
             return Ok(plan);
@@ -307,18 +341,21 @@ fn simulate(
     let text = output.out();
     if output.code != 0 {
         let said = output.err();
-        let msg = simulation::complaint(&format!("{said}\n{text}"), specs);
-        let msg = msg.unwrap_or_else(|| format!("'{}' failed: {said}", run.argv.join(" ")));
+        if let Some(msg) = simulation::complaint(&format!("{said}\n{text}"), specs) {
+            return Err(ModuleError::new(msg));
+        }
+        let msg = format!("'{}' failed: {said}", run.argv.join(" "));
         return Err(ModuleError::new(msg).with("rc", output.code).with("stdout", text).with("stderr", said));
     }
-    if cx.check && (!simulation::is_nothing(&text) || args.upgrade != Upgrade::No) {
+    let upgrades = words.iter().any(|w| matches!(*w, "upgrade" | "dist-upgrade"));
+    // These say what apt-get printed, also when there was nothing to do.
+    let talks = upgrades || words.first() == Some(&"autoremove");
+    if talks || (cx.check && !simulation::is_nothing(&text)) {
         plan.set("stdout", text.as_str());
-        plan.set("stderr", output.err());
+        plan.set("stderr", if cx.check { output.err() } else { String::new() });
     }
-    if args.upgrade != Upgrade::No {
+    if upgrades {
         plan.msg = Some(text.clone());
-        plan.set("stdout", text.as_str());
-        plan.set("stderr", "");
     }
     if simulation::is_nothing(&text) {
         return Ok(plan);

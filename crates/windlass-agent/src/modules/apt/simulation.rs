@@ -66,7 +66,7 @@ pub fn complaint(said: &str, specs: &[String]) -> Option<String> {
         }
         if line.contains("has no installation candidate") {
             let name = line.split('\'').nth(1).unwrap_or("");
-            return Some(format!("no available installation candidate for {name}"));
+            return Some(format!("No package matching '{name}' is available"));
         }
         if line.contains("was not found") && line.contains("Version '") {
             let name = line.split('\'').nth(3).unwrap_or("");
@@ -114,7 +114,7 @@ mod tests {
         );
         assert_eq!(
             say("E: Package 'x' has no installation candidate"),
-            "no available installation candidate for x"
+            "No package matching 'x' is available"
         );
     }
 }

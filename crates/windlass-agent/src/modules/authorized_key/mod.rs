@@ -4,6 +4,8 @@ mod line;
 mod source;
 
 use super::rewrite::Rewrite;
+use crate::module::{Applied, Finish};
+use crate::paths::add_path_info;
 use crate::{Context, Module, ModuleError, Plan, system::Observe};
 use line::Line;
 use std::path::Path;
@@ -22,14 +24,14 @@ impl Module for AuthorizedKey {
         let user = sys.user(&args.user);
         let path = match (&args.path, &user) {
             (Some(path), user) if user.is_some() || cx.check => path.to_string(),
-            (Some(_), _) => return Err(ModuleError::new(format!("Failed to lookup user {}", args.user))),
+            (Some(_), _) => return Err(no_such_user(&args.user)),
             (None, Some(user)) => format!("{}/.ssh/authorized_keys", user.home.trim_end_matches('/')),
             (None, None) if cx.check => {
                 return Err(ModuleError::new(
                     "Either user must exist or you must provide full path to key file in check mode",
                 ));
             }
-            (None, None) => return Err(ModuleError::new(format!("Failed to lookup user {}", args.user))),
+            (None, None) => return Err(no_such_user(&args.user)),
         };
         let named = path.clone();
         let path = match sys.lstat(Path::new(&path))? {
@@ -94,6 +96,21 @@ impl Module for AuthorizedKey {
             .plan(cx, &mut plan);
         Ok(plan)
     }
+
+    fn finish(
+        _args: &AuthorizedKeyArgs,
+        _cx: &Context<'_>,
+        sys: &dyn Observe,
+        mut plan: Plan,
+        _applied: &Applied,
+    ) -> Result<Finish, ModuleError> {
+        add_path_info(&mut plan.values, sys);
+        Ok(Finish::Done(plan))
+    }
+}
+
+fn no_such_user(name: &str) -> ModuleError {
+    ModuleError::new(format!("Failed to lookup user {name}: \"getpwnam(): name not found: '{name}'\""))
 }
 
 /// The keys of the task.

@@ -72,6 +72,9 @@ impl One<'_> {
                 self.checksum_of_old(plan, &dest)?;
             }
             self.attributes(plan, &wish, &dest, meta)?;
+            if self.headers && !args.remote_src {
+                plan.set("path", dest.as_str());
+            }
             return Ok(dest);
         }
         let content = source.content.clone().or_else(|| self.not_looked_at());
@@ -82,6 +85,13 @@ impl One<'_> {
             }
             return Ok(dest);
         };
+        if !exists && !cx.check && plan.changes.is_empty() {
+            let folder = Path::new(&dest).parent().filter(|f| !f.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
+            if sys.stat(folder).is_ok_and(|meta| meta.is_some()) && !sys.access(folder, 2) {
+                return Err(ModuleError::new(format!("Destination {} not writable", folder.display())));
+            }
+        }
         if cx.diff {
             plan.diff.push(self.content_diff(&dest, there.as_ref())?);
         }

@@ -38,7 +38,7 @@ impl Module for Htpasswd {
         }
         let wish = Wish::of(&file, &args.path, sys)?;
         let mut entries = Entries::parse(before.as_deref().unwrap_or_default());
-        let message = match args.state {
+        let mut message = match args.state {
             EntryState::Present => present(args, cx, before.is_some(), &mut entries)?,
             EntryState::Absent if before.is_none() => {
                 plan.warnings.push(format!("{} does not exist", path.display()));
@@ -48,17 +48,19 @@ impl Module for Htpasswd {
             EntryState::Absent if entries.remove(name) => format!("Remove {name}"),
             EntryState::Absent => format!("{name} not present"),
         };
-        let touched = match &there {
+        let after = entries.bytes();
+        let other_content = before.as_deref() != Some(after.as_slice());
+        let other_attributes = match &there {
             Some(meta) => !wish.difference(path, meta, sys)?.is_empty(),
+            // Of a file that is not there, whatever is asked for would change.
+            None if cx.check => wish.asks_for_something(),
             None => !wish.difference(path, &Meta::new_file(sys), sys)?.is_empty(),
         };
-        let message = if touched {
-            format!("{message} and ownership, perms or SE linux context changed")
-        } else {
-            message
-        };
-        let after = entries.bytes();
-        if before.as_deref() != Some(after.as_slice()) {
+        if other_attributes {
+            message.push_str(if other_content { " and " } else { "" });
+            message.push_str("ownership, perms or SE linux context changed");
+        }
+        if other_content {
             if before.is_none() {
                 make_parents(&mut plan, sys, path)?;
             }

@@ -134,13 +134,12 @@ pub fn python(source: &mut Source<'_>) -> JsonMap {
     let version = version.trim_end_matches('+');
     let numbers: Vec<i64> = version.split('.').filter_map(|n| n.parse().ok()).collect();
     let [major, minor, micro] = numbers.as_slice() else { return out };
-    let executable = source.sys.canonicalize(Path::new(&program)).unwrap_or(program);
     out.insert(
         "python".into(),
         json!({
             "version": {"major": major, "minor": minor, "micro": micro, "releaselevel": "final", "serial": 0},
             "version_info": [major, minor, micro, "final", 0],
-            "executable": executable,
+            "executable": program,
             "has_sslcontext": true,
             "type": "cpython",
         }),

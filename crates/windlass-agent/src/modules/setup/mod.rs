@@ -145,6 +145,12 @@ impl Module for Setup {
                 }
             }
         }
+        // Its version comes with the platform's facts, whether the rest of Python's is wanted or not.
+        let version = "ansible_python_version";
+        if wanted.contains(&"platform") && !all.contains_key(version) && matches(version, &args.filter) {
+            let python = managers::python(&mut source).shift_remove("python_version");
+            all.extend(python.map(|found| (version.to_owned(), found)));
+        }
         let subsets = args.gather_subset.iter().cloned().map(Json::String).collect::<Vec<_>>();
         for (name, value) in [("gather_subset", Json::Array(subsets)), ("module_setup", Json::Bool(true))] {
             if matches(name, &args.filter) {

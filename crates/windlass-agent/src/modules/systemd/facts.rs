@@ -3,7 +3,7 @@
 use crate::modules::setup::runs_systemd;
 use crate::{Context, Module, ModuleError, Plan, system::Observe};
 use serde_json::json;
-use std::path::Path;
+use std::collections::HashMap;
 use windlass_protocol::modules::systemd::ServiceFactsArgs;
 use windlass_protocol::{Json, JsonMap, RunSpec};
 
@@ -57,47 +57,45 @@ fn units(sys: &dyn Observe, out: &mut JsonMap) -> Result<(), ModuleError> {
     for line in listed.lines().filter(|l| l.contains(".service")) {
         let words: Vec<&str> = line.split_whitespace().filter(|w| *w != "●" && *w != "*").collect();
         let [name, load, active, sub, ..] = words.as_slice() else { continue };
-        let mut state = if *sub == "running" { "running" } else { "stopped" };
-        let mut status = Json::from("unknown");
-        if let Some(bad) = [load, active, sub].into_iter().find(|w| BAD.contains(w)) {
-            state = "stopped";
-            if *bad != "failed" || *load == "not-found" {
-                status = (*bad).into();
-            } else {
-                status = "failed".into();
-            }
-        }
-        if *load == "not-found" {
-            status = "not-found".into();
-        }
+        let bad = [load, active, sub].into_iter().find(|word| BAD.contains(word));
+        let state = if *sub == "running" && bad.is_none() { "running" } else { "stopped" };
+        let status = bad.unwrap_or(active);
         let value = json!({"name": name, "state": state, "status": status, "source": "systemd"});
         out.insert((*name).to_owned(), value);
     }
+    let mut unloaded: Vec<(&str, &str)> = Vec::new();
     let files = query(sys, &["list-unit-files", "--no-pager", "--type", "service", "--all"])?;
     for line in files.lines().filter(|l| l.contains(".service")) {
         let mut words = line.split_whitespace();
         let (Some(name), Some(status)) = (words.next(), words.next()) else { continue };
-        if let Some(entry) = out.get_mut(name).and_then(Json::as_object_mut) {
-            entry.insert("status".into(), status.into());
-            continue;
+        match out.get_mut(name).and_then(Json::as_object_mut) {
+            // What is wrong with it matters more than what its file says.
+            Some(entry) if entry["status"].as_str().is_some_and(|s| BAD.contains(&s)) => {}
+            Some(entry) => {
+                entry.insert("status".into(), status.into());
+            }
+            None => unloaded.push((name, status)),
         }
-        let state = if name.contains('@') { "unknown".to_owned() } else { single_state(sys, name)? };
+    }
+    let names: Vec<&str> =
+        unloaded.iter().map(|(name, _)| *name).filter(|name| !name.contains('@')).collect();
+    let states = states(sys, &names)?;
+    for (name, status) in unloaded {
+        let state = states.get(name).map_or("unknown", String::as_str);
         let value = json!({"name": name, "state": state, "status": status, "source": "systemd"});
         out.insert(name.to_owned(), value);
     }
     Ok(())
 }
 
-/// State of a unit that is not loaded.
-fn single_state(sys: &dyn Observe, name: &str) -> Result<String, ModuleError> {
-    // A link or file alone is inactive; asking systemd for each of hundreds would take seconds.
-    let exists =
-        ["/etc/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system", "/run/systemd/system"]
-            .iter()
-            .any(|folder| sys.lstat(Path::new(&format!("{folder}/{name}"))).is_ok_and(|m| m.is_some()));
-    if exists {
-        return Ok("inactive".into());
+/// States of units that are not loaded, or are other names of loaded ones: all in one question.
+fn states(sys: &dyn Observe, names: &[&str]) -> Result<HashMap<String, String>, ModuleError> {
+    if names.is_empty() {
+        return Ok(HashMap::new());
     }
-    let shown = query(sys, &["show", name, "--property=ActiveState"])?;
-    Ok(shown.trim().strip_prefix("ActiveState=").unwrap_or("unknown").to_owned())
+    let mut words = vec!["show", "--property=ActiveState", "--"];
+    words.extend(names);
+    let shown = query(sys, &words)?;
+    let values = shown.lines().filter_map(|line| line.strip_prefix("ActiveState="));
+    Ok(names.iter().map(|name| (*name).to_owned()).zip(values.map(str::to_owned)).collect())
 }

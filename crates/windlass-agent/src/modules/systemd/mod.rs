@@ -144,18 +144,16 @@ fn unit_plan(args: &SystemdArgs, ctl: &Systemctl<'_>) -> Result<Plan, ModuleErro
         plan.set("status", Json::Object(JsonMap::new()));
         return Ok(plan);
     };
-    let (mut status, is_systemd) = look(ctl, unit)?;
+    let (status, is_systemd) = look(ctl, unit)?;
     let is_script = sysv::exists(ctl.sys, unit);
     if is_script && !is_systemd {
         plan.warnings.push(format!("{unit} is an init script, but systemd manages the host"));
     }
     let found = is_systemd || is_script;
-    let must_exist =
-        || match found {
-            true => Ok(()),
-            false => Err(ModuleError::new(format!("Could not find the requested service {unit}: host"))
-                .with("name", unit)),
-        };
+    let must_exist = || match found {
+        true => Ok(()),
+        false => Err(ModuleError::new(format!("Could not find the requested service {unit}: host"))),
+    };
     plan.set("name", unit);
     if let Some(wanted) = args.masked {
         let (_, out, _) = ctl.query(&["is-enabled", unit])?;
@@ -166,8 +164,6 @@ fn unit_plan(args: &SystemdArgs, ctl: &Systemctl<'_>) -> Result<Plan, ModuleErro
                 false => format!("Could not find the requested service {unit}: host"),
             };
             act(&mut plan, ctl, unit, verb, failure);
-            // Unmasking brings back what the mask hid.
-            status.shift_remove("LoadError");
         }
     }
     if let Some(wanted) = args.enabled {

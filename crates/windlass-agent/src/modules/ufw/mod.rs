@@ -23,8 +23,8 @@ fn query<S: AsRef<str>>(sys: &dyn Observe, words: &[S]) -> Result<String, Module
     let run = ufw(words);
     let output = sys.query(&run)?;
     if output.code != 0 {
-        let said = format!("{}\n{}", output.err().trim(), output.out().trim());
-        return Err(ModuleError::new(said.trim()).with("commands", vec![run.argv.join(" ")]));
+        let said = [output.err(), output.out()].into_iter().find(|t| !t.is_empty()).unwrap_or_default();
+        return Err(ModuleError::new(said).with("commands", vec![run.argv.join(" ")]));
     }
     Ok(output.out())
 }

@@ -30,6 +30,9 @@ pub fn plan(
     let path = file(args, &home);
     plan.set("ssh_key_file", path.as_str());
     if sys.stat(Path::new(&path))?.is_some() {
+        plan.warnings.push(format!(
+            "Found existing ssh key private file \"{path}\", no force, so skipping ssh-keygen generation"
+        ));
         return Ok(());
     }
     let folder = Path::new(&path).parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned();
