@@ -24,7 +24,12 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let content = cx.args.get("content").filter(|c| !matches!(c, Value::Null));
     let src = cx.text("src");
     match (content, src) {
-        (Some(_), Some(_)) => TaskOutcome::failure("src and content are mutually exclusive"),
+        (Some(_), Some(_)) => {
+            let mut out = TaskOutcome::failure("src and content are mutually exclusive");
+            out.argument = Some("content".to_owned());
+            out.hint = Some("give one of them".to_owned());
+            out
+        }
         (None, None) => TaskOutcome::failure("src (or content) is required"),
         (Some(content), None) => {
             let text = match content {

@@ -17,7 +17,11 @@ pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
         },
     };
     if let Err(message) = result {
-        let mut out = TaskOutcome::failure(message.clone());
+        let file = cx.text("file").or_else(|| cx.text("_raw_params")).filter(|_| cx.text("dir").is_none());
+        let mut out = match file.filter(|file| cx.exec.search.find("vars", file).is_none()) {
+            Some(file) => super::missing(cx, "vars", &file, message.clone()),
+            None => TaskOutcome::failure(message.clone()),
+        };
         out.set("message", message);
         out.set("ansible_included_var_files", Value::list(used));
         return out;

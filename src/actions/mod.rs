@@ -266,8 +266,12 @@ fn missing(cx: &Cx<'_>, kind: &str, name: &str, text: String) -> TaskOutcome {
     let mut out = TaskOutcome::failure(text);
     let near =
         cx.exec.search.candidates(kind, name).iter().find_map(|p| crate::playbook::problems::near_file(p));
-    out.hint =
-        near.map(|n| format!("did you mean `{}`?", std::path::Path::new(name).with_file_name(n).display()));
+    out.hint = Some(match near {
+        Some(near) => {
+            format!("did you mean `{}`?", std::path::Path::new(name).with_file_name(near).display())
+        }
+        None => format!("put it into `{kind}/` beside the playbook or in the role, or write its whole path"),
+    });
     out.argument = ["src", "_raw_params", "file", "cmd"]
         .into_iter()
         .find(|a| cx.args.contains_key(*a))

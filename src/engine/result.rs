@@ -1,7 +1,7 @@
 //! Results of tasks: mappings with Ansible's keys.
 
 use crate::report::Speaker;
-use crate::template::TemplateError;
+use crate::template::{TemplateError, TemplateErrorKind};
 use crate::vars::{Key, Map, Value};
 use std::sync::Arc;
 use windlass_protocol::{Diff, Outcome};
@@ -52,6 +52,9 @@ pub struct TaskOutcome {
     pub diff_list: bool,
 }
 
+/// What to do about something undefined that resembles nothing.
+const UNDEFINED: &str = "check its spelling, define it, or allow for its absence with `| default(...)`";
+
 impl TaskOutcome {
     /// A result with a message.
     #[must_use]
@@ -66,7 +69,8 @@ impl TaskOutcome {
         let mut out = Self::failure(format!("Task failed: {}", error.message));
         out.speaker = Speaker::Executor;
         out.place.clone_from(&error.span);
-        out.hint.clone_from(&error.hint);
+        let undefined = error.kind == TemplateErrorKind::Undefined;
+        out.hint = error.hint.clone().or_else(|| undefined.then(|| UNDEFINED.to_owned()));
         out
     }
     /// A failure with a complete message, a place and a hint.

@@ -34,6 +34,11 @@ const ORDERS: &[&str] = &["inventory", "reverse_inventory", "reverse_sorted", "s
 const STRATEGIES: &[&str] = &["linear", "free", "host_pinned", "debug"];
 const BECOME_METHODS: &[&str] = &["sudo", "su", "doas"];
 
+/// Whether Ansible has a strategy of that name.
+pub(super) fn is_strategy(name: &str) -> bool {
+    STRATEGIES.contains(&name.rsplit('.').next().unwrap_or(name))
+}
+
 /// Says that there is no such keyword there, and what was meant.
 pub(super) fn unknown_keyword(place: &str, name: &str, span: &Span, known: &[&str], problems: &mut Problems) {
     let diagnostic = Diagnostic::error(format!("'{name}' is not a valid attribute for {place}")).at(span);

@@ -1,5 +1,6 @@
 //! Keywords that are read and have no effect yet: using one gives a warning, so that nobody waits for what does not happen.
 
+use super::check::is_strategy;
 use super::problems::Problems;
 use windlass_yaml::diagnostic::Diagnostic;
 use windlass_yaml::{Mapping, Yaml};
@@ -15,6 +16,8 @@ fn instead(keyword: &str, value: &Yaml) -> Option<String> {
         ("async", "0") | ("debugger", "never") | ("strategy", "linear" | "ansible.builtin.linear") => None,
         ("async", _) => Some("`async` is not there yet: the task runs to its end before the next one".into()),
         ("debugger", _) => Some("`debugger` is not there yet: nothing is stopped".into()),
+        // Of one that there is none of, the checks of keywords tell.
+        _ if !is_strategy(text) && !text.contains("{{") => None,
         _ => Some(format!("strategy '{text}' is not there yet: the play runs as with 'linear'")),
     }
 }
