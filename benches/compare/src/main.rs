@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: windlass-bench [--windlass PROGRAM] [--runs N] [--only NAME,...] [--no-sync] [--write]
   --windlass PROGRAM  the windlass to measure (default: target/release/windlass)
-  --runs N            runs for each median (default 7; tools that take longer than 5 s get 3)
+  --runs N            runs for each median (default 7; tools that take longer than 5 s get 3, than 20 s 2)
   --only NAME,...     only these tools: script, windlass, pyinfra, ansible-core-rs, mitogen, pipelining, ansible
   --no-sync           leaves the tree sync out
   --write             writes docs/benchmarks.md";

@@ -10,6 +10,8 @@ use windlass_test_hosts::{Host, Suite, Tree};
 
 /// From this time on, three runs are enough.
 const SLOW: Duration = Duration::from_secs(5);
+/// From this time on, two: what varies is small beside it.
+const VERY_SLOW: Duration = Duration::from_secs(20);
 
 /// What came out for one tool.
 pub struct Row {
@@ -82,7 +84,11 @@ pub fn bench_host() -> Result<Host, Error> {
 
 /// How many runs make a median, by what the runs so far took.
 fn enough(so_far: &[Duration], wanted: usize) -> usize {
-    if so_far.first().is_some_and(|d| *d > SLOW) { wanted.min(3) } else { wanted }
+    match so_far.first() {
+        Some(first) if *first > VERY_SLOW => wanted.min(2),
+        Some(first) if *first > SLOW => wanted.min(3),
+        _ => wanted,
+    }
 }
 
 /// Makes the next run a first one: without the tree, without what tools keep on the host and here.

@@ -120,7 +120,7 @@ pub fn page(tables: &str) -> String {
          server, no network latency), one after the other. A *first run* finds no tree, no cached agent and no open \
          connection; a *second run* finds everything in place. Ansible runs with its defaults, which keep SSH connections \
          open for a minute, also from one run to the next. Tools that take more than five seconds are run \
-         three times. After the first runs, each host's tree (modes, owners, content) must be the one that the script \
+         three times, those that take more than twenty twice. After the first runs, each host's tree (modes, owners, content) must be the one that the script \
          left.\n\nThe work: facts, a directory, then twenty each of directory, template, lineinfile, command, and stat \
          with register. pyinfra has no stat task: it reads the same as a fact. The script looks before it changes, as \
          a careful hand would write it.\n"

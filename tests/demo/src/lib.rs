@@ -10,7 +10,7 @@ use base64::Engine;
 use play::Playbook;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use windlass_test_hosts::{Client, ExternalAddress, Host, Suite};
 
 /// Where the lines go that the run has to show.
@@ -87,6 +87,7 @@ fn clients(host: &Host, show: Show<'_>) -> Result<(), Error> {
     let wrong = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode("admin:guess"));
     let with = [("Authorization", login.as_str())];
     let guess = [("Authorization", wrong.as_str())];
+    wait_for_the_routers(&inside)?;
     let asked = [
         ("an internal client, without a password", &inside, &[][..], 200),
         ("an external client, without a password", &outside, &[][..], 401),
@@ -110,6 +111,15 @@ fn clients(host: &Host, show: Show<'_>) -> Result<(), Error> {
         format!("plain HTTP is not sent on to HTTPS but answered with {}", plain.status)
     })?;
     show(&format!("{:<40} -> {}, to https", "plain HTTP", plain.status));
+    Ok(())
+}
+
+/// Traefik reads a new file some seconds after it was written, and knows no such site before.
+fn wait_for_the_routers(client: &Client) -> Result<(), Error> {
+    let begin = Instant::now();
+    while client.get(SITE, "/", &[])?.status == 404 && begin.elapsed() < Duration::from_secs(15) {
+        std::thread::sleep(Duration::from_millis(200));
+    }
     Ok(())
 }
 
