@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use windlass_test_oracle::Reference;
 
 /// The folder of the kinds.
 pub fn folder() -> PathBuf {
@@ -222,7 +223,7 @@ impl Place {
         out
     }
 
-    fn run(&self, case: &Case, program: &mut Command) -> Output {
+    fn run(&self, case: &Case, program: &mut Command, reference: Option<&Reference>) -> Output {
         let args: Vec<String> = case.args.iter().map(|a| self.fill(a)).collect();
         program
             .current_dir(self.project())
@@ -231,13 +232,15 @@ impl Place {
             .env("HOME", self.dir.path().join("home"))
             .env("ANSIBLE_LOCALHOST_WARNING", "0")
             .env("LANG", "C.UTF-8")
-            // For the reference, whose modules are Python.
-            .env("ANSIBLE_PYTHON_INTERPRETER", crate::reference::python())
             .args(args)
             .envs(case.env.iter().map(|(k, v)| (k, self.fill(v))))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if let Some(reference) = reference {
+            // Its modules are Python.
+            program.env("ANSIBLE_PYTHON_INTERPRETER", reference.python());
+        }
         let mut child = program.spawn().unwrap();
         // It may end without reading.
         let _ = child.stdin.take().unwrap().write_all(case.stdin.as_bytes());
@@ -251,7 +254,7 @@ fn check(path: &Path, update: bool) -> Option<String> {
     let mut case = parse(&text);
     let place = Place::new(&case);
     let before = place.snapshot();
-    let output = place.run(&case, Command::new(env!("CARGO_BIN_EXE_windlass")).arg("playbook"));
+    let output = place.run(&case, Command::new(env!("CARGO_BIN_EXE_windlass")).arg("playbook"), None);
     let (stdout, stderr) = (place.plain(&output.stdout), place.plain(&output.stderr));
     let code = output.status.code().unwrap_or(-1);
     let mut wrong = Vec::new();
@@ -328,24 +331,38 @@ fn cases_of(kind: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// Runs the reference on every case: its exit code has to be the one that the case records.
+/// Runs the reference on every case: its exit code has to be the one that the case records. Several at once: a run
+/// of the reference takes most of a second.
 pub fn reference_on(kinds: &[&str]) {
-    let mut wrong = Vec::new();
-    for path in kinds.iter().flat_map(|kind| cases_of(kind)) {
-        let case = parse(&std::fs::read_to_string(&path).unwrap());
-        let Some(mut program) = crate::reference::program("ansible-playbook") else { return };
-        let place = Place::new(&case);
-        if !case.local {
-            program.args(["-c", "local"]);
+    let Some(reference) = Reference::get() else { return };
+    let cases: Vec<PathBuf> = kinds.iter().flat_map(|kind| cases_of(kind)).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut wrong = Vec::new();
+        while let Some(path) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            wrong.extend(reference_differs(path, reference));
         }
-        let code = place.run(&case, &mut program).status.code().unwrap_or(-1);
-        let recorded = case.ansible.map_or(i32::MIN, |(code, _)| code);
-        if code != recorded {
-            let name = path.strip_prefix(folder()).unwrap().display().to_string();
-            wrong.push(format!("{name}: the reference exits with {code}, the case says {recorded}"));
-        }
+        wrong
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(!cases.is_empty() && wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn reference_differs(path: &Path, reference: &Reference) -> Option<String> {
+    let case = parse(&std::fs::read_to_string(path).unwrap());
+    let place = Place::new(&case);
+    let mut program = Command::new(reference.bin().join("ansible-playbook"));
+    if !case.local {
+        program.args(["-c", "local"]);
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let code = place.run(&case, &mut program, Some(reference)).status.code().unwrap_or(-1);
+    let recorded = case.ansible.map_or(i32::MIN, |(code, _)| code);
+    let name = path.strip_prefix(folder()).unwrap().display();
+    (code != recorded).then(|| format!("{name}: the reference exits with {code}, the case says {recorded}"))
 }
 
 /// Runs every case of a kind and tells all that is wrong with them.

@@ -7,14 +7,12 @@
 
 mod case;
 mod fuzz;
-mod reference;
 
 macro_rules! kinds {
     ($($kind:ident),* $(,)?) => {
         $( #[test] fn $kind() { case::all_of(stringify!($kind)); } )*
 
         #[test]
-        #[ignore = "takes minutes: `cargo test --test bad_input -- --ignored`"]
         fn the_reference_exits_as_recorded() { case::reference_on(&[$(stringify!($kind)),*]); }
 
         #[test]
