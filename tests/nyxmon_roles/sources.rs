@@ -43,9 +43,9 @@ fn a_commit_with_a_migration_is_deployed_by_git() {
         .packages(&["git"])
         .boot()
         .unwrap();
-    put_project(&host, "/root/work");
+    put_project(&host, "/srv/checkout");
     host.sh(
-        "cd /root/work && git init -q -b main && git config user.name Test && git config user.email test@example.com \
+        "cd /srv/checkout && git init -q -b main && git config user.name Test && git config user.email test@example.com \
          && git add -A && git commit -qm first && git clone -q --bare . /srv/git/nyxmon.git \
          && touch /srv/git/nyxmon.git/git-daemon-export-ok && git remote add origin /srv/git/nyxmon.git \
          && systemd-run --quiet --unit=git-daemon git daemon --base-path=/srv/git --listen=127.0.0.1",
@@ -57,20 +57,20 @@ fn a_commit_with_a_migration_is_deployed_by_git() {
     let before = main_pids(&host);
 
     host.write(
-        "/root/work/src/nyxboard/migrations/0002_target_note.py",
+        "/srv/checkout/src/nyxboard/migrations/0002_target_note.py",
         "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n\n    dependencies = [\n        \
          (\"nyxboard\", \"0001_initial\"),\n    ]\n\n    operations = [\n        migrations.AddField(\"target\", \"note\", \
          models.CharField(default=\"\", max_length=50)),\n    ]\n",
     )
     .unwrap();
     host.sh(
-        "cd /root/work && sed -i '/alerted_at = /a\\    note = models.CharField(default=\"\", max_length=50)' src/nyxboard/models.py \
+        "cd /srv/checkout && sed -i '/alerted_at = /a\\    note = models.CharField(default=\"\", max_length=50)' src/nyxboard/models.py \
          && git add -A && git commit -qm second && git push -q origin main",
     )
     .unwrap();
     assert_changed(&Playbook::Production.deploy(&host, &repository), None);
     let heads = host
-        .sh("git -C /root/work rev-parse HEAD; runuser -u nyxmon -- git -C /home/nyxmon/site rev-parse HEAD")
+        .sh("git -C /srv/checkout rev-parse HEAD; runuser -u nyxmon -- git -C /home/nyxmon/site rev-parse HEAD")
         .unwrap();
     let heads: Vec<&str> = heads.lines().collect();
     assert!(heads.len() == 2 && heads[0] == heads[1], "{heads:?}");
@@ -89,7 +89,7 @@ fn a_commit_with_a_migration_is_deployed_by_git() {
 fn publish(host: &Host, version: &str) {
     host.sh(&format!(
         "mkdir -p /opt/wheels && rm -rf /tmp/wheel && mkdir -p /tmp/wheel/nyxmon-{version}.dist-info && cd /tmp/wheel \
-         && cp -r /root/work/src/nyxmon /root/work/src/nyxboard . \
+         && cp -r /srv/checkout/src/nyxmon /srv/checkout/src/nyxboard . \
          && printf 'Metadata-Version: 2.1\\nName: nyxmon\\nVersion: {version}\\n' > nyxmon-{version}.dist-info/METADATA \
          && printf 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n' \
             > nyxmon-{version}.dist-info/WHEEL \
@@ -106,7 +106,7 @@ fn a_newer_version_is_taken_from_the_package_index() {
         return;
     }
     let host = Host::builder().suite(Suite::Trixie).name("nyxmon-index").python(true).boot().unwrap();
-    put_project(&host, "/root/work");
+    put_project(&host, "/srv/checkout");
     publish(&host, "99.0.1");
     let settings = [
         r#"{"nyxmon_rsync_additional_paths": [], "nyxmon_rsync_extra_files": [], "nyxmon_use_source_pyproject": false,
