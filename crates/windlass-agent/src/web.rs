@@ -5,7 +5,8 @@ use crate::paths::{Difference, mode_text};
 use crate::system::http::{self, Url};
 use crate::system::{HttpResponse, Meta, Observe};
 use windlass_protocol::args::python_text;
-use windlass_protocol::{FileKind, JsonMap, Op, What};
+use windlass_protocol::http::Redirects;
+use windlass_protocol::{FileKind, HttpRequest, JsonMap, Op, What};
 
 pub use crate::system::http::mask;
 
@@ -62,6 +63,25 @@ pub fn standard_headers(
     }
     all.extend(given);
     all
+}
+
+/// What a module asks for whose argument may be an address: a plain download, with the credentials that the address may have.
+#[must_use]
+pub fn download(address: &str, validate_certs: bool, cx: &Context<'_>, sys: &dyn Observe) -> HttpRequest {
+    let (url, credentials) = split_credentials(address, None, None);
+    HttpRequest {
+        method: "GET".into(),
+        url,
+        headers: standard_headers(Vec::new(), "ansible-httpget", false, None),
+        credentials,
+        redirects: Redirects::Urllib,
+        insecure: !validate_certs,
+        timeout_ms: 10_000,
+        use_proxy: true,
+        use_netrc: true,
+        variables: variables(cx, sys),
+        ..HttpRequest::default()
+    }
 }
 
 /// The address without credentials, and the credentials: those given, else those of the address.

@@ -4,7 +4,6 @@ use crate::system::Observe;
 use crate::web;
 use crate::{Context, ModuleError};
 use std::path::Path;
-use windlass_protocol::http::Redirects;
 use windlass_protocol::modules::authorized_key::AuthorizedKeyArgs;
 use windlass_protocol::{FileKind, HttpRequest};
 
@@ -25,21 +24,7 @@ pub(super) fn keys(
 
 fn download(args: &AuthorizedKeyArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<String, ModuleError> {
     let failed = || ModuleError::new(format!("Error getting key from: {}", args.key));
-    let (url, credentials) = web::split_credentials(&args.key, None, None);
-    let request = HttpRequest {
-        method: "GET".into(),
-        url,
-        headers: web::standard_headers(Vec::new(), "ansible-httpget", false, None),
-        credentials,
-        redirects: Redirects::Urllib,
-        insecure: !args.validate_certs,
-        timeout_ms: 10_000,
-        use_proxy: true,
-        use_netrc: true,
-        decompress: true,
-        variables: web::variables(cx, sys),
-        ..HttpRequest::default()
-    };
+    let request = HttpRequest { decompress: true, ..web::download(&args.key, args.validate_certs, cx, sys) };
     let response = sys.http(&request).map_err(|_| failed())?;
     if response.status != 200 {
         return Err(failed());

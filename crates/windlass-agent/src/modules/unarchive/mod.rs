@@ -10,7 +10,6 @@ use crate::web;
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
-use windlass_protocol::http::Redirects;
 use windlass_protocol::modules::unarchive::UnarchiveArgs;
 use windlass_protocol::{Diff, FileAttrs, FileKind, HttpRequest, Json, Op, RunSpec, What};
 
@@ -169,23 +168,9 @@ fn bring(args: &UnarchiveArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<St
 }
 
 fn download(args: &UnarchiveArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<String, ModuleError> {
-    let (url, credentials) = web::split_credentials(&args.src, None, None);
     let path = kept(cx);
-    let request = HttpRequest {
-        method: "GET".into(),
-        url,
-        headers: web::standard_headers(Vec::new(), "ansible-httpget", false, None),
-        credentials,
-        redirects: Redirects::Urllib,
-        insecure: !args.validate_certs,
-        timeout_ms: 10_000,
-        use_proxy: true,
-        use_netrc: true,
-        decompress: false,
-        save_to: Some(path.clone()),
-        variables: web::variables(cx, sys),
-        ..HttpRequest::default()
-    };
+    let request =
+        HttpRequest { save_to: Some(path.clone()), ..web::download(&args.src, args.validate_certs, cx, sys) };
     let failed =
         |text: String| ModuleError::new(format!("Failure downloading {}, {text}", web::mask(&args.src)));
     let response = sys.http(&request).map_err(|error| failed(error.message()))?;
