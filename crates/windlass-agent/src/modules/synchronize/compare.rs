@@ -5,7 +5,7 @@ use super::itemize::{self, Flags};
 use crate::paths::of_path;
 use crate::system::{Meta, Observe};
 use crate::{Context, ModuleError, Plan};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use windlass_protocol::change::Content;
 use windlass_protocol::modules::synchronize::{
@@ -17,13 +17,15 @@ use windlass_protocol::{FileAttrs, FileKind, Json, Op, What};
 pub(super) struct Work<'a> {
     pub(super) options: &'a SyncOptions,
     pub(super) sys: &'a dyn Observe,
-    cx: &'a Context<'a>,
+    pub(super) cx: &'a Context<'a>,
     /// Destination without a slash at its end; empty for `/`.
     pub(super) root: String,
     pub(super) filter: Filter,
     pub(super) plan: Plan,
     pub(super) lines: Vec<String>,
     needs: Vec<usize>,
+    /// Files that this plan writes, by their whole path, with the names of their contents.
+    pub(super) arriving: HashMap<String, String>,
     /// Folders that this plan makes: nothing is in them.
     fresh: HashSet<String>,
     /// Folders whose content this plan changes, and with it their time.
@@ -51,6 +53,7 @@ pub(super) fn plan(
         plan: Plan::default(),
         lines: Vec::new(),
         needs: Vec::new(),
+        arriving: HashMap::new(),
         fresh: HashSet::new(),
         stirred: HashSet::new(),
         uids: uids(options, &manifest.users, sys),
@@ -435,6 +438,9 @@ impl Work<'_> {
         let path = self.absolute(&entry.path);
         let after = blob.map(crate::blobs::BlobRef::hex).unwrap_or_default();
         let mtime = self.options.times.then_some(entry.mtime);
+        if self.options.delete && self.filter.is_per_folder() {
+            self.arriving.insert(path.clone(), name.clone());
+        }
         let what = What::FileWritten { path: path.clone(), before: None, after };
         self.plan.push(what, Op::WriteLoose { path, content: Content::Blob(name), attrs, mtime });
         self.touched(&entry.path);

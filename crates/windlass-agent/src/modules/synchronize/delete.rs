@@ -56,14 +56,22 @@ impl Work<'_> {
         first
     }
 
+    /// Reads the rules of a folder, as they will be when the contents of this run are in place: removals come last.
+    fn enter(&mut self, folder: &str) -> Result<usize, ModuleError> {
+        let Self { root, filter, arriving, cx, sys, .. } = self;
+        filter.enter(root, folder, |path| match arriving.get(path).and_then(|name| cx.blobs.get(name)) {
+            Some(blob) => blob.bytes().ok(),
+            None => sys.read(Path::new(path)).ok(),
+        })
+    }
+
     /// Reads the rules of a folder and of those above it.
     fn enter_all(&mut self, folder: &str) -> Result<usize, ModuleError> {
-        let root = self.root.clone();
-        let mark = self.filter.enter(&root, "", self.sys)?;
+        let mark = self.enter("")?;
         let mut at = 0;
         while at < folder.len() {
             at = folder[at..].find('/').map_or(folder.len(), |next| at + next);
-            self.filter.enter(&root, &folder[..at], self.sys)?;
+            self.enter(&folder[..at])?;
             at += 1;
         }
         Ok(mark)
@@ -97,8 +105,7 @@ impl Work<'_> {
         }
         let mut all = true;
         if is_folder {
-            let root = self.root.clone();
-            let mark = self.filter.enter(&root, path, self.sys)?;
+            let mark = self.enter(path)?;
             let first = removal.steps.len();
             let names = self.sys.read_dir(at).map_err(|error| crate::paths::of_path(at, &error))?;
             for name in self.backwards(&absolute, names.iter().collect()) {

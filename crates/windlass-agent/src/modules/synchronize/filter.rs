@@ -3,8 +3,6 @@
 
 use super::pattern::Pattern;
 use crate::ModuleError;
-use crate::system::Observe;
-use std::path::Path;
 use windlass_protocol::modules::synchronize::{MatchRule, Rule};
 
 /// Which of the two sides asks.
@@ -143,17 +141,29 @@ impl Filter {
         Self { items: rules.iter().map(item).collect(), local: Vec::new() }
     }
 
-    /// Reads the rules of a folder, if there are rules per folder. [`Self::leave`] forgets them.
+    /// Whether folders may have rules of their own.
+    #[must_use]
+    pub fn is_per_folder(&self) -> bool {
+        self.items.iter().any(|item| matches!(item, Item::PerFolder { .. }))
+    }
+
+    /// Takes the rules of a folder, if there are rules per folder; `read` gives the content of a file, where there is
+    /// one. [`Self::leave`] forgets them.
     ///
     /// # Errors
     /// A line in such a file that is no rule.
-    pub fn enter(&mut self, root: &str, folder: &str, sys: &dyn Observe) -> Result<usize, ModuleError> {
+    pub fn enter(
+        &mut self,
+        root: &str,
+        folder: &str,
+        read: impl Fn(&str) -> Option<Vec<u8>>,
+    ) -> Result<usize, ModuleError> {
         let mark = self.local.len();
         for (index, item) in self.items.iter().enumerate() {
             let Item::PerFolder { file, plain, .. } = item else { continue };
             let path =
                 if folder.is_empty() { format!("{root}/{file}") } else { format!("{root}/{folder}/{file}") };
-            let Ok(bytes) = sys.read(Path::new(&path)) else { continue };
+            let Some(bytes) = read(&path) else { continue };
             let mut rules = Vec::new();
             for line in String::from_utf8_lossy(&bytes).lines() {
                 let parsed = match plain {
@@ -220,7 +230,9 @@ fn ask(ready: &Ready, side: Side, path: &str, is_folder: bool) -> Option<bool> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::system::Observe;
     use crate::system::fake::Fake;
+    use std::path::Path;
 
     fn filter(rules: &[&str]) -> Filter {
         Filter::new(&rules.iter().filter_map(|text| parse_rule(text).unwrap()).collect::<Vec<_>>())
@@ -241,8 +253,9 @@ mod tests {
         fake.file("/t/.gitignore", "*.log\n# note\n");
         fake.file("/t/sub/.gitignore", "/build\n");
         let mut filter = filter(&[":- .gitignore"]);
-        filter.enter("/t", "", &fake).unwrap();
-        let mark = filter.enter("/t", "sub", &fake).unwrap();
+        let read = |path: &str| fake.read(Path::new(path)).ok();
+        filter.enter("/t", "", read).unwrap();
+        let mark = filter.enter("/t", "sub", read).unwrap();
         assert!(filter.excludes(Side::Sender, "sub/x.log", false));
         assert!(filter.excludes(Side::Sender, "sub/build", true));
         assert!(!filter.excludes(Side::Sender, "sub/a/build", true));

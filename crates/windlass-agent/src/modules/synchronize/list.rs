@@ -143,7 +143,8 @@ impl Walk<'_> {
                 return Ok(());
             }
         };
-        let mark = self.filter.enter(&self.root, folder, self.sys)?;
+        let sys = self.sys;
+        let mark = self.filter.enter(&self.root, folder, |path| sys.read(Path::new(path)).ok())?;
         let mut folders = Vec::new();
         // Files first, then the folders, as rsync has them.
         for name in names {

@@ -135,6 +135,23 @@ fn excluded_and_protected_paths_stay() {
 }
 
 #[test]
+fn a_filter_file_that_arrives_protects_at_once() {
+    let fake = sample();
+    fake.file("/src/d/.rules", "P kept\n");
+    for kept in ["/dst/d/kept", "/dst/d/old", "/dst/kept"] {
+        fake.file(kept, "");
+    }
+    let options = with_rules(SyncOptions { delete: true, ..archive() }, &[": .rules"]);
+    assert!(sync(&fake, "/src/", "/dst", &options, false).changed);
+    assert!(fake.text("/dst/d/kept").is_some());
+    assert!(fake.text("/dst/d/old").is_none() && fake.text("/dst/kept").is_none());
+    // The next version of the file counts, and not the one that it replaces.
+    fake.file("/src/d/.rules", "# no rule any more\n");
+    assert!(sync(&fake, "/src/", "/dst", &options, false).changed);
+    assert!(fake.text("/dst/d/kept").is_none());
+}
+
+#[test]
 fn a_folder_without_a_slash_goes_into_the_destination() {
     let fake = sample();
     fake.file("/dst/other", "");
