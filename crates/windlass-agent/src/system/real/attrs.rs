@@ -1,6 +1,7 @@
 //! Mode, owner, chattr's letters, ACLs and SELinux contexts.
 
 use rustix::fs::{AtFlags, CWD, Gid, IFlags, Mode, OFlags, Uid, XattrFlags};
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -145,18 +146,40 @@ pub(super) fn chmod(path: &Path, mode: u32) -> io::Result<()> {
     rustix::fs::chmod(path, Mode::from_raw_mode(mode & 0o7777)).map_err(io::Error::from)
 }
 
-/// Only what differs: a tree's new files mostly have their owner already, and each change costs a write of the inode.
-fn set_owner_and_mode(path: &Path, attrs: &FileAttrs, follow: bool) -> io::Result<()> {
-    let meta = if follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) }?;
+/// [`set`] for a file that was only just made: through its descriptor, which is quicker than by its path.
+pub(super) fn set_new(file: &File, path: &Path, attrs: &FileAttrs) -> io::Result<()> {
+    let FileAttrs { mode, uid, gid, .. } = attrs;
+    if attrs.attributes.is_some() || attrs.context.is_some() {
+        return set(path, attrs, false);
+    }
+    if uid.is_none() && gid.is_none() && mode.is_none() {
+        return Ok(());
+    }
+    let (uid, gid, mode) = differing(&file.metadata()?, attrs);
+    if uid.is_some() || gid.is_some() {
+        rustix::fs::fchown(file, uid.map(Uid::from_raw), gid.map(Gid::from_raw))?;
+    }
+    mode.map_or(Ok(()), |mode| Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?))
+}
+
+/// Only what differs of owner, group and mode: a tree's new files mostly have their owner already, and each change costs a
+/// write of the inode.
+fn differing(meta: &Metadata, attrs: &FileAttrs) -> (Option<u32>, Option<u32>, Option<u32>) {
     let uid = attrs.uid.filter(|uid| *uid != meta.uid());
     let gid = attrs.gid.filter(|gid| *gid != meta.gid());
+    let keeps_owner = uid.is_none() && gid.is_none();
+    let mode = attrs.mode.map(|mode| mode & 0o7777);
+    (uid, gid, mode.filter(|mode| !keeps_owner || meta.mode() & 0o7777 != *mode))
+}
+
+fn set_owner_and_mode(path: &Path, attrs: &FileAttrs, follow: bool) -> io::Result<()> {
+    let meta = if follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) }?;
+    let (uid, gid, mode) = differing(&meta, attrs);
     chown(path, uid, gid, follow)?;
     // A link itself has no mode on Linux.
-    let Some(mode) = attrs.mode.filter(|_| !meta.file_type().is_symlink()) else { return Ok(()) };
-    if uid.is_some() || gid.is_some() || meta.mode() & 0o7777 != mode & 0o7777 {
-        chmod(path, mode)
-    } else {
-        Ok(())
+    match mode.filter(|_| !meta.file_type().is_symlink()) {
+        Some(mode) => chmod(path, mode),
+        None => Ok(()),
     }
 }
 

@@ -1,39 +1,44 @@
 //! Replacing a file: a temporary name beside it, fsync, attributes, check, rename, fsync of the folder.
 
 use super::attrs;
-use super::mark::{Mark, PREFIX};
+use super::mark::{Mark, PREFIX, Slot};
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use windlass_protocol::FileAttrs;
 
 /// A name that is removed again unless the work is done.
-pub(super) struct Temporary {
+pub(super) struct Temporary<'a> {
     pub(super) path: PathBuf,
     done: bool,
+    /// Where the name is noted.
+    _slot: Option<Slot<'a>>,
 }
 
-impl Temporary {
+impl<'a> Temporary<'a> {
     /// Makes something (by `make`) under a name that nobody has.
     pub(super) fn beside<T>(
         path: &Path,
-        mark: Option<&Mark>,
+        mark: Option<&'a Mark>,
         mut make: impl FnMut(&Path) -> io::Result<T>,
     ) -> io::Result<(Self, T)> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
+        static PROCESS: LazyLock<u32> = LazyLock::new(std::process::id);
         let folder = folder_of(path);
+        let slot = mark.and_then(Mark::slot);
         for _ in 0..100 {
             let clock = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
             let number = COUNTER.fetch_add(1, Ordering::Relaxed) ^ (clock.tv_nsec as u64) << 20;
-            let candidate = folder.join(format!("{PREFIX}{:x}-{number:x}", std::process::id()));
-            if let Some(mark) = mark {
-                mark.note(&candidate);
+            let candidate = folder.join(format!("{PREFIX}{:x}-{number:x}", *PROCESS));
+            if let Some(slot) = &slot {
+                slot.note(&candidate);
             }
             match make(&candidate) {
-                Ok(made) => return Ok((Self { path: candidate, done: false }, made)),
+                Ok(made) => return Ok((Self { path: candidate, done: false, _slot: slot }, made)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -47,7 +52,7 @@ impl Temporary {
     }
 }
 
-impl Drop for Temporary {
+impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         if !self.done {
             let _ = std::fs::remove_file(&self.path);
@@ -98,10 +103,11 @@ pub(super) fn write_file(
     }
     // What is not a regular file (a link, a pipe) gives no attributes to the file that takes its place.
     let old = old.filter(|meta| meta.file_type().is_file());
-    let folder_gives_acl =
-        old.is_none() && attrs::get_xattr(folder_of(path), "system.posix_acl_default").is_some();
+    let folder_gives_acl = old.is_none()
+        && wanted.mode.is_none()
+        && attrs::get_xattr(folder_of(path), "system.posix_acl_default").is_some();
     // Nobody else may read it before it has its attributes; where the folder's ACL decides, it decides at once.
-    let first_mode = if folder_gives_acl && wanted.mode.is_none() { 0o666 } else { 0o600 };
+    let first_mode = if folder_gives_acl { 0o666 } else { 0o600 };
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let made = Temporary::beside(path, manner.mark, |name| {
         Ok(rustix::fs::open(name, flags, Mode::from_raw_mode(first_mode))?)
@@ -126,7 +132,7 @@ pub(super) fn write_file(
     }
     // `+i` would refuse the rename: it comes last.
     let early = FileAttrs { attributes: None, ..wanted.clone() };
-    attrs::set(&temporary.path, &early, false)?;
+    attrs::set_new(&file, &temporary.path, &early)?;
     if manner.durable {
         file.sync_all().map_err(|error| explain(error, path))?;
     }
@@ -182,11 +188,19 @@ fn keep_old(path: &Path, new: &Path, old: &std::fs::Metadata, wanted: &FileAttrs
 }
 
 fn copy_all(content: &mut dyn Read, file: &mut File) -> io::Result<()> {
-    let mut buffer = vec![0u8; 128 * 1024];
+    // Most files are small, and a large buffer costs two calls of the system for each.
+    let mut small = [0u8; 16 * 1024];
+    let mut large = Vec::new();
     loop {
-        match content.read(&mut buffer) {
+        let buffer = if large.is_empty() { &mut small[..] } else { &mut large };
+        match content.read(buffer) {
             Ok(0) => return Ok(()),
-            Ok(count) => file.write_all(&buffer[..count])?,
+            Ok(count) => {
+                file.write_all(&buffer[..count])?;
+                if large.is_empty() && count == small.len() {
+                    large = vec![0u8; 128 * 1024];
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
