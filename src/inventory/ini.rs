@@ -267,8 +267,17 @@ struct Token {
     to: usize,
 }
 
+/// Why a line cannot be split.
+#[derive(Debug, thiserror::Error)]
+enum SplitError {
+    #[error("a backslash stands at its end")]
+    Backslash,
+    #[error("a quote is not closed")]
+    Quote,
+}
+
 /// Splits a line as Python's `shlex.split(line, comments=True)` does.
-fn split(line: &str) -> Result<Vec<Token>, &'static str> {
+fn split(line: &str) -> Result<Vec<Token>, SplitError> {
     let mut out = Vec::new();
     let mut token: Option<Token> = None;
     let mut chars = line.char_indices();
@@ -281,17 +290,17 @@ fn split(line: &str) -> Result<Vec<Token>, &'static str> {
                 current.to = at + c.len_utf8();
                 match c {
                     '\\' => {
-                        let (at, next) = chars.next().ok_or("a backslash stands at its end")?;
+                        let (at, next) = chars.next().ok_or(SplitError::Backslash)?;
                         current.text.push(next);
                         current.to = at + next.len_utf8();
                     }
                     '\'' | '"' => loop {
-                        let (at, next) = chars.next().ok_or("a quote is not closed")?;
+                        let (at, next) = chars.next().ok_or(SplitError::Quote)?;
                         current.to = at + next.len_utf8();
                         match next {
                             _ if next == c => break,
                             '\\' if c == '"' => {
-                                let (at, escaped) = chars.next().ok_or("a quote is not closed")?;
+                                let (at, escaped) = chars.next().ok_or(SplitError::Quote)?;
                                 if !matches!(escaped, '"' | '\\') {
                                     current.text.push('\\');
                                 }

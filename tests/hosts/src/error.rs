@@ -1,5 +1,6 @@
 //! What can go wrong when hosts are made.
 
+use crate::machine::Unavailable;
 use std::path::PathBuf;
 
 /// Why a host could not be booted or used.
@@ -7,7 +8,7 @@ use std::path::PathBuf;
 pub enum Error {
     /// This machine cannot run throwaway hosts at all.
     #[error("throwaway hosts cannot run here: {0}")]
-    Unavailable(String),
+    Unavailable(#[source] Unavailable),
     /// A program that was run to make or use a host failed.
     #[error("`{command}` failed ({status}): {stderr}")]
     Command {

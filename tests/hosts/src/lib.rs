@@ -33,7 +33,7 @@ pub use host::{Builder, Host, Sudo};
 pub use http::{Client, Response};
 pub use latency::LatencyProxy;
 pub use lease::{Lease, gc, leases, release};
-pub use machine::{available, clean_cache};
+pub use machine::{Unavailable, available, clean_cache};
 pub use network::ExternalAddress;
 pub use tree::{Entry, Kind, Tree};
 

@@ -3,7 +3,7 @@
 use crate::{Error, command, lease};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// The programs that are needed, and the Debian packages that bring them.
 const PROGRAMS: &[(&str, &str)] = &[
@@ -19,16 +19,16 @@ const PROGRAMS: &[(&str, &str)] = &[
 
 /// Checks, once per process, that hosts can run here; on a Debian machine, installs the programs that lack.
 pub fn available() -> Result<(), Error> {
-    static RESULT: OnceLock<Result<(), String>> = OnceLock::new();
-    RESULT.get_or_init(|| check().map_err(|e| e.to_string())).clone().map_err(Error::Unavailable)
+    static RESULT: OnceLock<Result<(), Unavailable>> = OnceLock::new();
+    RESULT.get_or_init(check).clone().map_err(Error::Unavailable)
 }
 
-fn check() -> Result<(), Reason> {
+fn check() -> Result<(), Unavailable> {
     if std::env::var_os("WINDLASS_NO_HOSTS").is_some_and(|v| v != "0") {
-        return Err(Reason::SwitchedOff);
+        return Err(Unavailable::SwitchedOff);
     }
     if !rustix::process::geteuid().is_root() {
-        return Err(Reason::NotRoot);
+        return Err(Unavailable::NotRoot);
     }
     let lacking = lacking();
     if !lacking.is_empty() {
@@ -40,7 +40,7 @@ fn check() -> Result<(), Reason> {
         let _ = command::output(Command::new("modprobe").arg("overlay"));
         let again = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
         if !again.lines().any(|l| l.ends_with("\toverlay")) {
-            return Err(Reason::NoOverlay);
+            return Err(Unavailable::NoOverlay);
         }
     }
     // What a container without privileges may not do, it may not do here either: make a network interface.
@@ -51,22 +51,31 @@ fn check() -> Result<(), Reason> {
             let _ = command::run_args("ip", &["link", "del", &probe]);
             Ok(())
         }
-        Err(e) => Err(Reason::NoBridge(e.to_string())),
+        Err(error) => Err(Unavailable::NoBridge(Arc::new(error))),
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-enum Reason {
+/// Why hosts cannot run on this machine.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Unavailable {
+    /// The user wants none.
     #[error("WINDLASS_NO_HOSTS is set")]
     SwitchedOff,
+    /// This process is not root's.
     #[error("systemd-nspawn needs root, and this process is not; run the tests as root (sudo make test)")]
     NotRoot,
+    /// Programs, and the packages that bring them.
     #[error("not installed: {0}; `apt-get install {1}` brings them")]
     Lacking(String, String),
+    /// The kernel lacks overlayfs.
     #[error("this kernel has no overlay file system")]
     NoOverlay,
+    /// The kernel or the container that this runs in does not let it.
     #[error("no network bridge can be made: {0}")]
-    NoBridge(String),
+    NoBridge(#[source] Arc<Error>),
+    /// A rule of the firewall that hosts need.
+    #[error("iptables takes no rule: {0}")]
+    NoRule(String),
 }
 
 fn on_path(program: &str) -> bool {
@@ -80,10 +89,10 @@ fn lacking() -> Vec<(&'static str, &'static str)> {
     PROGRAMS.iter().copied().filter(|(program, _)| !on_path(program)).collect()
 }
 
-fn install(wanted: &[(&str, &str)]) -> Result<(), Reason> {
+fn install(wanted: &[(&str, &str)]) -> Result<(), Unavailable> {
     let names: Vec<&str> = wanted.iter().map(|(program, _)| *program).collect();
     let packages: Vec<&str> = wanted.iter().map(|(_, package)| *package).collect();
-    let refuse = || Reason::Lacking(names.join(", "), packages.join(" "));
+    let refuse = || Unavailable::Lacking(names.join(", "), packages.join(" "));
     if !on_path("apt-get") {
         return Err(refuse());
     }

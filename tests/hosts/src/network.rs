@@ -1,5 +1,6 @@
 //! The test network: one bridge that all hosts of this machine share, masqueraded to the outside.
 
+use crate::machine::Unavailable;
 use crate::{Error, command, lease};
 use std::net::Ipv4Addr;
 use std::process::Command;
@@ -65,7 +66,7 @@ pub(crate) fn up(_lock: &lease::Lock) -> Result<(), Error> {
     std::fs::write(forward, "1").map_err(Error::io(forward))?;
     for rule in rules() {
         if !iptables("-C", &rule)? && !iptables("-I", &rule)? {
-            return Err(Error::Unavailable(format!("iptables takes no rule: {}", rule.join(" "))));
+            return Err(Error::Unavailable(Unavailable::NoRule(rule.join(" "))));
         }
     }
     Ok(())

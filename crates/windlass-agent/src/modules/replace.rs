@@ -20,8 +20,8 @@ impl Module for Replace {
             return Err(ModuleError::new(format!("Path {} does not exist !", &*args.path)).with("rc", 257));
         };
         let (from, to) = match section(args, &old)? {
-            Ok(range) => range,
-            Err(pattern) => {
+            Section::Part { from, to } => (from, to),
+            Section::Unmatched(pattern) => {
                 let text = format!("Pattern for before/after params did not match the given file: {pattern}");
                 plan.msg = Some(text);
                 return Ok(plan);
@@ -51,18 +51,29 @@ impl Module for Replace {
     }
 }
 
-/// The part of the text between `after` and `before`; their pattern if it does not match.
-fn section(args: &ReplaceArgs, text: &str) -> Result<Result<(usize, usize), String>, ModuleError> {
+/// What is searched.
+enum Section {
+    /// This part of the text.
+    Part { from: usize, to: usize },
+    /// Nothing, as `after` and `before`, joined to this pattern, are not there. That is no failure.
+    Unmatched(String),
+}
+
+/// The part of the text between `after` and `before`.
+fn section(args: &ReplaceArgs, text: &str) -> Result<Section, ModuleError> {
     let full = |option: &Option<String>| option.clone().filter(|text| !text.is_empty());
     let pattern = match (full(&args.after), full(&args.before)) {
         (Some(after), Some(before)) => format!("{after}(?P<subsection>.*?){before}"),
         (Some(after), None) => format!("{after}(?P<subsection>.*)"),
         (None, Some(before)) => format!("(?P<subsection>.*){before}"),
-        (None, None) => return Ok(Ok((0, text.len()))),
+        (None, None) => return Ok(Section::Part { from: 0, to: text.len() }),
     };
     let regex = compile(&pattern, "s")?;
     let captures =
         regex.captures(text).map_err(|error| ModuleError::new(format!("the pattern gave up: {error}")))?;
-    let part = captures.and_then(|captures| captures.name("subsection").map(|m| (m.start(), m.end())));
-    Ok(part.ok_or(pattern))
+    let part = captures.and_then(|captures| captures.name("subsection"));
+    Ok(match part {
+        Some(part) => Section::Part { from: part.start(), to: part.end() },
+        None => Section::Unmatched(pattern),
+    })
 }

@@ -11,7 +11,20 @@ pub(super) struct Version {
     pre: Option<(char, u64)>,
     post: Option<u64>,
     dev: Option<u64>,
-    local: Vec<Result<u64, String>>,
+    local: Vec<LocalPart>,
+}
+
+/// A part of what stands behind the `+`. A number is above a text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum LocalPart {
+    Text(String),
+    Number(u64),
+}
+
+impl LocalPart {
+    fn of(text: &str) -> Self {
+        text.parse().map_or_else(|_| Self::Text(text.to_owned()), Self::Number)
+    }
 }
 
 impl Version {
@@ -63,7 +76,7 @@ impl Version {
             return None;
         }
         let parts = local.split(['.', '-', '_']).filter(|p| !p.is_empty());
-        version.local = parts.map(|p| p.parse().map_err(|_| p.to_owned())).collect();
+        version.local = parts.map(LocalPart::of).collect();
         Some(version)
     }
 
@@ -96,24 +109,9 @@ impl Version {
             .then_with(|| pre(self).cmp(&pre(other)))
             .then_with(|| post(self).cmp(&post(other)))
             .then_with(|| dev(self).cmp(&dev(other)))
-            .then_with(|| compare_local(&self.local, &other.local))
+            // More parts are above fewer.
+            .then_with(|| self.local.cmp(&other.local))
     }
-}
-
-/// A number is above a text, and more parts are above fewer.
-fn compare_local(a: &[Result<u64, String>], b: &[Result<u64, String>]) -> Ordering {
-    for (x, y) in a.iter().zip(b) {
-        let order = match (x, y) {
-            (Ok(x), Ok(y)) => x.cmp(y),
-            (Ok(_), Err(_)) => Ordering::Greater,
-            (Err(_), Ok(_)) => Ordering::Less,
-            (Err(x), Err(y)) => x.cmp(y),
-        };
-        if order.is_ne() {
-            return order;
-        }
-    }
-    a.len().cmp(&b.len())
 }
 
 fn take_number(text: &mut &str) -> Option<u64> {

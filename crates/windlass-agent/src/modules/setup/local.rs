@@ -2,6 +2,7 @@
 
 use super::source::Source;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use windlass_protocol::{Json, JsonMap, RunSpec};
 
@@ -12,59 +13,94 @@ pub fn local(source: &mut Source<'_>) -> JsonMap {
     for name in source.list(&folder).into_iter().filter(|n| n.ends_with(".fact") && !n.starts_with('.')) {
         let path = format!("{}/{name}", folder.trim_end_matches('/'));
         let base = name.replace(".fact", "");
-        let value = match text_of(source, &path) {
-            Ok(text) => understand(&text).unwrap_or_else(|wrong| {
-                let said = match wrong {
-                    Wrong::Form => {
-                        format!("error loading facts as JSON or ini - please check content: {path}")
-                    }
-                    Wrong::Value(why) => {
-                        format!("error loading facts as ini - please check content: {path} ({why})")
-                    }
-                };
-                source.warnings.push(said.clone());
-                Json::String(said)
-            }),
-            Err(said) => {
-                source.warnings.push(said.clone());
-                Json::String(said)
-            }
-        };
+        let value = fact(source, &path).unwrap_or_else(|reason| {
+            let said = reason.said_of(&path);
+            source.warnings.push(said.clone());
+            Json::String(said)
+        });
         facts.insert(base, value);
     }
     JsonMap::from_iter([("local".to_owned(), Json::Object(facts))])
 }
 
-fn text_of(source: &Source<'_>, path: &str) -> Result<String, String> {
-    let meta = match source.sys.stat(Path::new(path)) {
-        Ok(Some(meta)) => meta,
-        Ok(None) => return Err(format!("Could not stat fact ({path}): No such file or directory")),
-        Err(error) => return Err(format!("Could not stat fact ({path}): {error}")),
-    };
+fn fact(source: &Source<'_>, path: &str) -> Result<Json, FactError> {
+    Ok(understand(&text_of(source, path)?)?)
+}
+
+/// Why a file gives no fact.
+#[derive(Debug, thiserror::Error)]
+enum FactError {
+    #[error("No such file or directory")]
+    Missing,
+    #[error(transparent)]
+    Stat(io::Error),
+    /// It is a program that cannot be started.
+    #[error(transparent)]
+    Start(io::Error),
+    /// It is a program that failed.
+    #[error("rc: {code}, err: {said}")]
+    Failed { code: i32, said: String },
+    #[error("not utf-8")]
+    Encoding,
+    #[error(transparent)]
+    Content(#[from] Wrong),
+}
+
+impl FactError {
+    /// What is said of a file, in Ansible's words.
+    fn said_of(&self, path: &str) -> String {
+        match self {
+            Self::Missing | Self::Stat(_) => format!("Could not stat fact ({path}): {self}"),
+            Self::Start(_) => format!("Could not execute fact script ({path}): {self}"),
+            Self::Failed { .. } => format!("Failure executing fact script ({path}), {self}"),
+            Self::Encoding => format!("error loading fact - output of running \"{path}\" was {self}"),
+            Self::Content(Wrong::Form) => {
+                format!("error loading facts as JSON or ini - please check content: {path}")
+            }
+            Self::Content(Wrong::Value(_)) => {
+                format!("error loading facts as ini - please check content: {path} ({self})")
+            }
+        }
+    }
+}
+
+fn text_of(source: &Source<'_>, path: &str) -> Result<String, FactError> {
+    let meta = source.sys.stat(Path::new(path)).map_err(FactError::Stat)?.ok_or(FactError::Missing)?;
     let bytes = if meta.mode & 0o100 != 0 {
         let output = source
             .sys
             .query(&RunSpec { argv: vec![path.to_owned()], ..RunSpec::default() })
-            .map_err(|error| format!("Could not execute fact script ({path}): {error}"))?;
+            .map_err(FactError::Start)?;
         if output.code != 0 {
-            let (code, said) = (output.code, output.err());
-            return Err(format!("Failure executing fact script ({path}), rc: {code}, err: {said}"));
+            return Err(FactError::Failed { code: output.code, said: output.err() });
         }
         output.stdout
     } else {
         source.sys.read(Path::new(path)).unwrap_or_default()
     };
-    String::from_utf8(bytes)
-        .map_err(|_| format!("error loading fact - output of running \"{path}\" was not utf-8"))
+    String::from_utf8(bytes).map_err(|_| FactError::Encoding)
 }
 
 /// Why a text is no fact.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 enum Wrong {
-    /// It is neither JSON nor INI.
+    #[error("it is neither JSON nor INI")]
     Form,
     /// A value of INI text refers to something in a way that cannot be.
-    Value(String),
+    #[error(transparent)]
+    Value(#[from] ReferenceError),
+}
+
+/// Why a value of INI text cannot be put together.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum ReferenceError {
+    #[error("there is no value '{0}' to refer to")]
+    Missing(String),
+    #[error("the value '{0}' refers to itself")]
+    Circle(String),
+    /// A `%` with something else behind it than a name or another `%`.
+    #[error("'%' must be followed by '%' or '(', found: '{0}'")]
+    Sign(String),
 }
 
 /// JSON, or INI text with sections.
@@ -77,7 +113,7 @@ fn understand(text: &str) -> Result<Json, Wrong> {
     for (name, section) in raw {
         let mut values = JsonMap::new();
         for key in section.keys() {
-            values.insert(key.clone(), refer(&section, key, 0).map_err(Wrong::Value)?.into());
+            values.insert(key.clone(), refer(&section, key, 0)?.into());
         }
         out.insert(name, Json::Object(values));
     }
@@ -87,10 +123,10 @@ fn understand(text: &str) -> Result<Json, Wrong> {
 type Section = BTreeMap<String, String>;
 
 /// A value in which `%(other)s` stands for another one, and `%%` for the sign.
-fn refer(section: &Section, key: &str, depth: usize) -> Result<String, String> {
-    let value = section.get(key).ok_or_else(|| format!("there is no value '{key}' to refer to"))?;
+fn refer(section: &Section, key: &str, depth: usize) -> Result<String, ReferenceError> {
+    let value = section.get(key).ok_or_else(|| ReferenceError::Missing(key.to_owned()))?;
     if depth > 10 {
-        return Err(format!("the value '{key}' refers to itself"));
+        return Err(ReferenceError::Circle(key.to_owned()));
     }
     let mut out = String::new();
     let mut rest = value.as_str();
@@ -104,7 +140,7 @@ fn refer(section: &Section, key: &str, depth: usize) -> Result<String, String> {
             out.push_str(&refer(section, &name.to_lowercase(), depth + 1)?);
             rest = after;
         } else {
-            return Err(format!("'%' must be followed by '%' or '(', found: '{}'", &rest[at..]));
+            return Err(ReferenceError::Sign(rest[at..].to_owned()));
         }
     }
     out.push_str(rest);
@@ -189,7 +225,7 @@ mod tests {
             json!({"a": {"host": "h", "url": "h/%"}})
         );
         let wrong = |text: &str| match understand(text) {
-            Err(Wrong::Value(why)) => why,
+            Err(Wrong::Value(why)) => why.to_string(),
             other => panic!("{other:?}"),
         };
         assert_eq!(wrong("[a]\nx = 5 % of it\n"), "'%' must be followed by '%' or '(', found: '% of it'");

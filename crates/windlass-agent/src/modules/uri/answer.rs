@@ -1,6 +1,6 @@
 //! An answer as return values.
 
-use crate::system::HttpResponse;
+use crate::system::{HttpError, HttpResponse};
 use crate::web;
 use windlass_protocol::modules::uri::UriArgs;
 use windlass_protocol::{Json, JsonMap};
@@ -12,7 +12,7 @@ pub(super) struct Described {
     pub(super) values: JsonMap,
 }
 
-pub(super) fn describe(args: &UriArgs, answer: Result<&HttpResponse, String>, elapsed: i64) -> Described {
+pub(super) fn describe(args: &UriArgs, answer: Result<&HttpResponse, &HttpError>, elapsed: i64) -> Described {
     let asked = web::mask(&args.url);
     let mut values = JsonMap::new();
     let mut set = |key: &str, value: Json| {
@@ -20,7 +20,7 @@ pub(super) fn describe(args: &UriArgs, answer: Result<&HttpResponse, String>, el
     };
     let response = match answer {
         Ok(response) => response,
-        Err(msg) => {
+        Err(error) => {
             set("redirected", false.into());
             set("url", asked.into());
             set("status", (-1).into());
@@ -29,7 +29,7 @@ pub(super) fn describe(args: &UriArgs, answer: Result<&HttpResponse, String>, el
             if !args.return_content {
                 values.remove("content");
             }
-            return Described { status: -1, msg, values };
+            return Described { status: -1, msg: error.message(), values };
         }
     };
     let good = response.status / 100 == 2;

@@ -5,7 +5,7 @@ mod body;
 
 use crate::module::{Applied, Context, Finish, Module, ModuleError, Plan};
 use crate::paths::{Wish, blake3_of, of_path};
-use crate::system::{HttpResponse, Observe};
+use crate::system::{HttpError, HttpResponse, Observe};
 use crate::web;
 use std::path::Path;
 use windlass_protocol::change::Content;
@@ -47,7 +47,7 @@ impl Module for Uri {
         let started = sys.now().0;
         if matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
             let answer = sys.http(&request);
-            return complete(args, sys, plan, started, answer.as_ref().map_err(|e| e.message()));
+            return complete(args, sys, plan, started, answer.as_ref());
         }
         plan.set(STARTED, started);
         plan.changed = Some(false);
@@ -70,7 +70,7 @@ impl Module for Uri {
         let started =
             plan.values.shift_remove(STARTED).and_then(|v| v.as_i64()).unwrap_or_else(|| sys.now().0);
         let next = Plan { warnings: std::mem::take(&mut plan.warnings), ..Plan::default() };
-        let next = complete(args, sys, next, started, answer.as_ref().map_err(|e| e.message()));
+        let next = complete(args, sys, next, started, answer.as_ref());
         let next =
             next.map_err(|error| ModuleError { changes: std::mem::take(&mut plan.changes), ..error })?;
         if next.changes.is_empty() {
@@ -140,10 +140,10 @@ fn complete(
     sys: &dyn Observe,
     mut plan: Plan,
     started: i64,
-    answer: Result<&HttpResponse, String>,
+    answer: Result<&HttpResponse, &HttpError>,
 ) -> Result<Plan, ModuleError> {
     let elapsed = (sys.now().0 - started).max(0);
-    let result = answer::describe(args, answer.clone(), elapsed);
+    let result = answer::describe(args, answer, elapsed);
     let mut values = result.values;
     let good = args.status_code.contains(&result.status);
     if let (Some(dest), Ok(response)) = (&args.dest, &answer) {

@@ -83,6 +83,15 @@ struct Script {
     writes: BTreeMap<String, Option<String>>,
 }
 
+/// Why the machine of a case cannot be imagined.
+#[derive(Debug, thiserror::Error)]
+enum CaseError {
+    #[error("{path}: what is {node}?")]
+    Node { path: String, node: Json },
+    #[error("no user {0}")]
+    User(String),
+}
+
 impl Case {
     /// Runs it; the mistakes found, none if it holds.
     #[must_use]
@@ -90,7 +99,7 @@ impl Case {
         let mut wrong = Vec::new();
         let fake = match self.machine() {
             Ok(fake) => fake,
-            Err(error) => return vec![error],
+            Err(error) => return vec![error.to_string()],
         };
         if !self.no_check {
             let before = fake.picture();
@@ -181,7 +190,7 @@ impl Case {
         }
     }
 
-    fn machine(&self) -> Result<Fake, String> {
+    fn machine(&self) -> Result<Fake, CaseError> {
         let fake = Fake::new();
         let system = &self.system;
         for (name, uid) in &system.users {
@@ -197,13 +206,14 @@ impl Case {
             fake.set_now(now);
         }
         for (path, node) in &system.files {
-            fake.put(path, self.node(node).ok_or_else(|| format!("{path}: what is {node}?"))?);
+            let wrong = || CaseError::Node { path: path.clone(), node: node.clone() };
+            fake.put(path, self.node(node).ok_or_else(wrong)?);
         }
         for path in &system.disk_full {
             fake.disk_full(path);
         }
         if let Some(name) = &system.user {
-            let uid = *system.users.get(name).ok_or_else(|| format!("no user {name}"))?;
+            let uid = *system.users.get(name).ok_or_else(|| CaseError::User(name.clone()))?;
             fake.act_as(uid, uid);
         }
         let scripts = std::sync::Arc::new(system.programs.clone());
