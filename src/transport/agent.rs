@@ -16,6 +16,10 @@ use windlass_protocol::{
 };
 
 mod contents;
+mod fault;
+
+pub use contents::UnpackError;
+pub use fault::ProtocolFault;
 
 /// How many frames may wait to be written. A chunk of a content is one, so this bounds memory too.
 const WAITING: usize = 64;
@@ -132,8 +136,8 @@ impl AgentHandle {
         let Started { process: Process { mut input, events }, first, build } = started;
         let hello =
             Hello { version: PROTOCOL_VERSION, program: env!("CARGO_PKG_VERSION").to_owned(), agent: None };
-        let protocol = |reason: String| AgentError::Protocol { host: host.to_owned(), reason };
-        let bytes = frame::encode(&ToAgent::Hello(hello)).map_err(|error| protocol(error.to_string()))?;
+        let protocol = |fault| AgentError::Protocol { host: host.to_owned(), fault };
+        let bytes = frame::encode(&ToAgent::Hello(hello)).map_err(|error| protocol(error.into()))?;
         // If this fails the agent is gone already, and the reader finds out how.
         let _ = input.send(&bytes).await;
 
@@ -157,9 +161,9 @@ impl AgentHandle {
             Ok(Ok(identity)) => identity,
             Ok(Err(_)) => {
                 let dead = lock(&state).dead.clone();
-                return Err(dead.unwrap_or_else(|| protocol("it ended before it said hello".to_owned())));
+                return Err(dead.unwrap_or_else(|| protocol(ProtocolFault::EndedFirst)));
             }
-            Err(_) => return Err(protocol("it did not say hello".to_owned())),
+            Err(_) => return Err(protocol(ProtocolFault::Silent)),
         };
         let (frames, queue) = mpsc::channel(WAITING);
         tokio::spawn(write(input, queue));
@@ -212,7 +216,7 @@ impl AgentHandle {
         call.blobs.push((WEB_PROGRAM.to_owned(), Source::Bytes(packed)));
         let outcome = self.attempt(&mut call).await?;
         *bringing = true;
-        outcome.ok_or_else(|| self.protocol("it does not keep windlass-web".to_owned()))
+        outcome.ok_or_else(|| self.protocol(ProtocolFault::LosesWeb))
     }
 
     /// Sends a call and waits for its end; `None` if the program for requests over HTTP has to be sent along.
@@ -243,7 +247,7 @@ impl AgentHandle {
                     }
                 }
                 Answer::Content { index, data, last } => {
-                    let piece = contents::unpack(&data).map_err(|reason| self.protocol(reason))?;
+                    let piece = contents::unpack(&data).map_err(|error| self.protocol(error))?;
                     if let Some(sink) = &mut call.sink {
                         let failed = |error: std::io::Error| AgentError::Sink {
                             host: self.0.host.clone(),
@@ -252,7 +256,7 @@ impl AgentHandle {
                         sink.write(index, &piece, last).map_err(failed)?;
                     }
                     let credit = frame::encode(&ToAgent::Credit { id, chunks: 1 });
-                    let credit = credit.map_err(|error| self.protocol(error.to_string()))?;
+                    let credit = credit.map_err(|error| self.protocol(error))?;
                     frames.send(credit).await.map_err(|_| self.death())?;
                 }
                 Answer::Done(outcome) => {
@@ -274,7 +278,7 @@ impl AgentHandle {
     }
 
     fn request(&self, id: u64, call: &Call<'_>, blobs: Vec<Blob>) -> Result<Vec<u8>, AgentError> {
-        let args = serde_json::to_vec(&call.args).map_err(|error| self.protocol(error.to_string()))?;
+        let args = serde_json::to_vec(&call.args).map_err(|error| self.protocol(error))?;
         let request = Request {
             id,
             module: call.module.clone(),
@@ -289,12 +293,12 @@ impl AgentHandle {
         };
         frame::encode(&ToAgent::Run(request)).map_err(|error| match error {
             FrameError::TooLarge(size) => AgentError::TooLarge { size },
-            other => self.protocol(other.to_string()),
+            other => self.protocol(other),
         })
     }
 
-    fn protocol(&self, reason: String) -> AgentError {
-        AgentError::Protocol { host: self.0.host.clone(), reason }
+    fn protocol(&self, fault: impl Into<ProtocolFault>) -> AgentError {
+        AgentError::Protocol { host: self.0.host.clone(), fault: fault.into() }
     }
 
     /// Why there is no answer.
@@ -360,7 +364,7 @@ struct Reader {
     greeting: Option<oneshot::Sender<AgentIdentity>>,
     said: Vec<u8>,
     exit: Option<Exit>,
-    fatal: Option<String>,
+    fatal: Option<ProtocolFault>,
 }
 
 impl Reader {
@@ -382,7 +386,7 @@ impl Reader {
         let said = String::from_utf8_lossy(&self.said).trim().to_owned();
         let host = self.host.clone();
         let error = match (broken.or(self.fatal), self.exit) {
-            (Some(reason), _) => AgentError::Protocol { host, reason },
+            (Some(fault), _) => AgentError::Protocol { host, fault },
             (None, Some(exit)) => AgentError::Died { host, how: exit.to_string(), said },
             (None, None) => AgentError::ConnectionLost { host, said },
         };
@@ -392,11 +396,9 @@ impl Reader {
         state.waiting.clear();
     }
 
-    fn take(&mut self, bytes: &[u8]) -> Result<(), String> {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), ProtocolFault> {
         self.decoder.push(bytes);
-        while let Some(message) =
-            self.decoder.next_message::<FromAgent>().map_err(|error| error.to_string())?
-        {
+        while let Some(message) = self.decoder.next_message::<FromAgent>()? {
             match message {
                 FromAgent::Hello(hello) => self.hello(hello)?,
                 FromAgent::Output { id, stream, data } => self.answer(id, Answer::Output(stream, data))?,
@@ -408,28 +410,25 @@ impl Reader {
                     lock(&self.state).waiting.remove(&id);
                 }
                 FromAgent::LacksWeb { id } => self.answer(id, Answer::LacksWeb)?,
-                FromAgent::Fatal { message } => self.fatal = Some(message),
+                FromAgent::Fatal { message } => self.fatal = Some(ProtocolFault::Complaint(message)),
             }
         }
         Ok(())
     }
 
-    fn hello(&mut self, hello: Hello) -> Result<(), String> {
+    fn hello(&mut self, hello: Hello) -> Result<(), ProtocolFault> {
         if hello.version != PROTOCOL_VERSION {
-            return Err(format!(
-                "it speaks version {} of the protocol, windlass version {PROTOCOL_VERSION}",
-                hello.version
-            ));
+            return Err(ProtocolFault::Version(hello.version));
         }
-        let identity = hello.agent.ok_or("its hello does not say who it is")?;
-        let greeting = self.greeting.take().ok_or("a second hello")?;
+        let identity = hello.agent.ok_or(ProtocolFault::Anonymous)?;
+        let greeting = self.greeting.take().ok_or(ProtocolFault::SecondHello)?;
         let _ = greeting.send(identity);
         Ok(())
     }
 
-    fn answer(&self, id: u64, answer: Answer) -> Result<(), String> {
+    fn answer(&self, id: u64, answer: Answer) -> Result<(), ProtocolFault> {
         if self.greeting.is_some() {
-            return Err("it did not begin with a hello".to_owned());
+            return Err(ProtocolFault::NoHello);
         }
         if let Some(waiting) = lock(&self.state).waiting.get(&id) {
             // Otherwise the call was given up.

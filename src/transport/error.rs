@@ -2,7 +2,9 @@
 
 #![allow(missing_docs)] // the fields of the variants below are named for what they are
 
+use super::agent::ProtocolFault;
 use super::embedded::EmbeddedError;
+use super::ssh_config::ConfigError;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,8 +45,8 @@ pub enum ConnectError {
     #[error("the key {path} cannot be used: {reason}")]
     Key { path: PathBuf, reason: String },
     /// `ssh_config` or the arguments for ssh are wrong.
-    #[error("{place}: {reason}")]
-    Config { place: String, reason: String },
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The way leads over another host, and that one failed.
     #[error("jump host {jump}: {error}")]
     Jump { jump: String, error: Box<ConnectError> },
@@ -117,8 +119,8 @@ pub enum AgentError {
     #[error("the agent on {host} ended before the task was done ({how}){}", after(.said))]
     Died { host: String, how: String, said: String },
     /// It sent something that makes no sense, or complained about what we sent.
-    #[error("the agent on {host} broke the protocol: {reason}")]
-    Protocol { host: String, reason: String },
+    #[error("the agent on {host} broke the protocol: {fault}")]
+    Protocol { host: String, fault: ProtocolFault },
     /// A file that was to be sent cannot be read.
     #[error("{path}: {reason}")]
     Content { path: PathBuf, reason: String },
@@ -194,7 +196,7 @@ impl ConnectError {
                 }
                 hint
             }
-            Self::Key { .. } | Self::Config { .. } | Self::Program { .. } => return None,
+            Self::Key { .. } | Self::Config(_) | Self::Program { .. } => return None,
             Self::Jump { error, .. } => return error.hint(),
             Self::Lost { .. } => "the host may have been restarted, or the network failed".into(),
             Self::Become(error) => return error.hint(),

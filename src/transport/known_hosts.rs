@@ -160,37 +160,56 @@ impl KnownHosts {
     }
 }
 
-fn parse(line: &str, file: &Path, number: usize) -> Result<Entry, String> {
+/// Why a line makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum LineError {
+    #[error("it has no {0}")]
+    Lacks(&'static str),
+    #[error("the marker @{0} is unknown")]
+    Marker(String),
+    #[error("its hashed name is incomplete")]
+    HashIncomplete,
+    #[error("its hashed name is damaged")]
+    HashDamaged,
+    #[error("its hashed name is of an unknown kind")]
+    HashKind,
+    #[error("its key is damaged")]
+    KeyDamaged,
+    #[error("its key is of another type than it says")]
+    KeyType,
+}
+
+fn parse(line: &str, file: &Path, number: usize) -> Result<Entry, LineError> {
     let mut fields = line.split([' ', '\t']).filter(|field| !field.is_empty());
-    let mut next = |what: &str| fields.next().ok_or_else(|| format!("it has no {what}"));
+    let mut next = |what| fields.next().ok_or(LineError::Lacks(what));
     let mut first = next("host name")?;
     let marker = match first.strip_prefix('@') {
         None => Marker::Key,
         Some("revoked") => Marker::Revoked,
         Some("cert-authority") => Marker::Authority,
-        Some(other) => return Err(format!("the marker @{other} is unknown")),
+        Some(other) => return Err(LineError::Marker(other.to_owned())),
     };
     if marker != Marker::Key {
         first = next("host name")?;
     }
     let names = match first.strip_prefix("|1|") {
         Some(rest) => {
-            let (salt, hash) = rest.split_once('|').ok_or("its hashed name is incomplete")?;
-            let decode = |text| STANDARD.decode(text).map_err(|_| "its hashed name is damaged".to_owned());
+            let (salt, hash) = rest.split_once('|').ok_or(LineError::HashIncomplete)?;
+            let decode = |text| STANDARD.decode(text).map_err(|_| LineError::HashDamaged);
             Names::Hashed { salt: decode(salt)?, hash: decode(hash)? }
         }
-        None if first.starts_with('|') => return Err("its hashed name is of an unknown kind".to_owned()),
+        None if first.starts_with('|') => return Err(LineError::HashKind),
         None => Names::Patterns(first.split(',').filter(|p| !p.is_empty()).map(str::to_owned).collect()),
     };
     let algorithm = next("key type")?.to_owned();
-    let key = STANDARD.decode(next("key")?).map_err(|_| "its key is damaged".to_owned())?;
+    let key = STANDARD.decode(next("key")?).map_err(|_| LineError::KeyDamaged)?;
     // The type stands in front of the key itself too; where they differ something was mixed up.
     let inner = key
         .first_chunk::<4>()
         .and_then(|length| key.get(4..4 + u32::from_be_bytes(*length) as usize))
-        .ok_or("its key is damaged")?;
+        .ok_or(LineError::KeyDamaged)?;
     if inner != algorithm.as_bytes() {
-        return Err("its key is of another type than it says".to_owned());
+        return Err(LineError::KeyType);
     }
     Ok(Entry { marker, algorithm, key, file: file.to_owned(), line: number, names })
 }

@@ -4,6 +4,7 @@
 use super::bootstrap::{Exec, Line};
 use super::error::ConnectError;
 use super::process::{self, Event, Exit, Process};
+use super::ssh_config::ConfigMistake;
 use super::target::{HostKeyChecking, Target};
 use std::path::PathBuf;
 use tokio::process::Command;
@@ -84,10 +85,8 @@ impl SystemSsh {
             ssh.arg("-i").arg(file);
         }
         for text in &target.ssh_args {
-            let words = shlex::split(text).ok_or_else(|| ConnectError::Config {
-                place: "ansible_ssh_common_args".to_owned(),
-                reason: format!("unbalanced quotes in: {text}"),
-            })?;
+            let words = shlex::split(text)
+                .ok_or_else(|| ConfigMistake::Unbalanced(text.clone()).at("ansible_ssh_common_args"))?;
             ssh.args(words);
         }
         Ok(ssh)

@@ -190,11 +190,22 @@ impl Spool {
     }
 }
 
+/// Why a piece of content cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum UnpackError {
+    /// It is damaged.
+    #[error(transparent)]
+    Damaged(#[from] lz4_flex::block::DecompressError),
+    /// It claims to be larger than pieces are.
+    #[error("a piece of content claims {0} bytes, over the limit of {CHUNK}")]
+    TooLarge(usize),
+}
+
 /// Undoes the compression of a piece that an agent sent, after a look at the size that it claims.
-pub(super) fn unpack(data: &[u8]) -> Result<Vec<u8>, String> {
-    let (size, block) = lz4_flex::block::uncompressed_size(data).map_err(|error| error.to_string())?;
+pub(super) fn unpack(data: &[u8]) -> Result<Vec<u8>, UnpackError> {
+    let (size, block) = lz4_flex::block::uncompressed_size(data)?;
     if size > CHUNK {
-        return Err(format!("a piece of content claims {size} bytes, over the limit of {CHUNK}"));
+        return Err(UnpackError::TooLarge(size));
     }
-    lz4_flex::block::decompress(block, size).map_err(|error| error.to_string())
+    Ok(lz4_flex::block::decompress(block, size)?)
 }

@@ -122,10 +122,19 @@ pub(crate) fn certificate_beside(path: &Path) -> Option<PathBuf> {
     beside.is_file().then_some(beside)
 }
 
+/// Why a file gives no certificate.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CertificateError {
+    #[error("{}", plain(.0))]
+    Read(#[from] std::io::Error),
+    #[error("it is not a certificate ({0})")]
+    Format(#[from] russh::keys::ssh_key::Error),
+}
+
 /// Reads a certificate.
-pub(crate) fn certificate(path: &Path) -> Result<Certificate, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| plain(&error))?;
-    Certificate::from_openssh(text.trim()).map_err(|error| format!("it is not a certificate ({error})"))
+pub(crate) fn certificate(path: &Path) -> Result<Certificate, CertificateError> {
+    let text = std::fs::read_to_string(path)?;
+    Ok(Certificate::from_openssh(text.trim())?)
 }
 
 /// The keys that are tried if none is configured and there are any.

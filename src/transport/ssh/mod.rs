@@ -99,12 +99,6 @@ impl std::fmt::Debug for Ssh {
     }
 }
 
-impl From<ssh_config::ConfigError> for ConnectError {
-    fn from(error: ssh_config::ConfigError) -> Self {
-        Self::Config { place: error.place, reason: error.reason }
-    }
-}
-
 /// What the target itself says, in front of the configuration files.
 fn arguments(target: &Target) -> Result<Args, ConnectError> {
     let mut args = Args::default();

@@ -1,6 +1,6 @@
 //! The command-line options of `ssh` that matter here, as they stand in `ansible_ssh_common_args`.
 
-use super::{ConfigError, parse};
+use super::{ConfigError, ConfigMistake, parse};
 use std::path::PathBuf;
 
 /// Options that come before any file.
@@ -28,12 +28,12 @@ impl Args {
     /// # Errors
     /// [`ConfigError`] if quotes do not close, an option is unknown, or one lacks its value.
     pub fn parse(&mut self, text: &str, place: &str) -> Result<(), ConfigError> {
-        let error = |reason: String| ConfigError { place: place.to_owned(), reason };
-        let words = shlex::split(text).ok_or_else(|| error(format!("a quote is not closed in: {text}")))?;
+        let error = |mistake: ConfigMistake| mistake.at(place);
+        let words = shlex::split(text).ok_or_else(|| error(ConfigMistake::QuoteIn(text.to_owned())))?;
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
-                return Err(error(format!("'{word}' is not an option of ssh")));
+                return Err(error(ConfigMistake::NoOption(word)));
             };
             let mut rest = letters;
             while let Some(letter) = rest.chars().next() {
@@ -48,10 +48,10 @@ impl Args {
                     continue;
                 }
                 if !"oipFlJ".contains(letter) && !VALUED.contains(letter) {
-                    return Err(error(format!("ssh has no option -{letter}")));
+                    return Err(error(ConfigMistake::UnknownOption(letter)));
                 }
                 let value = if rest.is_empty() {
-                    words.next().ok_or_else(|| error(format!("-{letter} wants a value")))?
+                    words.next().ok_or_else(|| error(ConfigMistake::OptionValue(letter)))?
                 } else {
                     std::mem::take(&mut rest).to_owned()
                 };
@@ -61,7 +61,7 @@ impl Args {
                         Some((keyword, arguments)) if !arguments.is_empty() => {
                             self.options.push((keyword, arguments));
                         }
-                        _ => return Err(error(format!("-o {value} has no value"))),
+                        _ => return Err(error(ConfigMistake::KeywordAlone(value))),
                     },
                     'i' => self.set("identityfile", value),
                     'p' => self.set("port", value),

@@ -2,8 +2,9 @@
 
 use super::parse::Line;
 use super::tokens::{PATHS, Tokens};
-use super::{ConfigError, Machine};
+use super::{ConfigError, ConfigMistake, Machine};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 /// Whether a text matches a pattern of `*` and `?`.
 pub(crate) fn wildcard(pattern: &str, text: &str) -> bool {
@@ -89,7 +90,7 @@ pub(super) fn match_line(
     let mut holds = reachable;
     let mut words = line.arguments.iter();
     if words.len() == 0 {
-        return Err(line.error("Match wants a condition"));
+        return Err(line.error(ConfigMistake::NoCondition));
     }
     while let Some(word) = words.next() {
         let (negated, word) = match word.strip_prefix('!') {
@@ -112,7 +113,7 @@ pub(super) fn match_line(
                     None => words
                         .next()
                         .cloned()
-                        .ok_or_else(|| line.error(format!("Match {criterion} wants a value")))?,
+                        .ok_or_else(|| line.error(ConfigMistake::ConditionValue(criterion.clone())))?,
                 };
                 let matches = |text: &str| pattern_list(value.split(','), text) == Some(true);
                 match criterion.as_str() {
@@ -123,7 +124,7 @@ pub(super) fn match_line(
                     "tagged" => matches(&candidate.tag),
                     "exec" => holds && executes(&value, line, candidate)?,
                     "localnetwork" => false,
-                    _ => return Err(line.error(format!("Match knows no condition '{criterion}'"))),
+                    _ => return Err(line.error(ConfigMistake::UnknownCondition(criterion))),
                 }
             }
         };
@@ -143,7 +144,7 @@ fn executes(command: &str, line: &Line, candidate: &Candidate<'_>) -> Result<boo
         jump: "",
         machine: candidate.machine,
     };
-    let command = tokens.expand(command, PATHS).map_err(|reason| line.error(reason))?;
+    let command = tokens.expand(command, PATHS).map_err(|mistake| line.error(mistake))?;
     let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
     let status = Command::new(shell)
         .arg("-c")
@@ -154,5 +155,5 @@ fn executes(command: &str, line: &Line, candidate: &Candidate<'_>) -> Result<boo
         .status();
     status
         .map(|status| status.success())
-        .map_err(|error| line.error(format!("cannot run '{command}': {error}")))
+        .map_err(|error| line.error(ConfigMistake::Exec { command, error: Arc::new(error) }))
 }

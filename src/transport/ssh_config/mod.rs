@@ -4,11 +4,13 @@
 //! is made if `Match final` or `Match canonical` occurs. What has no meaning here (forwardings, escape characters) is passed over.
 
 mod args;
+mod error;
 mod matching;
 mod parse;
 mod tokens;
 
 pub use args::Args;
+pub use error::{ConfigError, ConfigMistake};
 pub(crate) use matching::{pattern_list, wildcard};
 
 use matching::Candidate;
@@ -17,16 +19,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokens::Tokens;
-
-/// What is wrong with a configuration.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {reason}")]
-pub struct ConfigError {
-    /// File and line, or the option's source.
-    pub place: String,
-    /// What is wrong.
-    pub reason: String,
-}
 
 /// `StrictHostKeyChecking`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,7 +247,7 @@ fn walk(
             "include" => walk(&line.included, host, values, machine, final_pass, wants_final, active)?,
             keyword if active => {
                 if line.arguments.is_empty() {
-                    return Err(line.error(format!("{keyword} wants a value")));
+                    return Err(line.error(ConfigMistake::NoValue(keyword.to_owned())));
                 }
                 check(line)?;
                 values.set(keyword, &line.arguments);
@@ -276,7 +268,10 @@ fn check(line: &Line) -> Result<(), ConfigError> {
         "stricthostkeychecking" => strict(value).is_some(),
         _ => true,
     };
-    if sound { Ok(()) } else { Err(line.error(format!("'{value}' is no value for {}", line.keyword))) }
+    if sound {
+        return Ok(());
+    }
+    Err(line.error(ConfigMistake::Value { value: value.to_owned(), keyword: line.keyword.clone() }))
 }
 
 fn strict(value: &str) -> Option<StrictHostKeyChecking> {
@@ -292,7 +287,7 @@ fn strict(value: &str) -> Option<StrictHostKeyChecking> {
 fn hostname(values: &Values, host: &str, machine: &Machine) -> Result<String, ConfigError> {
     let Some(name) = values.one("hostname") else { return Ok(host.to_owned()) };
     let tokens = Tokens { host, ..Tokens::empty(machine) };
-    tokens.expand(name, "h").map_err(|reason| ConfigError { place: "HostName".to_owned(), reason })
+    tokens.expand(name, "h").map_err(|mistake| mistake.at("HostName"))
 }
 
 fn candidate<'a>(
@@ -314,10 +309,7 @@ fn candidate<'a>(
 }
 
 fn typed(original: &str, values: &Values, machine: &Machine) -> Result<HostConfig, ConfigError> {
-    let wrong = |keyword: &str, value: &str| ConfigError {
-        place: keyword.to_owned(),
-        reason: format!("'{value}' is no value for it"),
-    };
+    let wrong = |keyword: &str, value: &str| ConfigMistake::ValueHere(value.to_owned()).at(keyword);
     let flag = |keyword: &str, default: bool| match values.one(keyword).map(str::to_ascii_lowercase) {
         None => default,
         Some(value) => matches!(value.as_str(), "yes" | "true" | "ask" | "confirm"),
@@ -340,11 +332,10 @@ fn typed(original: &str, values: &Values, machine: &Machine) -> Result<HostConfi
         machine,
     };
     let expand = |keyword: &str, text: &str, letters: &str| {
-        tokens.expand(text, letters).map_err(|reason| ConfigError { place: keyword.to_owned(), reason })
+        tokens.expand(text, letters).map_err(|mistake| mistake.at(keyword))
     };
     let path = |keyword: &str, text: &str| -> Result<PathBuf, ConfigError> {
-        let text =
-            tokens::environment(text).map_err(|reason| ConfigError { place: keyword.to_owned(), reason })?;
+        let text = tokens::environment(text).map_err(|mistake| mistake.at(keyword))?;
         Ok(tokens::tilde(Path::new(&expand(keyword, &text, tokens::PATHS)?), machine))
     };
     let paths = |keyword: &str, texts: &[String]| -> Result<Vec<PathBuf>, ConfigError> {

@@ -1,7 +1,8 @@
 //! From text to lines, with included files in place.
 
-use super::{ConfigError, Machine, tokens};
+use super::{ConfigError, ConfigMistake, Machine, tokens};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Includes nested deeper than this are a circle.
 const DEPTH: usize = 16;
@@ -19,8 +20,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn error(&self, reason: impl Into<String>) -> ConfigError {
-        ConfigError { place: format!("{}:{}", self.file.display(), self.number), reason: reason.into() }
+    pub(super) fn error(&self, mistake: ConfigMistake) -> ConfigError {
+        mistake.at(format!("{}:{}", self.file.display(), self.number))
     }
 }
 
@@ -38,21 +39,19 @@ impl Reader<'_> {
     }
 
     fn read_at(&self, file: &Path, explicit: bool, depth: usize) -> Result<Vec<Line>, ConfigError> {
-        let failed = |reason: String| ConfigError { place: file.display().to_string(), reason };
+        let failed = |mistake: ConfigMistake| mistake.at(file.display().to_string());
         if depth > DEPTH {
-            return Err(failed("too many nested includes".to_owned()));
+            return Err(failed(ConfigMistake::Nested));
         }
         let text = match std::fs::read(file) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(_) if !explicit => return Ok(Vec::new()),
-            Err(error) => return Err(failed(format!("cannot be read: {error}"))),
+            Err(error) => return Err(failed(ConfigMistake::Read(Arc::new(error)))),
         };
         let mut lines = Vec::new();
         for (number, text) in text.lines().enumerate() {
-            let words = split(text).map_err(|reason| ConfigError {
-                place: format!("{}:{}", file.display(), number + 1),
-                reason,
-            })?;
+            let place = || format!("{}:{}", file.display(), number + 1);
+            let words = split(text).map_err(|mistake| mistake.at(place()))?;
             let Some((keyword, arguments)) = words else { continue };
             let mut line =
                 Line { keyword, arguments, included: Vec::new(), file: file.to_owned(), number: number + 1 };
@@ -101,7 +100,7 @@ fn expand(pattern: &Path) -> Vec<PathBuf> {
 }
 
 /// Keyword and arguments of a line; `None` for an empty one or a comment.
-pub(super) fn split(line: &str) -> Result<Option<(String, Vec<String>)>, String> {
+pub(super) fn split(line: &str) -> Result<Option<(String, Vec<String>)>, ConfigMistake> {
     let line = line.trim_matches([' ', '\t', '\r', '\x0c']);
     if line.is_empty() || line.starts_with('#') {
         return Ok(None);
@@ -119,7 +118,7 @@ pub(super) fn split(line: &str) -> Result<Option<(String, Vec<String>)>, String>
 }
 
 /// Splits at blanks, with quotes and backslashes; a `#` at the beginning of a word ends the line.
-pub(super) fn words(text: &str) -> Result<Vec<String>, String> {
+pub(super) fn words(text: &str) -> Result<Vec<String>, ConfigMistake> {
     let mut words = Vec::new();
     let mut chars = text.chars().peekable();
     loop {
@@ -133,7 +132,7 @@ pub(super) fn words(text: &str) -> Result<Vec<String>, String> {
         loop {
             let Some(c) = chars.peek().copied() else {
                 if quote.is_some() {
-                    return Err("a quote is not closed".to_owned());
+                    return Err(ConfigMistake::Quote);
                 }
                 break;
             };

@@ -1,6 +1,6 @@
 //! `%` tokens, `~`, `${VARIABLES}` and times.
 
-use super::Machine;
+use super::{ConfigMistake, Machine};
 use sha1::{Digest as _, Sha1};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +25,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// Replaces the tokens among `allowed`; any other is an error, as in OpenSSH.
-    pub(super) fn expand(&self, text: &str, allowed: &str) -> Result<String, String> {
+    pub(super) fn expand(&self, text: &str, allowed: &str) -> Result<String, ConfigMistake> {
         let mut out = String::with_capacity(text.len());
         let mut chars = text.chars();
         while let Some(c) = chars.next() {
@@ -36,8 +36,8 @@ impl<'a> Tokens<'a> {
             match chars.next() {
                 Some('%') => out.push('%'),
                 Some(letter) if allowed.contains(letter) => out.push_str(&self.value(letter)),
-                Some(letter) => return Err(format!("the token %{letter} has no meaning in '{text}'")),
-                None => return Err(format!("'{text}' ends in a single %")),
+                Some(token) => return Err(ConfigMistake::Token { token, text: text.to_owned() }),
+                None => return Err(ConfigMistake::Percent(text.to_owned())),
             }
         }
         Ok(out)
@@ -87,14 +87,14 @@ pub(super) fn tilde(path: &Path, machine: &Machine) -> PathBuf {
 }
 
 /// Replaces `${NAME}`.
-pub(super) fn environment(text: &str) -> Result<String, String> {
+pub(super) fn environment(text: &str) -> Result<String, ConfigMistake> {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
         out.push_str(&rest[..at]);
-        let Some(end) = rest[at..].find('}') else { return Err(format!("'{text}' has no closing brace")) };
+        let Some(end) = rest[at..].find('}') else { return Err(ConfigMistake::Brace(text.to_owned())) };
         let name = &rest[at + 2..at + end];
-        out.push_str(&std::env::var(name).map_err(|_| format!("the environment has no variable {name}"))?);
+        out.push_str(&std::env::var(name).map_err(|_| ConfigMistake::Variable(name.to_owned()))?);
         rest = &rest[at + end + 1..];
     }
     out.push_str(rest);
