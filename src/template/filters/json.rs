@@ -37,7 +37,8 @@ pub(super) const FILTERS: &[Filter] = &[
                 b.value.type_name()
             )));
         };
-        json_read::read(text).map_err(failed).and_then(|value| it.from_value(value))
+        let value = json_read::read(text).map_err(|error| failed(error.to_string()))?;
+        it.from_value(value)
     }),
 ];
 

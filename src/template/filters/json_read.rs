@@ -5,17 +5,51 @@ use crate::vars::{Key, Map, Value};
 /// How deep lists and objects may be nested.
 const MAX_DEPTH: usize = 128;
 
+/// Why a text is no JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum JsonError {
+    /// There is a mistake at this place.
+    #[error("{mistake}: line {line} column {column} (char {at})")]
+    At { mistake: Mistake, line: usize, column: usize, at: usize },
+    /// Lists and objects are nested too deep.
+    #[error("maximum recursion depth exceeded while decoding a JSON document")]
+    Depth,
+}
+
+/// What is wrong at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Mistake {
+    #[error("Extra data")]
+    Extra,
+    #[error("Expecting value")]
+    Value,
+    #[error("Expecting ',' delimiter")]
+    Comma,
+    #[error("Expecting ':' delimiter")]
+    Colon,
+    #[error("Expecting property name enclosed in double quotes")]
+    Name,
+    #[error("Unterminated string starting at")]
+    Unterminated,
+    #[error("Invalid control character at")]
+    Control,
+    #[error("Invalid \\escape")]
+    Escape,
+    #[error("Invalid \\uXXXX escape")]
+    Unit,
+}
+
 /// Reads one value.
 ///
 /// # Errors
 /// What is wrong and where, as Python says it.
-pub(super) fn read(text: &str) -> Result<Value, String> {
+pub(super) fn read(text: &str) -> Result<Value, JsonError> {
     let mut reader = Reader { text, at: 0 };
     reader.blanks();
     let value = reader.value(0)?;
     reader.blanks();
     if reader.at < text.len() {
-        return Err(reader.error("Extra data", reader.at));
+        return Err(reader.error(Mistake::Extra, reader.at));
     }
     Ok(value)
 }
@@ -26,11 +60,14 @@ struct Reader<'t> {
 }
 
 impl Reader<'_> {
-    fn error(&self, what: &str, at: usize) -> String {
+    fn error(&self, mistake: Mistake, at: usize) -> JsonError {
         let before = &self.text[..at.min(self.text.len())];
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        format!("{what}: line {line} column {column} (char {})", before.chars().count())
+        JsonError::At {
+            mistake,
+            line: before.matches('\n').count() + 1,
+            column: before.chars().rev().take_while(|c| *c != '\n').count() + 1,
+            at: before.chars().count(),
+        }
     }
 
     fn rest(&self) -> &str {
@@ -47,9 +84,9 @@ impl Reader<'_> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Value, String> {
+    fn value(&mut self, depth: usize) -> Result<Value, JsonError> {
         if depth > MAX_DEPTH {
-            return Err("maximum recursion depth exceeded while decoding a JSON document".to_owned());
+            return Err(JsonError::Depth);
         }
         match self.peek() {
             Some(b'"') => self.string().map(Value::text),
@@ -74,7 +111,7 @@ impl Reader<'_> {
         }
     }
 
-    fn number(&mut self) -> Result<Value, String> {
+    fn number(&mut self) -> Result<Value, JsonError> {
         let start = self.at;
         let bytes = self.text.as_bytes();
         let digits = |mut at: usize| {
@@ -88,7 +125,7 @@ impl Reader<'_> {
             // A leading zero stands alone.
             Some(b'0') => end + 1,
             Some(b'1'..=b'9') => digits(end),
-            _ => return Err(self.error("Expecting value", start)),
+            _ => return Err(self.error(Mistake::Value, start)),
         };
         let whole = end;
         if bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit) {
@@ -107,10 +144,10 @@ impl Reader<'_> {
         {
             return Ok(Value::Int(number));
         }
-        text.parse().map(Value::Float).map_err(|_| self.error("Expecting value", start))
+        text.parse().map(Value::Float).map_err(|_| self.error(Mistake::Value, start))
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value, String> {
+    fn array(&mut self, depth: usize) -> Result<Value, JsonError> {
         self.at += 1;
         let mut items = Vec::new();
         self.blanks();
@@ -128,13 +165,12 @@ impl Reader<'_> {
                     self.at += 1;
                     return Ok(Value::list(items));
                 }
-                _ => return Err(self.error("Expecting ',' delimiter", self.at)),
+                _ => return Err(self.error(Mistake::Comma, self.at)),
             }
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value, String> {
-        const NAME: &str = "Expecting property name enclosed in double quotes";
+    fn object(&mut self, depth: usize) -> Result<Value, JsonError> {
         self.at += 1;
         let mut map = Map::new();
         self.blanks();
@@ -145,12 +181,12 @@ impl Reader<'_> {
         loop {
             self.blanks();
             if self.peek() != Some(b'"') {
-                return Err(self.error(NAME, self.at));
+                return Err(self.error(Mistake::Name, self.at));
             }
             let key = Key::from(self.string()?);
             self.blanks();
             if self.peek() != Some(b':') {
-                return Err(self.error("Expecting ':' delimiter", self.at));
+                return Err(self.error(Mistake::Colon, self.at));
             }
             self.at += 1;
             self.blanks();
@@ -163,35 +199,35 @@ impl Reader<'_> {
                     self.at += 1;
                     return Ok(Value::map(map));
                 }
-                _ => return Err(self.error("Expecting ',' delimiter", self.at)),
+                _ => return Err(self.error(Mistake::Comma, self.at)),
             }
         }
     }
 
-    fn string(&mut self) -> Result<String, String> {
+    fn string(&mut self) -> Result<String, JsonError> {
         let start = self.at;
         self.at += 1;
         let mut out = String::new();
         loop {
             let Some(c) = self.rest().chars().next() else {
-                return Err(self.error("Unterminated string starting at", start));
+                return Err(self.error(Mistake::Unterminated, start));
             };
             self.at += c.len_utf8();
             match c {
                 '"' => return Ok(out),
                 '\\' => out.push(self.escape(start)?),
                 c if (c as u32) < 0x20 => {
-                    return Err(self.error("Invalid control character at", self.at - 1));
+                    return Err(self.error(Mistake::Control, self.at - 1));
                 }
                 c => out.push(c),
             }
         }
     }
 
-    fn escape(&mut self, start: usize) -> Result<char, String> {
+    fn escape(&mut self, start: usize) -> Result<char, JsonError> {
         let at = self.at - 1;
         let Some(c) = self.rest().chars().next() else {
-            return Err(self.error("Unterminated string starting at", start));
+            return Err(self.error(Mistake::Unterminated, start));
         };
         self.at += c.len_utf8();
         Ok(match c {
@@ -216,14 +252,14 @@ impl Reader<'_> {
                 // Half of a pair cannot be in a text here.
                 char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)
             }
-            _ => return Err(self.error("Invalid \\escape", at)),
+            _ => return Err(self.error(Mistake::Escape, at)),
         })
     }
 
-    fn unit(&mut self) -> Result<u32, String> {
+    fn unit(&mut self) -> Result<u32, JsonError> {
         let hex = self.rest().get(..4).filter(|h| h.bytes().all(|b| b.is_ascii_hexdigit()));
         let Some(unit) = hex.and_then(|h| u32::from_str_radix(h, 16).ok()) else {
-            return Err(self.error("Invalid \\uXXXX escape", self.at));
+            return Err(self.error(Mistake::Unit, self.at));
         };
         self.at += 4;
         Ok(unit)

@@ -8,8 +8,52 @@ enum Before {
     Repeat,
 }
 
-/// The first mistake that Python would complain about, with its place.
-pub(super) fn find(pattern: &str) -> Option<String> {
+/// A mistake, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} at position {at}")]
+pub(super) struct Mistake {
+    kind: Kind,
+    at: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum Kind {
+    #[error("bad escape (end of pattern)")]
+    EscapeAtEnd,
+    #[error("bad escape \\{0}")]
+    Escape(char),
+    #[error("unterminated character set")]
+    OpenSet,
+    #[error("bad character range {0}-{1}")]
+    Range(char, char),
+    #[error("unbalanced parenthesis")]
+    Unbalanced,
+    #[error("missing ), unterminated subpattern")]
+    OpenGroup,
+    #[error("unexpected end of pattern")]
+    EndInGroup,
+    #[error("missing >, unterminated name")]
+    OpenName,
+    #[error("bad character in group name '{0}'")]
+    Name(String),
+    #[error("unknown extension ?{0}")]
+    Extension(char),
+    #[error("min repeat greater than max repeat")]
+    Bounds,
+    #[error("nothing to repeat")]
+    NothingToRepeat,
+    #[error("multiple repeat")]
+    RepeatOfRepeat,
+}
+
+impl Kind {
+    fn at(self, at: usize) -> Mistake {
+        Mistake { kind: self, at }
+    }
+}
+
+/// The first mistake that Python would complain about.
+pub(super) fn find(pattern: &str) -> Option<Mistake> {
     let chars: Vec<char> = pattern.chars().collect();
     let mut before = Before::Nothing;
     let mut open = Vec::new();
@@ -20,27 +64,26 @@ pub(super) fn find(pattern: &str) -> Option<String> {
         match c {
             '\\' => {
                 let Some(&escaped) = chars.get(at) else {
-                    return Some(format!("bad escape (end of pattern) at position {start}"));
+                    return Some(Kind::EscapeAtEnd.at(start));
                 };
                 if escaped.is_ascii_alphabetic() && !"AbBdDsSwWZaftnrvxuUN".contains(escaped) {
-                    return Some(format!("bad escape \\{escaped} at position {start}"));
+                    return Some(Kind::Escape(escaped).at(start));
                 }
                 at += 1;
                 before = Before::Item;
             }
-            '[' => match set(&chars, at) {
+            '[' => match set(&chars, start) {
                 Ok(end) => {
                     at = end;
                     before = Before::Item;
                 }
-                Err(Some(reason)) => return Some(reason),
-                Err(None) => return Some(format!("unterminated character set at position {start}")),
+                Err(mistake) => return Some(mistake),
             },
             '(' => {
                 if chars.get(at) == Some(&'?') {
                     match group(&chars, at) {
                         Ok(end) => at = end,
-                        Err(reason) => return Some(reason),
+                        Err(mistake) => return Some(mistake),
                     }
                 }
                 open.push(start);
@@ -48,7 +91,7 @@ pub(super) fn find(pattern: &str) -> Option<String> {
             }
             ')' => {
                 if open.pop().is_none() {
-                    return Some(format!("unbalanced parenthesis at position {start}"));
+                    return Some(Kind::Unbalanced.at(start));
                 }
                 before = Before::Item;
             }
@@ -62,13 +105,13 @@ pub(super) fn find(pattern: &str) -> Option<String> {
                         continue;
                     };
                     if matches!((low, high), (Some(low), Some(high)) if low > high) {
-                        return Some(format!("min repeat greater than max repeat at position {at}"));
+                        return Some(Kind::Bounds.at(at));
                     }
                     at = end;
                 }
                 match before {
-                    Before::Nothing => return Some(format!("nothing to repeat at position {start}")),
-                    Before::Repeat => return Some(format!("multiple repeat at position {start}")),
+                    Before::Nothing => return Some(Kind::NothingToRepeat.at(start)),
+                    Before::Repeat => return Some(Kind::RepeatOfRepeat.at(start)),
                     Before::Item => before = Before::Repeat,
                 }
                 // One question mark makes it short, a plus sign keeps what it took.
@@ -79,21 +122,22 @@ pub(super) fn find(pattern: &str) -> Option<String> {
             _ => before = Before::Item,
         }
     }
-    open.last().map(|start| format!("missing ), unterminated subpattern at position {start}"))
+    open.last().map(|start| Kind::OpenGroup.at(*start))
 }
 
-/// Where a set of characters ends; nothing if it does not.
-fn set(chars: &[char], mut at: usize) -> Result<usize, Option<String>> {
+/// Where the set of characters that begins at `start` ends.
+fn set(chars: &[char], start: usize) -> Result<usize, Mistake> {
+    let mut at = start + 1;
     if chars.get(at) == Some(&'^') {
         at += 1;
     }
     let first = at;
     loop {
         match chars.get(at) {
-            None => return Err(None),
+            None => return Err(Kind::OpenSet.at(start)),
             Some(']') if at > first => return Ok(at + 1),
             Some('\\') if at + 1 == chars.len() => {
-                return Err(Some(format!("bad escape (end of pattern) at position {at}")));
+                return Err(Kind::EscapeAtEnd.at(at));
             }
             Some('\\') => at += 2,
             Some(&low) => {
@@ -102,7 +146,7 @@ fn set(chars: &[char], mut at: usize) -> Result<usize, Option<String>> {
                     && !matches!(high, ']' | '\\')
                 {
                     if high < low {
-                        return Err(Some(format!("bad character range {low}-{high} at position {at}")));
+                        return Err(Kind::Range(low, high).at(at));
                     }
                     at += 2;
                 }
@@ -113,25 +157,25 @@ fn set(chars: &[char], mut at: usize) -> Result<usize, Option<String>> {
 }
 
 /// Where what stands behind `(?` ends and the group's own pattern begins.
-fn group(chars: &[char], at: usize) -> Result<usize, String> {
+fn group(chars: &[char], at: usize) -> Result<usize, Mistake> {
     let Some(kind) = chars.get(at + 1) else {
-        return Err(format!("unexpected end of pattern at position {}", at + 1));
+        return Err(Kind::EndInGroup.at(at + 1));
     };
     if *kind == 'P' && chars.get(at + 2) == Some(&'<') {
         let name: String = chars[at + 3..].iter().take_while(|c| **c != '>').collect();
         let end = at + 3 + name.chars().count();
         if end >= chars.len() {
-            return Err(format!("missing >, unterminated name at position {}", at + 3));
+            return Err(Kind::OpenName.at(at + 3));
         }
         if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
-            return Err(format!("bad character in group name '{name}' at position {}", at + 3));
+            return Err(Kind::Name(name).at(at + 3));
         }
         return Ok(end + 1);
     }
     if ":=!<>#P(aiLmsux-".contains(*kind) {
         return Ok(at + 2);
     }
-    Err(format!("unknown extension ?{kind} at position {at}"))
+    Err(Kind::Extension(*kind).at(at))
 }
 
 /// The bounds of `{2,3}`, and where it ends; nothing if these braces are ordinary characters.
@@ -173,7 +217,11 @@ mod tests {
             ("a{1}*", "multiple repeat at position 4"),
             ("^*", "nothing to repeat at position 1"),
         ] {
-            assert_eq!(find(pattern).as_deref(), Some(message), "{pattern}");
+            assert_eq!(
+                find(pattern).map(|mistake| mistake.to_string()).as_deref(),
+                Some(message),
+                "{pattern}"
+            );
         }
         for pattern in
             ["a*?b+?c??", "x{2}?y{,3}z{a}", "[]a]", "[^]]", "(?i)a", "(?P<n>a)(?P=n)", "a{", "[a-]", "[\\w-]"]

@@ -41,7 +41,7 @@ pub(crate) fn compile(
         return Ok(found.clone());
     }
     if let Some(mistake) = mistakes::find(pattern) {
-        return Err(failed(mistake));
+        return Err(failed(mistake.to_string()));
     }
     let regex =
         Regex::new(&source).map_err(|e| failed(format!("Invalid regular expression {pattern:?}: {e}")))?;

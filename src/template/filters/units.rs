@@ -157,33 +157,42 @@ fn human_to_bytes(it: &mut Interp<'_>, b: &mut Bound) -> R {
         .map_err(|why| failed(format!("human_to_bytes() can't interpret the input: human_to_bytes() {why}")))
 }
 
-fn to_bytes(text: &str, default_unit: Option<String>, bits: bool) -> Result<i64, String> {
+/// Why a text is no size.
+#[derive(Debug, thiserror::Error)]
+enum SizeError {
+    #[error("can't interpret following string: {0}")]
+    Form(String),
+    #[error("can't interpret following number: {digits} (original input string: {text})")]
+    Number { digits: String, text: String },
+    #[error("failed to convert {text} (unit = {unit}). The suffix must be one of Y, Z, E, P, T, G, M, K, B")]
+    Unit { text: String, unit: String },
+    /// The unit begins as one does, and goes on otherwise.
+    #[error("failed to convert {text}. Value is not a valid string (expect {short} or {letter})")]
+    Word { text: String, short: String, letter: char },
+}
+
+fn to_bytes(text: &str, default_unit: Option<String>, bits: bool) -> Result<i64, SizeError> {
     let trimmed = text.trim();
     let end = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
     let (digits, rest) = trimmed.split_at(end);
     let rest = rest.trim();
     if digits.is_empty() || !rest.chars().all(|c| c.is_ascii_alphabetic()) {
-        return Err(format!("can't interpret following string: {text}"));
+        return Err(SizeError::Form(text.to_owned()));
     }
-    let number: f64 = digits
-        .parse()
-        .map_err(|_| format!("can't interpret following number: {digits} (original input string: {text})"))?;
+    let wrong = |_| SizeError::Number { digits: digits.to_owned(), text: text.to_owned() };
+    let number: f64 = digits.parse().map_err(wrong)?;
     let unit = if rest.is_empty() { default_unit.unwrap_or_default() } else { rest.to_owned() };
     let Some(letter) = unit.chars().next().map(|c| c.to_ascii_uppercase()) else {
         return Ok(number.round() as i64);
     };
     let range = RANGES.iter().zip(UNIT_NAMES).find(|((l, _), _)| *l == letter);
     let Some(((_, limit), prefix)) = range else {
-        return Err(format!(
-            "failed to convert {text} (unit = {unit}). The suffix must be one of Y, Z, E, P, T, G, M, K, B"
-        ));
+        return Err(SizeError::Unit { text: text.to_owned(), unit });
     };
     let (class, word) = if bits { ('b', "bit") } else { ('B', "byte") };
     let short = if letter == 'B' { class.to_string() } else { format!("{letter}{class}") };
     if unit.len() > 1 && unit != short && unit.to_ascii_lowercase() != format!("{prefix}{word}") {
-        return Err(format!(
-            "failed to convert {text}. Value is not a valid string (expect {short} or {letter})"
-        ));
+        return Err(SizeError::Word { text: text.to_owned(), short, letter });
     }
     Ok((number * limit).round_ties_even() as i64)
 }

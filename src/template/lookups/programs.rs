@@ -88,7 +88,7 @@ fn url(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         let body = std::thread::spawn(move || fetch(request))
             .join()
             .map_err(|_| failed("the request ended unexpectedly"))?
-            .map_err(failed)?;
+            .map_err(|error| failed(error.to_string()))?;
         if split {
             out.extend(body.lines().map(Val::from));
         } else {
@@ -108,9 +108,23 @@ struct Request {
     headers: Vec<(String, String)>,
 }
 
-fn fetch(wanted: Request) -> Result<String, String> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+/// Why there is no text of a URL.
+#[derive(Debug, thiserror::Error)]
+enum FetchError {
+    #[error(transparent)]
+    Runtime(#[from] std::io::Error),
+    #[error(transparent)]
+    Client(reqwest::Error),
+    #[error("{}", unanswered(url, source))]
+    Unanswered { url: String, source: reqwest::Error },
+    #[error("Received HTTP error for {url} : HTTP Error {}: {}", status.as_u16(), status.canonical_reason().unwrap_or(""))]
+    Status { url: String, status: reqwest::StatusCode },
+    #[error("Failed lookup url for {url} : {source}")]
+    Body { url: String, source: reqwest::Error },
+}
+
+fn fetch(wanted: Request) -> Result<String, FetchError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
         // Another part of the program may have done this already.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -119,7 +133,7 @@ fn fetch(wanted: Request) -> Result<String, String> {
             .timeout(Duration::from_secs_f64(wanted.timeout))
             .user_agent(wanted.agent)
             .build()
-            .map_err(|e| e.to_string())?;
+            .map_err(FetchError::Client)?;
         let url = wanted.url;
         let mut request = client.get(&url);
         if let Some(user) = wanted.user {
@@ -128,21 +142,20 @@ fn fetch(wanted: Request) -> Result<String, String> {
         for (name, value) in wanted.headers {
             request = request.header(name, value);
         }
-        let response = request.send().await.map_err(|e| refused(&url, &e))?;
-        if !response.status().is_success() {
-            let status = response.status();
-            return Err(format!(
-                "Received HTTP error for {url} : HTTP Error {}: {}",
-                status.as_u16(),
-                status.canonical_reason().unwrap_or("")
-            ));
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(source) => return Err(FetchError::Unanswered { url, source }),
+        };
+        let status = response.status();
+        if !status.is_success() {
+            return Err(FetchError::Status { url, status });
         }
-        response.text().await.map_err(|e| format!("Failed lookup url for {url} : {e}"))
+        response.text().await.map_err(|source| FetchError::Body { url, source })
     })
 }
 
 /// Why there was no answer, with the causes: the outermost one only says that it failed.
-fn refused(url: &str, error: &reqwest::Error) -> String {
+fn unanswered(url: &str, error: &reqwest::Error) -> String {
     let mut reasons = vec![error.to_string()];
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

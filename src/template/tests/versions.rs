@@ -72,11 +72,25 @@ fn version(it: &mut Interp<'_>, b: &mut Bound) -> R<bool> {
     })
 }
 
+/// Why versions cannot be compared.
+#[derive(Debug, thiserror::Error)]
+enum VersionError {
+    /// A number stands against a word; named by Python's types.
+    #[error("'<' not supported between instances of '{0}' and '{1}'")]
+    Incomparable(&'static str, &'static str),
+    #[error("invalid version number '{0}'")]
+    Strict(String),
+    #[error("invalid semantic version '{0}'")]
+    Semantic(String),
+    #[error("Invalid version: '{0}'")]
+    Pep440(String),
+}
+
 /// Which of two versions is later.
 ///
 /// # Errors
 /// If one is no version in that scheme.
-fn compare_versions(a: &str, b: &str, scheme: Scheme) -> Result<Ordering, String> {
+fn compare_versions(a: &str, b: &str, scheme: Scheme) -> Result<Ordering, VersionError> {
     match scheme {
         Scheme::Loose => loose(a, b),
         Scheme::Strict => Ok(strict(a)?.cmp(&strict(b)?)),
@@ -115,17 +129,17 @@ fn pieces(version: &str) -> Vec<Piece> {
     out
 }
 
-fn loose(a: &str, b: &str) -> Result<Ordering, String> {
+fn loose(a: &str, b: &str) -> Result<Ordering, VersionError> {
     let (x, y) = (pieces(a), pieces(b));
     for (i, j) in x.iter().zip(&y) {
         let order = match (i, j) {
             (Piece::Number(i), Piece::Number(j)) => i.cmp(j),
             (Piece::Word(i), Piece::Word(j)) => i.cmp(j),
             (Piece::Number(_), Piece::Word(_)) => {
-                return Err("'<' not supported between instances of 'int' and 'str'".to_owned());
+                return Err(VersionError::Incomparable("int", "str"));
             }
             (Piece::Word(_), Piece::Number(_)) => {
-                return Err("'<' not supported between instances of 'str' and 'int'".to_owned());
+                return Err(VersionError::Incomparable("str", "int"));
             }
         };
         if order.is_ne() {
@@ -135,8 +149,8 @@ fn loose(a: &str, b: &str) -> Result<Ordering, String> {
     Ok(x.len().cmp(&y.len()))
 }
 
-fn strict(text: &str) -> Result<([u64; 3], bool, char, u64), String> {
-    let wrong = || format!("invalid version number '{text}'");
+fn strict(text: &str) -> Result<([u64; 3], bool, char, u64), VersionError> {
+    let wrong = || VersionError::Strict(text.to_owned());
     let (numbers, tail) = match text.find(['a', 'b']) {
         Some(at) => text.split_at(at),
         None => (text, ""),
@@ -153,10 +167,10 @@ fn strict(text: &str) -> Result<([u64; 3], bool, char, u64), String> {
     }
 }
 
-fn semver(a: &str, b: &str) -> Result<Ordering, String> {
+fn semver(a: &str, b: &str) -> Result<Ordering, VersionError> {
     type Parts<'a> = ([u64; 3], Vec<&'a str>);
-    fn parse(text: &str) -> Result<Parts<'_>, String> {
-        let wrong = || format!("invalid semantic version '{text}'");
+    fn parse(text: &str) -> Result<Parts<'_>, VersionError> {
+        let wrong = || VersionError::Semantic(text.to_owned());
         let core = text.split_once('+').map_or(text, |(core, _)| core);
         let (numbers, pre) = core.split_once('-').map_or((core, None), |(n, p)| (n, Some(p)));
         let mut out = [0; 3];
@@ -200,8 +214,8 @@ fn semver(a: &str, b: &str) -> Result<Ordering, String> {
 type Pep440 = (u64, Vec<u64>, (i8, u64), u64, (bool, u64), Vec<String>);
 
 /// A version as a key that sorts as PEP 440 says.
-fn pep440(text: &str) -> Result<Pep440, String> {
-    let wrong = || format!("Invalid version: '{text}'");
+fn pep440(text: &str) -> Result<Pep440, VersionError> {
+    let wrong = || VersionError::Pep440(text.to_owned());
     let lower = text.trim().to_ascii_lowercase();
     let rest = lower.strip_prefix('v').unwrap_or(&lower);
     let (rest, local) = rest.split_once('+').map_or((rest, ""), |(r, l)| (r, l));
