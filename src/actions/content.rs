@@ -28,15 +28,16 @@ impl Content {
 
     /// That of a file, decrypted if it is encrypted and that is not declined.
     pub(super) fn of_file(cx: &Cx<'_>, path: &Path) -> Result<Self, Box<TaskOutcome>> {
-        let wrong = |reason: String| {
+        let wrong = |reason: &dyn std::error::Error| {
             Box::new(TaskOutcome::failure(format!("cannot read {}: {reason}", path.display())))
         };
         let mut head = [0u8; 64];
         let opened = std::fs::File::open(path)
             .and_then(|mut file| Ok((file.read(&mut head)?, file.metadata()?.len())));
-        let (read, size) = opened.map_err(|error| wrong(error.to_string()))?;
+        let (read, size) = opened.map_err(|error| wrong(&error))?;
         if cx.flag("decrypt", true) && head[..read].starts_with(b"$ANSIBLE_VAULT;") {
-            return Ok(Self::of(cx.exec.shared.loader.read_bytes(path).map_err(wrong)?));
+            let bytes = cx.exec.shared.loader.read_bytes(path).map_err(|error| wrong(&error))?;
+            return Ok(Self::of(bytes));
         }
         Ok(Self { source: Source::File(path.to_owned()), size })
     }

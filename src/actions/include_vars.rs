@@ -5,6 +5,7 @@ use crate::engine::result::TaskOutcome;
 use crate::vars::{Key, Map, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use windlass_yaml::diagnostic::Diagnostic;
 
 pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
     let mut vars = Map::new();
@@ -13,10 +14,11 @@ pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
         Some(dir) => folder(cx, &dir, &mut vars, &mut used),
         None => match cx.text("file").or_else(|| cx.text("_raw_params")) {
             Some(file) => single(cx, &file, &mut vars, &mut used),
-            None => Err("one of 'file' and 'dir' is needed".to_owned()),
+            None => Err(IncludeVarsError::NoSource),
         },
     };
-    if let Err(message) = result {
+    if let Err(error) = result {
+        let message = error.to_string();
         let file = cx.text("file").or_else(|| cx.text("_raw_params")).filter(|_| cx.text("dir").is_none());
         let mut out = match file.filter(|file| cx.exec.search.find("vars", file).is_none()) {
             Some(file) => super::missing(cx, "vars", &file, message.clone()),
@@ -38,21 +40,43 @@ pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
     out
 }
 
-fn load(cx: &Cx<'_>, path: &Path, vars: &mut Map, used: &mut Vec<Value>) -> Result<(), String> {
-    let (map, _) = cx.exec.shared.loader.vars_file_result(path).map_err(|d| match &d.span {
-        Some(span) => format!("{} ({span})", d.message),
-        None => d.message.clone(),
-    })?;
+/// Why variables cannot be included.
+#[derive(Debug, thiserror::Error)]
+enum IncludeVarsError {
+    #[error("one of 'file' and 'dir' is needed")]
+    NoSource,
+    #[error("Could not find or access '{file}'; searched in: {}", places.join(", "))]
+    NotFound { file: String, places: Vec<String> },
+    #[error("{} does not have a valid extension: {}", path.display(), allowed.join(", "))]
+    Extension { path: PathBuf, allowed: Vec<String> },
+    #[error("{} is not a directory", .0.display())]
+    NotFolder(PathBuf),
+    #[error("{0} directory does not exist")]
+    NoFolder(String),
+    /// A regular expression of this option is none.
+    #[error("{option}: {source}")]
+    Expression { option: &'static str, source: fancy_regex::Error },
+    /// What is wrong with a file that was found.
+    #[error("{}{}", .0.message, .0.span.as_ref().map(|span| format!(" ({span})")).unwrap_or_default())]
+    File(Box<Diagnostic>),
+}
+
+fn expression(option: &'static str, pattern: &str) -> Result<fancy_regex::Regex, IncludeVarsError> {
+    fancy_regex::Regex::new(pattern).map_err(|source| IncludeVarsError::Expression { option, source })
+}
+
+fn load(cx: &Cx<'_>, path: &Path, vars: &mut Map, used: &mut Vec<Value>) -> Result<(), IncludeVarsError> {
+    let (map, _) = cx.exec.shared.loader.vars_file_result(path).map_err(IncludeVarsError::File)?;
     vars.extend(map.iter().map(|(k, v)| (k.clone(), v.clone())));
     used.push(Value::text(path.to_string_lossy()));
     Ok(())
 }
 
-fn single(cx: &Cx<'_>, file: &str, vars: &mut Map, used: &mut Vec<Value>) -> Result<(), String> {
+fn single(cx: &Cx<'_>, file: &str, vars: &mut Map, used: &mut Vec<Value>) -> Result<(), IncludeVarsError> {
     let path = cx.exec.search.find("vars", file).ok_or_else(|| {
         let places: Vec<String> =
             cx.exec.search.candidates("vars", file).iter().map(|p| p.display().to_string()).collect();
-        format!("Could not find or access '{file}'; searched in: {}", places.join(", "))
+        IncludeVarsError::NotFound { file: file.to_owned(), places }
     })?;
     let allowed = match cx.args.get("extensions") {
         Some(value) => text_list(Some(value)),
@@ -60,25 +84,25 @@ fn single(cx: &Cx<'_>, file: &str, vars: &mut Map, used: &mut Vec<Value>) -> Res
     };
     let extension = path.extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or_default();
     if !extension.is_empty() && !allowed.iter().any(|a| a.trim_start_matches('.') == extension) {
-        return Err(format!("{} does not have a valid extension: {}", path.display(), allowed.join(", ")));
+        return Err(IncludeVarsError::Extension { path, allowed });
     }
     load(cx, &path, vars, used)
 }
 
-fn folder(cx: &Cx<'_>, dir: &str, vars: &mut Map, used: &mut Vec<Value>) -> Result<(), String> {
+fn folder(cx: &Cx<'_>, dir: &str, vars: &mut Map, used: &mut Vec<Value>) -> Result<(), IncludeVarsError> {
     let root = match cx.exec.search.find("vars", dir) {
         Some(root) if root.is_dir() => root,
-        Some(root) => return Err(format!("{} is not a directory", root.display())),
-        None => return Err(format!("{dir} directory does not exist")),
+        Some(root) => return Err(IncludeVarsError::NotFolder(root)),
+        None => return Err(IncludeVarsError::NoFolder(dir.to_owned())),
     };
     let depth = cx.args.get("depth").and_then(Value::as_int).unwrap_or(0);
     let matching = match cx.text("files_matching") {
-        Some(pattern) => Some(fancy_regex::Regex::new(&pattern).map_err(|e| format!("files_matching: {e}"))?),
+        Some(pattern) => Some(expression("files_matching", &pattern)?),
         None => None,
     };
     let ignored: Vec<fancy_regex::Regex> = text_list(cx.args.get("ignore_files"))
         .iter()
-        .map(|p| fancy_regex::Regex::new(p).map_err(|e| format!("ignore_files: {e}")))
+        .map(|pattern| expression("ignore_files", pattern))
         .collect::<Result<_, _>>()?;
     let extensions = match cx.args.get("extensions") {
         Some(value) => text_list(Some(value)),
@@ -105,11 +129,7 @@ fn folder(cx: &Cx<'_>, dir: &str, vars: &mut Map, used: &mut Vec<Value>) -> Resu
             if unknown_is_fine || matching.is_some() {
                 continue;
             }
-            return Err(format!(
-                "{} does not have a valid extension: {}",
-                path.display(),
-                extensions.join(", ")
-            ));
+            return Err(IncludeVarsError::Extension { path, allowed: extensions });
         }
         load(cx, &path, vars, used)?;
     }

@@ -5,22 +5,24 @@ use crate::engine::result::TaskOutcome;
 use crate::vars::Value;
 use std::time::{Duration, Instant};
 
+/// A duration that is no number.
+#[derive(Debug, thiserror::Error)]
+#[error("non-integer value given for prompt duration: {0}")]
+struct DurationError(String);
+
 pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
-    let number = |name: &str| -> Result<Option<f64>, String> {
+    let number = |name: &str| -> Result<Option<f64>, DurationError> {
         match cx.args.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {
                 let text = crate::vars::value::scalar_text(value).unwrap_or_default();
-                text.trim()
-                    .parse::<f64>()
-                    .map(Some)
-                    .map_err(|_| format!("non-integer value given for prompt duration: {text}"))
+                text.trim().parse::<f64>().map(Some).map_err(|_| DurationError(text))
             }
         }
     };
     let (seconds, minutes) = match (number("seconds"), number("minutes")) {
         (Ok(s), Ok(m)) => (s, m),
-        (Err(error), _) | (_, Err(error)) => return TaskOutcome::failure(error),
+        (Err(error), _) | (_, Err(error)) => return TaskOutcome::failure(error.to_string()),
     };
     let unit = if minutes.is_some() { "minutes" } else { "seconds" };
     let wait = seconds.or_else(|| minutes.map(|m| m * 60.0));

@@ -24,7 +24,7 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let layers = cx.layers.with(own);
     let options = match options(cx) {
         Ok(options) => options,
-        Err(message) => return TaskOutcome::failure(message),
+        Err(error) => return TaskOutcome::failure(error.to_string()),
     };
     let rendered = match render(cx, &layers, &path, &text, &options) {
         Ok(rendered) => rendered,
@@ -61,7 +61,12 @@ pub(super) fn mode_of(path: &Path) -> String {
     std::fs::metadata(path).map(|m| format!("0{:o}", m.mode() & 0o7777)).unwrap_or_else(|_| "0644".to_owned())
 }
 
-fn options(cx: &Cx<'_>) -> Result<FileOptions, String> {
+/// A `newline_sequence` that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("newline_sequence needs to be one of: \\n, \\r or \\r\\n")]
+struct NewlineError;
+
+fn options(cx: &Cx<'_>) -> Result<FileOptions, NewlineError> {
     let mut options = FileOptions::default();
     let syntax = &mut options.syntax;
     let text = |name: &str, default: &str| cx.text(name).unwrap_or_else(|| default.to_owned());
@@ -77,7 +82,7 @@ fn options(cx: &Cx<'_>) -> Result<FileOptions, String> {
         "\n" | "\\n" => "\n",
         "\r" | "\\r" => "\r",
         "\r\n" | "\\r\\n" => "\r\n",
-        _ => return Err("newline_sequence needs to be one of: \\n, \\r or \\r\\n".to_owned()),
+        _ => return Err(NewlineError),
     };
     Ok(options)
 }

@@ -12,7 +12,7 @@ use crate::playbook::{Loader, TagFilter};
 use crate::report::Event;
 use crate::report::event::Reporter;
 use crate::report::terminal::{Style, Terminal};
-use crate::secrets::{Redactor, Secrets};
+use crate::secrets::{Redactor, SecretError, Secrets};
 use crate::template::{Asked, Templar, TemplarSettings};
 use crate::transport::{HostKeyChecking, Secret, Settings};
 use crate::vars::store::Store;
@@ -304,7 +304,7 @@ pub fn shared(
         hostnames: Some(Arc::new(move |pattern: &str| {
             let Some(store) = for_lookup.get().and_then(Weak::upgrade) else { return Ok(Vec::new()) };
             let inventory = store.inventory();
-            inventory.match_pattern(pattern, None).map_err(|e| e.to_string())
+            inventory.match_pattern(pattern, None)
         })),
         ..TemplarSettings::default()
     };
@@ -313,7 +313,7 @@ pub fn shared(
     let again = (sources.clone(), here, Arc::clone(&secrets));
     let reload = Box::new(move || {
         let (sources, here, secrets) = &again;
-        Inventory::load(sources, here, secrets).map(|(inventory, _)| inventory).map_err(|e| e.to_string())
+        Inventory::load(sources, here, secrets).map(|(inventory, _)| inventory)
     });
     let store = Store::new(
         inventory,
@@ -354,8 +354,8 @@ pub fn shared(
 struct VaultOf(Arc<Secrets>);
 
 impl crate::template::Vault for VaultOf {
-    fn open(&self, envelope: &str) -> Result<Vec<u8>, String> {
-        self.0.open_bytes(envelope.as_bytes().to_vec()).map(|o| o.plain.to_vec()).map_err(|e| e.to_string())
+    fn open(&self, envelope: &str) -> Result<Vec<u8>, SecretError> {
+        Ok(self.0.open_bytes(envelope.as_bytes().to_vec())?.plain.to_vec())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Settings as the lookup `config` gives them: typed, and those of the plugins that Windlass stands in for.
 
 use super::{Config, SETTINGS};
-use crate::template::{Asked, Setting};
+use crate::template::{Asked, Setting, SettingError};
 use crate::vars::Value;
 
 #[derive(Clone, Copy)]
@@ -86,12 +86,12 @@ fn typed(text: &str, kind: Kind) -> Value {
 /// A setting, or an option of a plugin.
 ///
 /// # Errors
-/// If there is none of that name; the message says so.
-pub fn find(config: &Config, asked: &Asked<'_>) -> Result<Setting, String> {
+/// If there is none of that name.
+pub fn find(config: &Config, asked: &Asked<'_>) -> Result<Setting, SettingError> {
     let Some((kind_of_plugin, plugin)) = asked.plugin else {
         let known = SETTINGS.iter().any(|s| s.name == asked.name);
         if !known {
-            return Err(format!("No config definition exists for '{}'.", asked.name));
+            return Err(SettingError::Unknown(asked.name.to_owned()));
         }
         let value = match kind(asked.name) {
             Kind::Paths => {
@@ -103,14 +103,15 @@ pub fn find(config: &Config, asked: &Asked<'_>) -> Result<Setting, String> {
         return Ok(Setting { value, origin: config.origin(asked.name).to_owned(), variables: &[] });
     };
     if !OPTIONS.iter().any(|o| o.plugin == (kind_of_plugin, plugin)) {
-        return Err(format!("Unable to load {kind_of_plugin} plugin '{plugin}'."));
+        return Err(SettingError::NoPlugin { kind: kind_of_plugin.to_owned(), plugin: plugin.to_owned() });
     }
     let option = OPTIONS.iter().find(|o| o.plugin == (kind_of_plugin, plugin) && o.name == asked.name);
     let Some(option) = option else {
-        return Err(format!(
-            "No config definition exists for '{}' for '{plugin}' {kind_of_plugin} plugin.",
-            asked.name
-        ));
+        return Err(SettingError::NoOption {
+            option: asked.name.to_owned(),
+            kind: kind_of_plugin.to_owned(),
+            plugin: plugin.to_owned(),
+        });
     };
     let (text, origin) = match config.given(option.setting) {
         Some(text) => (text, config.origin(option.setting)),
@@ -124,8 +125,12 @@ pub fn find(config: &Config, asked: &Asked<'_>) -> Result<Setting, String> {
 mod tests {
     use super::*;
 
-    fn ask(name: &str, plugin: Option<(&str, &str)>) -> Result<Value, String> {
+    fn ask(name: &str, plugin: Option<(&str, &str)>) -> Result<Value, SettingError> {
         find(&Config::default(), &Asked { name, plugin }).map(|setting| setting.value)
+    }
+
+    fn refusal(name: &str, plugin: Option<(&str, &str)>) -> Option<String> {
+        ask(name, plugin).err().map(|error| error.to_string())
     }
 
     #[test]
@@ -135,8 +140,8 @@ mod tests {
         assert_eq!(ask("DEFAULT_BECOME_FLAGS", None), Ok(Value::text("")));
         assert_eq!(ask("DEFAULT_REMOTE_USER", None), Ok(Value::Null));
         assert_eq!(
-            ask("default_forks", None),
-            Err("No config definition exists for 'default_forks'.".into())
+            refusal("default_forks", None).as_deref(),
+            Some("No config definition exists for 'default_forks'.")
         );
     }
 
@@ -146,9 +151,12 @@ mod tests {
         assert_eq!(ask("become_exe", Some(("become", "su"))), Ok(Value::text("su")));
         assert_eq!(ask("port", Some(("connection", "ssh"))), Ok(Value::Null));
         assert_eq!(
-            ask("nope", Some(("become", "sudo"))),
-            Err("No config definition exists for 'nope' for 'sudo' become plugin.".into())
+            refusal("nope", Some(("become", "sudo"))).as_deref(),
+            Some("No config definition exists for 'nope' for 'sudo' become plugin.")
         );
-        assert_eq!(ask("x", Some(("become", "nope"))), Err("Unable to load become plugin 'nope'.".into()));
+        assert_eq!(
+            refusal("x", Some(("become", "nope"))).as_deref(),
+            Some("Unable to load become plugin 'nope'.")
+        );
     }
 }

@@ -89,7 +89,7 @@ impl Batch<'_> {
             }
             "refresh_inventory" => {
                 if let Err(error) = self.run.shared.store.refresh_inventory() {
-                    self.run.shared.reporter.event(Event::Warning(error));
+                    self.run.shared.reporter.event(Event::Warning(error.to_string()));
                 }
             }
             "reset_connection" => {

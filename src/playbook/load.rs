@@ -1,21 +1,20 @@
-//! Reads playbooks and task files.
+//! From the documents of playbooks and task files to plays and tasks.
 
 use super::attrs::Attrs;
 use super::check::unknown_keyword;
 use super::keywords;
 use super::play::Play;
-use super::problems::{Problems, near_file, reason_of};
+use super::problems::Problems;
 use super::role::Role;
 use super::task::{Block, Node};
-use crate::secrets::{Secrets, load_vars_file};
+use crate::secrets::Secrets;
 use crate::template::Templar;
-use crate::vars::from_yaml::Reader;
 use crate::vars::{Map, Value};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use windlass_yaml::diagnostic::Diagnostic;
-use windlass_yaml::{Node as Yaml, SourceFile, Span};
+use windlass_yaml::{Node as Yaml, Span};
 
 /// What a file's tasks are made under.
 #[derive(Debug, Clone, Default)]
@@ -50,7 +49,8 @@ pub struct Loader {
     pub roles_path: Vec<PathBuf>,
     /// Where collections are looked for.
     pub collections_path: Vec<PathBuf>,
-    cache: Mutex<HashMap<PathBuf, Arc<Option<Yaml>>>>,
+    /// Documents that were read.
+    pub(super) cache: Mutex<HashMap<PathBuf, Arc<Option<Yaml>>>>,
 }
 
 impl std::fmt::Debug for Loader {
@@ -71,104 +71,6 @@ impl Loader {
             collections_path: Vec::new(),
             cache: Mutex::default(),
         }
-    }
-
-    /// The document of a file; `None` (with a problem) if it cannot be read, `Some(None)` inside if it is empty.
-    pub fn document(
-        &self,
-        path: &Path,
-        from: Option<&Span>,
-        problems: &mut Problems,
-    ) -> Option<Arc<Option<Yaml>>> {
-        let known = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
-        if let Some(document) = known {
-            return Some(document);
-        }
-        let text = match self.read_text(path) {
-            Ok(text) => text,
-            Err(reason) => {
-                let mut diagnostic = Diagnostic::error(format!("cannot read {}: {reason}", path.display()));
-                if let Some(span) = from {
-                    diagnostic = diagnostic.at(span);
-                }
-                if path.exists() {
-                    problems.push(diagnostic);
-                } else {
-                    if let Some(near) = near_file(path) {
-                        diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
-                    }
-                    problems.refuse(diagnostic);
-                }
-                return None;
-            }
-        };
-        match windlass_yaml::load_one(SourceFile::new(path, text)) {
-            Ok((node, warnings)) => {
-                warnings.iter().for_each(|w| problems.push(w.to_diagnostic()));
-                let node = Arc::new(node);
-                let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-                cache.insert(path.to_owned(), Arc::clone(&node));
-                Some(node)
-            }
-            Err(error) => {
-                problems.push(error.to_diagnostic());
-                None
-            }
-        }
-    }
-
-    /// A node as a value whose texts may be templates.
-    #[must_use]
-    pub fn value(&self, node: &Yaml) -> Value {
-        Reader { open: &*self.secrets, secret: false, trusted: true }.value(node)
-    }
-
-    /// A mapping of variables from a file.
-    pub fn vars_file(&self, path: &Path, from: Option<&Span>, problems: &mut Problems) -> Arc<Map> {
-        match self.vars_file_result(path) {
-            Ok((map, warnings)) => {
-                warnings.into_iter().for_each(|w| problems.push(w));
-                map
-            }
-            Err(diagnostic) => {
-                problems.push(match (&diagnostic.span, from) {
-                    (None, Some(span)) => diagnostic.at(span),
-                    _ => *diagnostic,
-                });
-                Arc::default()
-            }
-        }
-    }
-
-    /// As [`Self::vars_file`], the error handed back.
-    ///
-    /// # Errors
-    /// If it cannot be read or decrypted, is no YAML, or no mapping.
-    pub fn vars_file_result(&self, path: &Path) -> Result<(Arc<Map>, Vec<Diagnostic>), Box<Diagnostic>> {
-        let loaded = load_vars_file(path, &self.secrets).map_err(|e| Box::new(e.to_diagnostic()))?;
-        Ok((loaded.vars, loaded.warnings))
-    }
-
-    /// The bytes of a file, decrypted if they are encrypted.
-    ///
-    /// # Errors
-    /// Why they cannot be had, in one sentence.
-    pub fn read_bytes(&self, path: &Path) -> Result<Vec<u8>, String> {
-        let data = std::fs::read(path).map_err(|e| reason_of(&e))?;
-        let opened = self.secrets.open_bytes(data).map_err(|e| e.to_string())?;
-        Ok(opened.plain.to_vec())
-    }
-
-    /// The text of a file, decrypted if it is encrypted.
-    ///
-    /// # Errors
-    /// Why it cannot be had, in one sentence.
-    pub fn read_text(&self, path: &Path) -> Result<String, String> {
-        String::from_utf8(self.read_bytes(path)?).map_err(|error| {
-            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = good.iter().filter(|b| **b == b'\n').count() + 1;
-            format!("it is not UTF-8 text (the first wrong byte is on line {line}); save it as UTF-8")
-        })
     }
 
     /// The plays of a playbook file.
@@ -624,7 +526,8 @@ impl Loader {
         let templar = Arc::new(Templar::new(crate::template::TemplarSettings::default()));
         let loader = Self::new(Arc::new(Secrets::none()), templar, Arc::default());
         let mut problems = Problems::default();
-        let Ok((Some(node), _)) = windlass_yaml::load_one(SourceFile::new("test.yml", text)) else {
+        let Ok((Some(node), _)) = windlass_yaml::load_one(windlass_yaml::SourceFile::new("test.yml", text))
+        else {
             return Vec::new();
         };
         let nodes = loader.nodes(&node, &Under::default(), &mut Made::default(), &mut problems);

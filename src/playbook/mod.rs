@@ -1,6 +1,6 @@
 //! From YAML to plays, blocks, tasks and roles.
 //!
-//! [`load::Loader`] reads files and makes the tree below; everything that is wrong with them is collected as
+//! [`load::Loader`] reads files (`read_file`) and makes the tree below; everything that is wrong with them is collected as
 //! diagnostics and reported together, before a host is touched. What is static in Ansible (imports, `roles:`) is
 //! resolved here; what is dynamic (includes) is loaded by the same code while the play runs.
 
@@ -15,6 +15,7 @@ mod not_yet;
 pub mod parse_task;
 pub mod play;
 pub mod problems;
+mod read_file;
 pub mod role;
 pub mod tags;
 pub mod task;

@@ -53,6 +53,9 @@ impl SecretOptions {
 /// Why something cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
+    /// It is encrypted, and nothing that could open it is at hand.
+    #[error("no vault secrets were given")]
+    NoSecrets,
     /// It is a vault, and no password was given.
     #[error("this is encrypted with ansible-vault, and no vault password was given")]
     NoPassword,
@@ -89,7 +92,7 @@ impl SecretError {
             Self::Age(error) => error.hint(),
             Self::Password(error) => error.hint(),
             Self::Vault(_) => Some("get the file from a backup or from version control".into()),
-            Self::NotText => None,
+            Self::NoSecrets | Self::NotText => None,
         }
     }
 }
@@ -242,14 +245,11 @@ impl Secrets {
 }
 
 impl Open for Secrets {
-    fn open(&self, envelope: &str) -> Result<String, String> {
-        let open = || -> Result<String, SecretError> {
-            let (plain, _) = self.open_vault(envelope.trim_start().as_bytes())?;
-            let text = std::str::from_utf8(&plain).map_err(|_| SecretError::NotText)?;
-            self.redactor.add(text);
-            Ok(text.to_owned())
-        };
-        open().map_err(|error| error.to_string())
+    fn open(&self, envelope: &str) -> Result<String, SecretError> {
+        let (plain, _) = self.open_vault(envelope.trim_start().as_bytes())?;
+        let text = std::str::from_utf8(&plain).map_err(|_| SecretError::NotText)?;
+        self.redactor.add(text);
+        Ok(text.to_owned())
     }
 }
 

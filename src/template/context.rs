@@ -3,6 +3,8 @@
 use super::Scope;
 use super::error::TemplateError;
 use super::syntax::Syntax;
+use crate::inventory::PatternError;
+use crate::secrets::SecretError;
 use crate::vars::{Key, Map, Value};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,8 +16,8 @@ pub trait Vault: Send + Sync {
     /// The plain bytes of an envelope.
     ///
     /// # Errors
-    /// Why it cannot be opened, in one sentence.
-    fn open(&self, envelope: &str) -> Result<Vec<u8>, String>;
+    /// Why it cannot be opened.
+    fn open(&self, envelope: &str) -> Result<Vec<u8>, SecretError>;
 }
 
 /// What the lookup `config` asks for.
@@ -38,8 +40,37 @@ pub struct Setting {
     pub variables: &'static [&'static str],
 }
 
+/// Why there is no setting.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingError {
+    /// None has that name.
+    #[error("No config definition exists for '{0}'.")]
+    Unknown(String),
+    /// There is no such plugin.
+    #[error("Unable to load {kind} plugin '{plugin}'.")]
+    NoPlugin {
+        /// Its kind.
+        kind: String,
+        /// Its name.
+        plugin: String,
+    },
+    /// The plugin has no such option.
+    #[error("No config definition exists for '{option}' for '{plugin}' {kind} plugin.")]
+    NoOption {
+        /// The name that was asked for.
+        option: String,
+        /// The plugin's kind.
+        kind: String,
+        /// The plugin's name.
+        plugin: String,
+    },
+}
+
 /// Finds a setting, or says that there is none.
-pub type FindSetting = dyn Fn(&Asked<'_>) -> Result<Setting, String> + Send + Sync;
+pub type FindSetting = dyn Fn(&Asked<'_>) -> Result<Setting, SettingError> + Send + Sync;
+
+/// Finds the hosts that match a pattern.
+pub type FindHosts = dyn Fn(&str) -> Result<Vec<String>, PatternError> + Send + Sync;
 
 /// Settings that hold for a whole run.
 #[derive(Clone)]
@@ -53,7 +84,7 @@ pub struct TemplarSettings {
     /// Lookups may start programs (`pipe`) and open connections (`url`).
     pub allow_side_effects: bool,
     /// The inventory's hosts that match a pattern, for the lookup `inventory_hostnames`.
-    pub hostnames: Option<Arc<dyn Fn(&str) -> Result<Vec<String>, String> + Send + Sync>>,
+    pub hostnames: Option<Arc<FindHosts>>,
     /// `DEFAULT_MANAGED_STR`
     pub managed: String,
 }

@@ -12,12 +12,14 @@ mod globals;
 mod header;
 mod lookups;
 mod plugin;
+mod read_file;
 pub mod syntax;
 mod templar;
 mod tests;
 
 pub use context::{
-    Asked, FileOptions, Overlay, Rendered, SearchPath, Setting, TemplarSettings, TemplateContext, Vault,
+    Asked, FileOptions, FindHosts, FindSetting, Overlay, Rendered, SearchPath, Setting, SettingError,
+    TemplarSettings, TemplateContext, Vault,
 };
 pub use error::{TemplateError, TemplateErrorKind};
 pub use syntax::Syntax;

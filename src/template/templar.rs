@@ -64,24 +64,6 @@ impl Shared {
         let key = (file.text.clone(), syntax.clone());
         cached(&self.files, &key, || key.clone(), || parse_template(&file.text, syntax))
     }
-    /// A file's text; a vaulted one is opened.
-    pub(crate) fn read_text(&self, path: &Path) -> Result<String, String> {
-        let bytes = self.read_bytes(path)?;
-        String::from_utf8(bytes).map_err(|_| format!("{} is not valid UTF-8", path.display()))
-    }
-    /// A file's bytes; a vaulted one is opened.
-    pub(crate) fn read_bytes(&self, path: &Path) -> Result<Vec<u8>, String> {
-        let bytes = std::fs::read(path).map_err(|e| format!("could not read {}: {e}", path.display()))?;
-        if !bytes.starts_with(b"$ANSIBLE_VAULT;") {
-            return Ok(bytes);
-        }
-        let Some(vault) = &self.settings.vault else {
-            return Err(format!("{} is encrypted and no vault secrets were given", path.display()));
-        };
-        vault
-            .open(&String::from_utf8_lossy(&bytes))
-            .map_err(|e| format!("could not open {}: {e}", path.display()))
-    }
 }
 
 /// Renders templates. Cheap to clone; made once per run.

@@ -2,6 +2,7 @@
 
 use super::key::Key;
 use super::value::{Map, Sealed, Text, Value};
+use crate::secrets::SecretError;
 use std::sync::Arc;
 use windlass_yaml::{Node, Tag, Yaml};
 
@@ -10,16 +11,16 @@ pub trait Open {
     /// The plain text.
     ///
     /// # Errors
-    /// Why it cannot be opened, in one sentence.
-    fn open(&self, envelope: &str) -> Result<String, String>;
+    /// Why it cannot be opened.
+    fn open(&self, envelope: &str) -> Result<String, SecretError>;
 }
 
 /// Opens nothing: for places where no secrets are at hand.
 pub struct OpenNothing;
 
 impl Open for OpenNothing {
-    fn open(&self, _envelope: &str) -> Result<String, String> {
-        Err("no vault secrets were given".to_owned())
+    fn open(&self, _envelope: &str) -> Result<String, SecretError> {
+        Err(SecretError::NoSecrets)
     }
 }
 

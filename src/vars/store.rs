@@ -2,7 +2,7 @@
 
 use super::scope::Layers;
 use super::{Dynamic, Key, Map, Value};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, InventoryError};
 use crate::playbook::{Role, Task};
 use crate::template::{Templar, TemplateContext, TemplateError};
 use std::collections::HashMap;
@@ -37,7 +37,7 @@ pub struct PlayVars {
 }
 
 /// Reads the inventory's sources again.
-pub type Reload = Box<dyn Fn() -> Result<Inventory, String> + Send + Sync>;
+pub type Reload = Box<dyn Fn() -> Result<Inventory, InventoryError> + Send + Sync>;
 
 /// All variables of a run.
 pub struct Store {
@@ -377,7 +377,7 @@ impl Store {
     ///
     /// # Errors
     /// What is wrong with them; the inventory stays as it was.
-    pub fn refresh_inventory(&self) -> Result<(), String> {
+    pub fn refresh_inventory(&self) -> Result<(), InventoryError> {
         let Some(reload) = &self.reload else { return Ok(()) };
         let fresh = reload()?;
         self.change_inventory(|inventory| *inventory = fresh);

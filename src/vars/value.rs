@@ -5,6 +5,7 @@
 //! compromised target from running code on the controller.
 
 use super::key::Key;
+use crate::secrets::SecretError;
 use indexmap::IndexMap;
 use std::fmt;
 use std::sync::Arc;
@@ -59,7 +60,7 @@ pub struct Sealed {
     /// Where it stands.
     pub span: Option<Span>,
     /// Why it could not be opened.
-    pub reason: String,
+    pub reason: SecretError,
 }
 
 /// A text with its marks.

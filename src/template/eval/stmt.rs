@@ -448,7 +448,7 @@ impl Interp<'_> {
                 .filter(|p| p.is_file())
                 .or_else(|| self.cx.search.find("templates", wanted));
             let Some(path) = found else { continue };
-            let text = self.shared.read_text(&path).map_err(|e| self.place(failed(e), name.pos))?;
+            let text = self.shared.read_text(&path).map_err(|e| self.place(e.into(), name.pos))?;
             let file = SourceFile::new(path, text);
             let template = self.shared.compile_file(&file, &self.syntax).map_err(|e| {
                 TemplateError::new(

@@ -58,7 +58,7 @@ pub(super) fn read_encoded(it: &mut Interp<'_>, kind: &str, name: &str, what: &s
         )));
     };
     let secret = std::fs::read(&path).is_ok_and(|bytes| bytes.starts_with(b"$ANSIBLE_VAULT;"));
-    let bytes = it.shared.read_bytes(&path).map_err(failed)?;
+    let bytes = it.shared.read_bytes(&path)?;
     let text = crate::vars::Text::plain(decode(bytes, encoding, &path)?);
     it.secret_seen |= secret;
     Ok(Val::Str(if secret { text.into_secret() } else { text }))
@@ -295,7 +295,7 @@ fn template(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         let Some(path) = find(it, "templates", &term).filter(|p| p.is_file()) else {
             return Err(failed(format!("the template file {term} could not be found for the lookup")));
         };
-        let text = it.shared.read_text(&path).map_err(failed)?;
+        let text = it.shared.read_text(&path)?;
         let file = SourceFile::new(path.clone(), text);
         let (file, syntax) = header::apply(&file, &options.syntax)?;
         let template = it.shared.compile_file(&file, &syntax).map_err(|e| {

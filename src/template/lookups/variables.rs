@@ -1,7 +1,7 @@
 //! Lookups of variables, the environment and settings.
 
 use super::{Call, Lookup, of};
-use crate::template::context::Asked;
+use crate::template::context::{Asked, SettingError};
 use crate::template::error::{TemplateError, TemplateErrorKind};
 use crate::template::eval::Interp;
 use crate::template::eval::val::{R, Undefined, Val, failed};
@@ -114,11 +114,11 @@ fn config(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
     for name in call.texts(it)? {
         let found = match it.shared.settings.config.clone() {
             Some(find) => find(&Asked { name: &name, plugin }),
-            None => Err(format!("No config definition exists for '{name}'.")),
+            None => Err(SettingError::Unknown(name.clone())),
         };
         let setting = match found {
             Ok(setting) => setting,
-            Err(message) if on_missing == "error" => return Err(failed(message)),
+            Err(error) if on_missing == "error" => return Err(failed(error.to_string())),
             Err(_) => continue,
         };
         let over = setting.variables.iter().rev().find_map(|v| Some((*v, it.cx.scope.get(v)?)));
@@ -136,5 +136,6 @@ fn hostnames(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
     let Some(find) = it.shared.settings.hostnames.clone() else {
         return Err(failed("there is no inventory here"));
     };
-    Ok(find(&pattern).map_err(failed)?.into_iter().map(Val::from).collect())
+    let found = find(&pattern).map_err(|error| failed(error.to_string()))?;
+    Ok(found.into_iter().map(Val::from).collect())
 }

@@ -1,0 +1,43 @@
+//! Files of this machine that may be encrypted, as bytes and as text.
+
+use super::store::{SecretError, Secrets};
+use std::io;
+use std::path::Path;
+
+/// Why the content of a file cannot be had. Its text does not name the file: who asks for it knows which one it is.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadFileError {
+    /// It cannot be read.
+    #[error("{}", crate::playbook::problems::reason_of(.0))]
+    Read(#[from] io::Error),
+    /// It cannot be decrypted.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// It is no text.
+    #[error("it is not UTF-8 text (the first wrong byte is on line {line}); save it as UTF-8")]
+    NotText {
+        /// Line of the first byte that is wrong, from 1.
+        line: usize,
+    },
+}
+
+impl Secrets {
+    /// The bytes of a file, decrypted if they are encrypted.
+    ///
+    /// # Errors
+    /// If it cannot be read or decrypted.
+    pub fn read_bytes(&self, path: &Path) -> Result<Vec<u8>, ReadFileError> {
+        Ok(self.open_bytes(std::fs::read(path)?)?.plain.to_vec())
+    }
+}
+
+/// Bytes of a file as text.
+///
+/// # Errors
+/// [`ReadFileError::NotText`].
+pub(crate) fn text_of(bytes: Vec<u8>) -> Result<String, ReadFileError> {
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        ReadFileError::NotText { line: good.iter().filter(|b| **b == b'\n').count() + 1 }
+    })
+}
