@@ -3,4 +3,5 @@
 
 mod deploy;
 mod refusals;
+mod settings;
 mod sources;

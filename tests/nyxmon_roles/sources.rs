@@ -19,7 +19,8 @@ fn put_project(host: &Host, folder: &str) {
     assert!(unpacked.unwrap().success() && tar.wait().unwrap().success());
 }
 
-fn main_pids(host: &Host) -> Vec<String> {
+/// The processes of both services.
+pub fn main_pids(host: &Host) -> Vec<String> {
     let text = host.sh("systemctl show --property MainPID --value nyxmon nyxmon-monitor").unwrap();
     let pids: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
     assert!(pids.len() == 2 && pids.iter().all(|pid| pid != "0"), "{text}");
@@ -27,7 +28,7 @@ fn main_pids(host: &Host) -> Vec<String> {
 }
 
 /// Both services were restarted.
-fn assert_others(before: &[String], after: &[String]) {
+pub fn assert_others(before: &[String], after: &[String]) {
     assert!(before.iter().zip(after).all(|(old, new)| old != new), "{before:?} {after:?}");
 }
 
