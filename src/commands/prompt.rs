@@ -1,11 +1,11 @@
-//! Questions to the person at the terminal.
+//! What the engine and the transport ask of the person at the terminal.
 
 use crate::engine::run::Prompt;
-use crate::report::terminal::Terminal;
+use crate::report::question;
 use crate::secrets::Redactor;
 use crate::transport::{Prompter, Secret};
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,18 +14,10 @@ pub struct TerminalPrompt;
 
 impl Prompt for TerminalPrompt {
     fn ask(&self, text: &str, secret: bool) -> Option<String> {
-        let stdin = std::io::stdin();
-        if secret && stdin.is_terminal() {
-            return rpassword::prompt_password(text).ok();
+        if secret && self.interactive() {
+            return question::secret(text).ok();
         }
-        let mut out = std::io::stdout();
-        let _ = write!(out, "{text}");
-        let _ = out.flush();
-        let mut line = String::new();
-        match stdin.read_line(&mut line) {
-            Ok(0) | Err(_) => None,
-            Ok(_) => Some(line.trim_end_matches(['\n', '\r']).to_owned()),
-        }
+        question::line(text).ok().flatten()
     }
 
     fn interactive(&self) -> bool {
@@ -37,8 +29,6 @@ impl Prompt for TerminalPrompt {
 pub struct KeyPrompt {
     /// Hears of what was typed.
     pub redactor: Arc<Redactor>,
-    /// Is kept from drawing over the question.
-    pub terminal: Arc<Terminal>,
 }
 
 impl fmt::Debug for KeyPrompt {
@@ -52,8 +42,7 @@ impl Prompter for KeyPrompt {
         if !std::io::stdin().is_terminal() {
             return None;
         }
-        let question = format!("Enter passphrase for key '{}': ", key.display());
-        let answer = self.terminal.suspended(|| rpassword::prompt_password(question)).ok()?;
+        let answer = question::secret(&format!("Enter passphrase for key '{}': ", key.display())).ok()?;
         self.redactor.add(&answer);
         Some(Secret::new(answer))
     }

@@ -87,12 +87,14 @@ pub fn terminal(run: &RunArgs, config: &Config, redactor: &Arc<Redactor>) -> Arc
         show_ok: config.flag("DISPLAY_OK_HOSTS"),
         check: config.flag("CHECK_MODE_MARKERS"),
     };
-    Arc::new(Terminal::new(
+    let terminal = Arc::new(Terminal::new(
         style,
         Arc::clone(redactor),
         Box::new(std::io::stdout()),
         Box::new(std::io::stderr()),
-    ))
+    ));
+    crate::report::question::drawn_by(&terminal);
+    terminal
 }
 
 fn password(
@@ -330,10 +332,7 @@ pub fn shared(
     let warn = Arc::clone(&reporter);
     let settings = Settings {
         warn: Some(crate::transport::Warn(Arc::new(move |text| warn.event(Event::Warning(text))))),
-        prompter: Some(Arc::new(KeyPrompt {
-            redactor: Arc::clone(redactor),
-            terminal: Arc::clone(terminal),
-        })),
+        prompter: Some(Arc::new(KeyPrompt { redactor: Arc::clone(redactor) })),
         ..Settings::default()
     };
     Ok(Arc::new(Shared {

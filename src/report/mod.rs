@@ -3,6 +3,7 @@
 pub mod diff;
 pub mod event;
 pub mod json;
+pub mod question;
 pub mod terminal;
 
 pub use event::{Event, Reporter, Speaker, Stats, Status, TaskResult};

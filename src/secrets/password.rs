@@ -1,5 +1,6 @@
 //! Where vault passwords come from.
 
+use crate::report::question;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,30 +30,27 @@ pub enum AskError {
     Io(#[from] io::Error),
 }
 
+impl AskError {
+    fn from_terminal(error: io::Error) -> Self {
+        // ENXIO: no controlling terminal.
+        match error.raw_os_error() == Some(6) || error.kind() == io::ErrorKind::NotFound {
+            true => Self::NoTerminal,
+            false => Self::Io(error),
+        }
+    }
+}
+
 /// Asks on the terminal, without echo.
 #[derive(Debug, Clone, Copy)]
 pub struct Terminal;
 
 impl Ask for Terminal {
     fn secret(&self, prompt: &str) -> Result<Zeroizing<String>, AskError> {
-        match rpassword::prompt_password(prompt) {
-            Ok(answer) => Ok(Zeroizing::new(answer)),
-            // No controlling terminal.
-            Err(error) if error.raw_os_error() == Some(6) || error.kind() == io::ErrorKind::NotFound => {
-                Err(AskError::NoTerminal)
-            }
-            Err(error) => Err(error.into()),
-        }
+        question::secret(prompt).map(Zeroizing::new).map_err(AskError::from_terminal)
     }
 
     fn visible(&self, prompt: &str) -> Result<String, AskError> {
-        use std::io::{BufRead, BufReader, Write};
-        let open = || std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty");
-        let mut terminal = open().map_err(|_| AskError::NoTerminal)?;
-        terminal.write_all(prompt.as_bytes())?;
-        let mut line = String::new();
-        BufReader::new(terminal).read_line(&mut line)?;
-        Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+        question::visible(prompt).map_err(AskError::from_terminal)
     }
 }
 

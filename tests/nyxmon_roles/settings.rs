@@ -47,7 +47,10 @@ fn half_a_source_and_wrong_values_change_nothing() {
     for (setting, because) in [
         ("nyxmon_source_path=nyxmon", "it must be the absolute path of a Nyxmon checkout"),
         ("nyxmon_deploy_method=ftp", "nyxmon_deploy_method"),
-        (r#"{"nyxmon_telegram_chat_id": "1\nDJANGO_DEBUG=true"}"#, "holds a line break: look at the secret key"),
+        (
+            r#"{"nyxmon_telegram_chat_id": "1\nDJANGO_DEBUG=true"}"#,
+            "holds a line break: look at the secret key",
+        ),
         ("uv_path=/opt/none/uv", "Look for the uv that was asked for"),
         ("nyxmon_opsgate_submit_token=", "needs nyxmon_opsgate_submit_token"),
     ] {
@@ -65,7 +68,8 @@ fn a_deployment_follows_its_settings() {
     let host = Host::builder().suite(Suite::Trixie).name("nyxmon-settings").boot().unwrap();
     let deploy = |settings: &[&str]| Playbook::Development.deploy(&host, settings);
     assert_changed(&deploy(&[]), None);
-    let active = |service: &str| host.sh(&format!("systemctl is-active {service} || true")).unwrap().trim().to_owned();
+    let active =
+        |service: &str| host.sh(&format!("systemctl is-active {service} || true")).unwrap().trim().to_owned();
 
     // Another token: the file, and both processes.
     let before = main_pids(&host);
@@ -91,7 +95,9 @@ fn a_deployment_follows_its_settings() {
     assert_others(&before, &main_pids(&host));
 
     // Texts from the command line mean what they say.
-    assert!(text_of(&host, UNIT).contains("ProtectSystem=strict") && text_of(&host, ROUTERS).contains("tls:"));
+    assert!(
+        text_of(&host, UNIT).contains("ProtectSystem=strict") && text_of(&host, ROUTERS).contains("tls:")
+    );
     assert_changed(&deploy(&["nyxmon_service_hardening=false", "nyxmon_traefik_tls=no"]), None);
     assert!(!text_of(&host, UNIT).contains("ProtectSystem") && !text_of(&host, ROUTERS).contains("tls:"));
     assert_changed(&deploy(&[]), None);
