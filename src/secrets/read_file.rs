@@ -41,3 +41,24 @@ pub(crate) fn text_of(bytes: Vec<u8>) -> Result<String, ReadFileError> {
         ReadFileError::NotText { line: good.iter().filter(|b| **b == b'\n').count() + 1 }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn why_a_file_cannot_be_had() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("f");
+        let secrets = Secrets::none();
+        let said = || secrets.read_bytes(&file).and_then(text_of).unwrap_err().to_string();
+        assert_eq!(said(), "No such file or directory");
+        std::fs::write(&file, "$ANSIBLE_VAULT;1.1;AES256\n61\n").unwrap();
+        assert!(matches!(secrets.read_bytes(&file), Err(ReadFileError::Secret(_))));
+        std::fs::write(&file, b"a\nb\n\xff").unwrap();
+        assert_eq!(said(), "it is not UTF-8 text (the first wrong byte is on line 3); save it as UTF-8");
+        std::fs::write(&file, "a\n").unwrap();
+        assert_eq!(secrets.read_bytes(&file).and_then(text_of).unwrap(), "a\n");
+    }
+}

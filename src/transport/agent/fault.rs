@@ -60,3 +60,56 @@ impl From<serde_json::Error> for ProtocolFault {
         Self::Arguments(Arc::new(error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::{Reader, contents};
+    use super::*;
+    use tokio::sync::oneshot;
+    use windlass_protocol::frame::{self, CHUNK, Decoder, MAX_FRAME};
+    use windlass_protocol::message::AgentIdentity;
+    use windlass_protocol::{FromAgent, Hello};
+
+    fn hello(version: u16, agent: Option<AgentIdentity>) -> Vec<u8> {
+        frame::encode(&FromAgent::Hello(Hello { version, program: String::new(), agent })).unwrap()
+    }
+
+    /// What a reader that waits for the hello says of these bytes.
+    fn said(bytes: &[u8]) -> String {
+        let (greeting, _greeted) = oneshot::channel();
+        let mut reader = Reader {
+            host: String::new(),
+            state: Arc::default(),
+            decoder: Decoder::default(),
+            greeting: Some(greeting),
+            said: Vec::new(),
+            exit: None,
+            fatal: None,
+        };
+        reader.take(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_said_of_an_agent_that_breaks_the_protocol() {
+        let expected = format!("it speaks version 999 of the protocol, windlass version {PROTOCOL_VERSION}");
+        assert_eq!(said(&hello(999, None)), expected);
+        assert_eq!(said(&hello(PROTOCOL_VERSION, None)), "its hello does not say who it is");
+        let (user, home, machine) = ("u".to_owned(), "/".to_owned(), "x86_64".to_owned());
+        let good = hello(PROTOCOL_VERSION, Some(AgentIdentity { pid: 1, uid: 1, user, home, machine }));
+        assert_eq!(said(&[good.clone(), good].concat()), "a second hello");
+        let early = frame::encode(&FromAgent::LacksWeb { id: 1 }).unwrap();
+        assert_eq!(said(&early), "it did not begin with a hello");
+        let expected =
+            format!("the peer announced a frame of {} bytes, over the limit of {MAX_FRAME}", u32::MAX);
+        assert_eq!(said(&u32::MAX.to_le_bytes()), expected);
+    }
+
+    #[test]
+    fn a_piece_of_content_may_not_claim_too_much() {
+        let claimed = u32::try_from(CHUNK + 1).unwrap().to_le_bytes();
+        let expected = format!("a piece of content claims {} bytes, over the limit of {CHUNK}", CHUNK + 1);
+        assert_eq!(contents::unpack(&claimed).unwrap_err().to_string(), expected);
+        assert!(matches!(contents::unpack(&[1]), Err(UnpackError::Damaged(_))));
+    }
+}

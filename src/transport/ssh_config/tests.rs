@@ -115,7 +115,20 @@ fn mistakes_say_where() {
     assert_eq!(args("web"), "args: 'web' is not an option of ssh");
     assert_eq!(args("-p"), "args: -p wants a value");
     assert_eq!(args("-o 'x"), "args: a quote is not closed in: -o 'x");
-    assert!(lookup("", "h", "-F /nonexistent/file").is_err());
+    assert_eq!(args("-o User"), "args: -o User has no value");
+    assert_eq!(args("-o 'User \"a'"), "args: a quote is not closed");
+    let missing = "/nonexistent/file: cannot be read: No such file or directory (os error 2)";
+    assert_eq!(args("-F /nonexistent/file"), missing);
+    assert!(error("Match\n").ends_with("config:1: Match wants a condition"));
+    assert!(error("Match host\n").ends_with("config:1: Match host wants a value"));
+    assert!(
+        error("Match exec \"true %z\"\n").ends_with("config:1: the token %z has no meaning in 'true %z'")
+    );
+    assert_eq!(error("HostName %p\n"), "HostName: the token %p has no meaning in '%p'");
+    assert_eq!(error("HostName x%\n"), "HostName: 'x%' ends in a single %");
+    let key = |text: &str| error(&format!("IdentityFile {text}\n"));
+    assert!(key("${HOME").ends_with(": '${HOME' has no closing brace"));
+    assert!(key("${NO_SUCH_NAME}").ends_with(": the environment has no variable NO_SUCH_NAME"));
 }
 
 #[test]
