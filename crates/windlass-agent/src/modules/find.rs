@@ -4,6 +4,7 @@ use super::stat::facts_of;
 use crate::paths::{checksum, parse_mode};
 use crate::system::{Meta, Observe};
 use crate::text::pattern::compile;
+use crate::text::{Fnmatch, other_encoding};
 use crate::{Context, Module, ModuleError, Plan};
 use fancy_regex::Regex;
 use std::path::Path;
@@ -17,8 +18,14 @@ impl Module for Find {
     type Args = FindArgs;
 
     fn plan(args: &FindArgs, _cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
+        if let Some(limit) = args.limit.filter(|limit| *limit <= 0) {
+            return Err(ModuleError::new(format!("limit cannot be {limit} (use None for unlimited)")));
+        }
         let mut search = Search::new(args, sys)?;
         let mut plan = Plan::default();
+        if args.contains.is_some() {
+            plan.warnings.extend(args.encoding.as_deref().and_then(other_encoding));
+        }
         let mut skipped = JsonMap::new();
         for path in &args.paths {
             let top = crate::paths::tidy(path);
@@ -65,8 +72,7 @@ const SIZES: [(&str, i64); 6] =
 
 /// Names to find or to leave out.
 enum Name {
-    Wild(glob::Pattern),
-    Plain(String),
+    Wild(Fnmatch),
     Regex(Regex),
 }
 
@@ -76,13 +82,12 @@ impl Name {
             // Python's `match` looks at the beginning only.
             return Ok(Self::Regex(compile(&format!("\\A(?:{text})"), "")?));
         }
-        Ok(glob::Pattern::new(text).map_or_else(|_| Self::Plain(text.to_owned()), Self::Wild))
+        Ok(Self::Wild(Fnmatch::new(text)))
     }
 
     fn fits(&self, name: &str) -> bool {
         match self {
             Self::Wild(pattern) => pattern.matches(name),
-            Self::Plain(text) => text == name,
             Self::Regex(regex) => regex.is_match(name).unwrap_or(false),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::system::Observe;
 use crate::text::pattern::{Template, compile, substitute};
-use crate::text::{Edit, Writing};
+use crate::text::{Edit, Writing, other_encoding};
 use crate::{Context, Module, ModuleError, Plan};
 use windlass_protocol::modules::replace::ReplaceArgs;
 
@@ -15,6 +15,7 @@ impl Module for Replace {
     fn plan(args: &ReplaceArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
         let mut plan = Plan::default();
         plan.set("rc", 0);
+        plan.warnings.extend(other_encoding(&args.encoding));
         let edit = Edit::open(&args.path, sys)?;
         let Some(old) = edit.old.clone() else {
             return Err(ModuleError::new(format!("Path {} does not exist !", &*args.path)).with("rc", 257));
@@ -76,4 +77,25 @@ fn section(args: &ReplaceArgs, text: &str) -> Result<Section, ModuleError> {
         Some(part) => Section::Part { from: part.start(), to: part.end() },
         None => Section::Unmatched(pattern),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::system::fake::Fake;
+    use serde_json::json;
+
+    #[test]
+    fn an_encoding_that_has_no_effect_is_told() {
+        let fake = Fake::new();
+        fake.file("/srv/x", "a");
+        for (encoding, warns) in [("utf-8", false), ("UTF8", false), ("ascii", false), ("latin-1", true)] {
+            let args = json!({"path": "/srv/x", "regexp": "z", "encoding": encoding});
+            assert_eq!(!fake.run_module("replace", args).warnings.is_empty(), warns, "{encoding}");
+            let args = json!({"paths": "/srv", "contains": "a", "encoding": encoding});
+            let found = fake.run_module("find", args);
+            assert_eq!((!found.warnings.is_empty(), &found.values()["matched"]), (warns, &json!(1)));
+        }
+        let by_name = fake.run_module("find", json!({"paths": "/srv", "encoding": "latin-1"}));
+        assert!(by_name.warnings.is_empty());
+    }
 }

@@ -157,3 +157,11 @@ impl Edit {
 pub fn lines_of(text: &str) -> Vec<String> {
     text.split_inclusive('\n').map(str::to_owned).collect()
 }
+
+/// A warning where a task names an encoding that texts are not read in here.
+#[must_use]
+pub fn other_encoding(name: &str) -> Option<String> {
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    let same = ["utf8", "ascii", "usascii", "utf8sig"].contains(&plain.as_str());
+    (!same).then(|| format!("files are read as UTF-8: 'encoding: {name}' has no effect"))
+}

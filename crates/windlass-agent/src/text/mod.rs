@@ -3,10 +3,13 @@
 mod bytes;
 mod diff;
 mod edit;
+mod fnmatch;
 pub mod pattern;
 mod words;
 
 pub use bytes::{decode, encode};
 pub use diff::{LIMIT, omitted, text_diff};
+pub use edit::other_encoding;
 pub use edit::{Edit, Writing, lines_of};
+pub use fnmatch::Fnmatch;
 pub use words::{WordsError, split_words, validation};

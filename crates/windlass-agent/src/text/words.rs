@@ -38,7 +38,7 @@ pub fn split_words(line: &str) -> Result<Vec<String>, WordsError> {
                 loop {
                     match chars.next().ok_or(WordsError::Quote)? {
                         '"' => break,
-                        '\\' => match chars.next().ok_or(WordsError::Quote)? {
+                        '\\' => match chars.next().ok_or(WordsError::Escape)? {
                             c @ ('"' | '\\') => word.push(c),
                             c => word.extend(['\\', c]),
                         },
@@ -74,6 +74,14 @@ mod tests {
     #[test]
     fn quotes_and_escapes() {
         assert_eq!(split_words(r#"a 'b c' "d \" \n" e\ f ''"#).unwrap(), ["a", "b c", "d \" \\n", "e f", ""]);
+        assert_eq!(
+            split_words(r#"a 'b  c' "d\"e\f" g\ h "" i"j"'k'"#).unwrap(),
+            ["a", "b  c", "d\"e\\f", "g h", "", "ijk"]
+        );
+        assert_eq!(split_words("a\nb").unwrap(), ["a", "b"]);
+        assert_eq!(split_words("  ").unwrap(), Vec::<String>::new());
+        assert_eq!(split_words("it's"), Err(WordsError::Quote));
+        assert_eq!(split_words("\"a\\"), Err(WordsError::Escape));
         assert_eq!(split_words("'a"), Err(WordsError::Quote));
         assert_eq!(split_words("a\\"), Err(WordsError::Escape));
     }

@@ -3,6 +3,7 @@
 use super::dpkg::{Status, compare};
 use super::{options, simulate};
 use crate::system::Observe;
+use crate::text::Fnmatch;
 use crate::{Context, ModuleError, Plan};
 use std::cmp::Ordering;
 use std::path::Path;
@@ -25,7 +26,7 @@ fn is_pattern(name: &str) -> bool {
 }
 
 fn version_fits(pattern: &str, version: &str) -> bool {
-    pattern == version || glob::Pattern::new(pattern).is_ok_and(|p| p.matches(version))
+    Fnmatch::new(pattern).matches(version)
 }
 
 /// Replaces patterns by the names that match.
@@ -45,7 +46,7 @@ fn expand(specs: &[String], sys: &dyn Observe) -> Result<Vec<String>, ModuleErro
             known = Some(names);
         }
         let none = || ModuleError::new(format!("No package(s) matching '{name}' available"));
-        let pattern = glob::Pattern::new(name).map_err(|_| none())?;
+        let pattern = Fnmatch::new(name);
         let found: Vec<String> = known.iter().flatten().filter(|n| pattern.matches(n)).cloned().collect();
         if found.is_empty() {
             return Err(none());
@@ -152,8 +153,8 @@ pub fn removal(
         let (name, version) = split(spec);
         let matching: Vec<&super::dpkg::Package> = match is_pattern(name) {
             true => {
-                let pattern = glob::Pattern::new(name).ok();
-                status.all().filter(|p| pattern.as_ref().is_some_and(|g| g.matches(&p.name))).collect()
+                let pattern = Fnmatch::new(name);
+                status.all().filter(|p| pattern.matches(&p.name)).collect()
             }
             false => status.get(name).into_iter().collect(),
         };

@@ -14,6 +14,7 @@ mod security;
 mod source;
 mod virtualization;
 
+use crate::text::Fnmatch;
 use crate::{Context, Module, ModuleError, Plan, system::Observe};
 use source::Source;
 use windlass_protocol::modules::setup::SetupArgs;
@@ -220,7 +221,7 @@ fn subset_names() -> Vec<&'static str> {
 fn matches(name: &str, filter: &[String]) -> bool {
     filter.is_empty()
         || filter.iter().any(|pattern| {
-            let fits = |p: &str| glob::Pattern::new(p).map_or(p == name, |g| g.matches(name));
+            let fits = |p: &str| Fnmatch::new(p).matches(name);
             pattern.is_empty()
                 || fits(pattern)
                 || (!pattern.starts_with("ansible_")

@@ -4,8 +4,8 @@ use super::{Compared, program, unreadable};
 use crate::module::ModuleError;
 use crate::paths::parse_mode;
 use crate::system::{Meta, Observe};
+use crate::text::Fnmatch;
 use flate2::Crc;
-use glob::Pattern;
 use std::io::Read as _;
 use std::path::Path;
 use windlass_protocol::modules::unarchive::UnarchiveArgs;
@@ -108,9 +108,7 @@ pub(super) fn compare(
     let bytes = sys.read(Path::new(archive))?;
     let all = entries(&bytes)
         .ok_or_else(|| unreadable(archive, "The archive is damaged: its directory cannot be read."))?;
-    let fits = |patterns: &[String], name: &str| {
-        patterns.iter().any(|p| p == name || Pattern::new(p).is_ok_and(|pattern| pattern.matches(name)))
-    };
+    let fits = |patterns: &[String], name: &str| patterns.iter().any(|p| Fnmatch::new(p).matches(name));
     let wanted = |entry: &&Entry| {
         if args.include.is_empty() {
             !fits(&args.exclude, &entry.name)
