@@ -4,6 +4,7 @@ mod many;
 
 use crate::blobs::Blobs;
 use crate::module::{Applied, ModuleError};
+use crate::system::machine::utc;
 use crate::system::{Mutate, OutputSink, RunOutput};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,30 +15,47 @@ use windlass_protocol::{Change, Op, RunSpec, Stream};
 /// one another and made by several threads.
 ///
 /// # Errors
-/// The failure of a step, in its operator's terms; earlier steps stay done.
+/// The failure of a step, in its operator's terms; earlier steps stay done, and those that are always to be done are.
 pub fn apply(
     changes: &[Change],
     blobs: &Blobs,
     sys: &dyn Mutate,
-    mut sink: Option<OutputSink<'_>>,
+    sink: Option<OutputSink<'_>>,
 ) -> Result<Applied, ModuleError> {
     let mut applied = Applied::default();
     let mut rest = changes;
+    let Err(mut error) = in_order(&mut rest, blobs, sys, sink, &mut applied) else { return Ok(applied) };
+    for change in rest.iter().filter(|change| change.always) {
+        if let Err(another) = step(change, blobs, sys, None, &mut applied) {
+            error.msg.push_str(&format!("; and afterwards: {}", another.msg));
+        }
+    }
+    Err(error)
+}
+
+/// Does the steps until one fails; `rest` are those behind it.
+fn in_order(
+    rest: &mut &[Change],
+    blobs: &Blobs,
+    sys: &dyn Mutate,
+    mut sink: Option<OutputSink<'_>>,
+    applied: &mut Applied,
+) -> Result<(), ModuleError> {
     while let Some((change, later)) = rest.split_first() {
         let (run, behind) = rest.split_at(many::run_length(rest));
         if many::is_worth_it(run.len()) {
-            many::apply(run, blobs, sys, &mut applied)?;
-            rest = behind;
+            *rest = behind;
+            many::apply(run, blobs, sys, applied)?;
             continue;
         }
-        rest = later;
+        *rest = later;
         let output = match &mut sink {
-            Some(sink) => step(change, blobs, sys, Some(&mut **sink), &mut applied),
-            None => step(change, blobs, sys, None, &mut applied),
+            Some(sink) => step(change, blobs, sys, Some(&mut **sink), applied),
+            None => step(change, blobs, sys, None, applied),
         }?;
         applied.outputs.push(output);
     }
-    Ok(applied)
+    Ok(())
 }
 
 fn step(
@@ -186,23 +204,46 @@ fn backup_path(sys: &dyn Mutate, path: &Path) -> PathBuf {
 
 /// UTC as `YYYY-MM-DD@HH:MM:SS`.
 fn stamp(seconds: i64) -> String {
-    let days = seconds.div_euclid(86_400);
-    let rest = seconds.rem_euclid(86_400);
-    // Civil date from days since 1970-01-01, counting in eras of 400 years that begin in March.
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}@{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
+    let t = utc(seconds);
+    format!("{:04}-{:02}-{:02}@{:02}:{:02}:{:02}", t.year, t.month, t.day, t.hour, t.minute, t.second)
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::blobs::Blobs;
+    use crate::system::fake::{Fake, output};
+    use std::io;
+    use windlass_protocol::{Change, FileKind, Op, RunSpec, What};
+
+    #[test]
+    fn what_was_for_the_other_steps_is_taken_away_after_a_failure() {
+        let change = |op| Change::new(What::PathRemoved { path: "/x".into(), kind: FileKind::File }, op);
+        let remove = |path: &str| change(Op::Remove { path: path.into(), recursive: false });
+        for ends in ["not there", "fails", "well"] {
+            let fake = Fake::new();
+            for path in ["/srv/a", "/srv/b", "/srv/c"] {
+                fake.file(path, "");
+            }
+            if ends != "not there" {
+                let code = i32::from(ends == "fails");
+                fake.program("work", move |_, _| output(code, "", "no"));
+            }
+            let work = change(Op::Run(RunSpec::new(["work"])));
+            let changes = [work, remove("/srv/a"), remove("/srv/b").always(), remove("/srv/c").always()];
+            let result = super::apply(&changes, &Blobs::default(), &fake, None);
+            assert_eq!(result.is_ok(), ends == "well");
+            assert_eq!(fake.node("/srv/a").is_none(), ends == "well", "{ends}");
+            assert!(fake.node("/srv/b").is_none() && fake.node("/srv/c").is_none(), "{ends}");
+        }
+        let fake = Fake::new();
+        fake.file("/srv/b", "");
+        fake.fail("remove", "/srv/b", io::ErrorKind::PermissionDenied);
+        let changes = [change(Op::Run(RunSpec::new(["work"]))), remove("/srv/b").always()];
+        let error = super::apply(&changes, &Blobs::default(), &fake, None).unwrap_err();
+        assert!(error.msg.contains("'work'; and afterwards: /srv/b: "), "{}", error.msg);
+    }
+
     #[test]
     fn backup_stamps_are_civil_dates() {
         assert_eq!(super::stamp(0), "1970-01-01@00:00:00");

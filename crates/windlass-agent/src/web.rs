@@ -1,8 +1,9 @@
 //! What the modules that make requests have in common.
 
-use crate::module::{Context, Plan};
+use crate::module::{Context, ModuleError, Plan};
 use crate::paths::{Difference, mode_text};
 use crate::system::http::{self, Url};
+use crate::system::machine::utc;
 use crate::system::{HttpResponse, Meta, Observe};
 use windlass_protocol::args::python_text;
 use windlass_protocol::http::Redirects;
@@ -82,6 +83,24 @@ pub fn download(address: &str, validate_certs: bool, cx: &Context<'_>, sys: &dyn
         variables: variables(cx, sys),
         ..HttpRequest::default()
     }
+}
+
+/// Downloads an address into a file of the agent's private folder.
+///
+/// # Errors
+/// If there is no answer, or another than 200.
+pub fn fetch(
+    address: &str,
+    validate_certs: bool,
+    path: &str,
+    cx: &Context<'_>,
+    sys: &dyn Observe,
+) -> Result<(), ModuleError> {
+    let request =
+        HttpRequest { save_to: Some(path.to_owned()), ..download(address, validate_certs, cx, sys) };
+    let failed = |text: String| ModuleError::new(format!("Failure downloading {}, {text}", mask(address)));
+    let response = sys.http(&request).map_err(|error| failed(error.message()))?;
+    if response.status == 200 { Ok(()) } else { Err(failed(message(&response))) }
 }
 
 /// The address without credentials, and the credentials: those given, else those of the address.
@@ -175,24 +194,12 @@ pub fn plan_attributes(plan: &mut Plan, path: &str, meta: &Meta, difference: &Di
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn http_date(seconds: i64) -> String {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let days = seconds.div_euclid(86_400);
-    let rest = seconds.rem_euclid(86_400);
-    // Civil date from days since 1970, counted in years that begin in March.
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 2 } else { month - 10 };
-    let year = year_of_era + era * 400 + i64::from(month <= 1);
-    let week = DAYS[days.rem_euclid(7) as usize];
-    let name = MONTHS[month as usize];
-    format!("{week}, {day:02} {name} {year} {:02}:{:02}:{:02} GMT", rest / 3600, rest / 60 % 60, rest % 60)
+    let t = utc(seconds);
+    let (week, month) = (DAYS[t.weekday as usize % 7], MONTHS[(t.month as usize + 11) % 12]);
+    format!("{week}, {:02} {month} {} {:02}:{:02}:{:02} GMT", t.day, t.year, t.hour, t.minute, t.second)
 }
 
 #[cfg(test)]

@@ -15,13 +15,21 @@ pub struct Change {
     pub what: What,
     /// How the agent does it.
     pub op: Op,
+    /// It is done also after an earlier step failed or was ended: it takes away what was there only for the other steps.
+    #[serde(default)]
+    pub always: bool,
 }
 
 impl Change {
     /// A change of this kind by that operation.
     #[must_use]
     pub fn new(what: What, op: Op) -> Self {
-        Self { what, op }
+        Self { what, op, always: false }
+    }
+    /// The same, to be done also after an earlier step failed.
+    #[must_use]
+    pub fn always(self) -> Self {
+        Self { always: true, ..self }
     }
 }
 

@@ -1,12 +1,11 @@
-//! Package files: on the host, or fetched by apt's own downloader.
+//! Package files: on the host, or fetched from an address.
 
-use super::{DOWNLOAD, dpkg, options, simulate};
-use crate::module::Applied;
+use super::{dpkg, options, simulate};
 use crate::system::Observe;
-use crate::{Context, ModuleError, Plan};
+use crate::{Context, ModuleError, Plan, web};
 use std::cmp::Ordering;
+use windlass_protocol::RunSpec;
 use windlass_protocol::modules::apt::AptArgs;
-use windlass_protocol::{Op, RunSpec, What};
 
 /// Whether it is to be fetched.
 pub fn is_address(path: &str) -> bool {
@@ -18,24 +17,9 @@ pub fn downloaded_path(cx: &Context<'_>) -> String {
     cx.scratch.join("package.deb").to_string_lossy().into_owned()
 }
 
-/// Plans to fetch it; what is in it can only be seen then.
-pub fn download(address: &str, cx: &Context<'_>) -> Plan {
-    let mut plan = Plan { changed: Some(cx.check), ..Plan::default() };
-    let what = What::Setting { kind: DOWNLOAD.into(), name: address.into(), before: None, after: None };
-    let argv = ["/usr/lib/apt/apt-helper", "download-file", address, &downloaded_path(cx)];
-    plan.push(what, Op::Run(RunSpec { ok_codes: Vec::new(), ..RunSpec::new(argv) }));
-    plan
-}
-
-/// Checks that the fetching went well.
-pub fn downloaded(applied: &Applied) -> Result<(), ModuleError> {
-    match applied.last_output() {
-        Some(output) if output.code != 0 => {
-            let said = format!("{}{}", output.out(), output.err());
-            Err(ModuleError::new(format!("the package file could not be fetched: {}", said.trim())))
-        }
-        _ => Ok(()),
-    }
+/// Fetches it; what is in it can only be seen then.
+pub fn download(address: &str, cx: &Context<'_>, sys: &dyn Observe) -> Result<(), ModuleError> {
+    web::fetch(address, true, &downloaded_path(cx), cx, sys)
 }
 
 /// Plans to install files that are not installed in this version already.
@@ -76,4 +60,39 @@ pub fn plan(args: &AptArgs, paths: &str, cx: &Context<'_>, sys: &dyn Observe) ->
 
 fn compare_equal(a: &str, b: &str) -> bool {
     dpkg::compare(a, b) == Ordering::Equal
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::system::fake::{Fake, answer, output};
+    use serde_json::json;
+
+    #[test]
+    fn credentials_of_an_address_are_in_no_command_and_no_message() {
+        let fake = Fake::new();
+        fake.web(|request| {
+            assert_eq!(request.credentials, Some(("me".into(), "s3cret".into())));
+            let status = if request.url.ends_with("/x.deb") { 200 } else { 404 };
+            Ok(answer(request, status, &[], b"package"))
+        });
+        fake.program("dpkg-deb", |_, _| output(0, "Package: x\nVersion: 1\nArchitecture: all\n", ""));
+        fake.program("apt-get", |argv, _| {
+            let said = if argv.iter().any(|a| a == "--simulate") { "Inst x (1 [all])\n" } else { "done\n" };
+            output(0, said, "")
+        });
+        let args = json!({"deb": "https://me:s3cret@host/x.deb"});
+        let outcome = fake.run_module("apt", args);
+        assert!(outcome.changed && !outcome.failed, "{:?}", outcome.msg);
+        assert_eq!(fake.commands().len(), 1);
+        assert!(fake.commands()[0].ends_with(" install /tmp/package.deb"), "{:?}", fake.commands());
+        assert_eq!(fake.text("/tmp/package.deb").as_deref(), Some("package"));
+        let everything = format!("{outcome:?} {:?}", fake.runs());
+        assert!(!everything.contains("s3cret"), "{everything}");
+        let missing = fake.run_module("apt", json!({"deb": "https://me:s3cret@host/y.deb"}));
+        assert_eq!(
+            missing.msg.as_deref(),
+            Some("Failure downloading https://****:****@host/y.deb, HTTP Error 404: Not Found")
+        );
+    }
 }

@@ -16,13 +16,12 @@ use crate::{Context, Module, ModuleError, Plan, system::Observe};
 use std::path::Path;
 use windlass_protocol::change::Content;
 use windlass_protocol::modules::apt::{AptArgs, PackageState, Upgrade};
-use windlass_protocol::{Diff, FileAttrs, Op, RunSpec, What};
+use windlass_protocol::{Change, Diff, FileAttrs, Op, RunSpec, What};
 
 /// The module.
 pub struct Apt;
 
 const LISTS: &str = "package lists";
-const DOWNLOAD: &str = "package file";
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// `apt-get` with the options of the task.
@@ -107,6 +106,9 @@ impl Module for Apt {
                 return Err(ModuleError::new(format!("invalid package spec: {spec}")));
             }
         }
+        if let Some(address) = args.deb.as_deref().filter(|path| deb::is_address(path)) {
+            deb::download(address, cx, sys)?;
+        }
         let before = lists_time(sys);
         if !wants_refresh(args, sys) {
             let mut plan = packages(args, cx, sys, false)?;
@@ -141,11 +143,6 @@ impl Module for Apt {
         let is = |wanted: &str| matches!(plan.changes.first().map(|c| &c.what), Some(What::Setting { kind, .. }) if kind == wanted);
         if is(LISTS) {
             return refreshed(args, cx, sys, plan, applied);
-        }
-        if is(DOWNLOAD) && args.deb.as_deref().is_some_and(deb::is_address) {
-            deb::downloaded(applied)?;
-            let next = deb::plan(args, &deb::downloaded_path(cx), cx, sys)?;
-            return Ok(Finish::More(plan, next));
         }
         // The output that counts is that of apt-get, not of the small steps around it.
         let runs =
@@ -264,10 +261,9 @@ fn packages_only(args: &AptArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<
         if args.state != PackageState::Present {
             return Err(ModuleError::new("deb only supports state=present"));
         }
-        return if deb::is_address(path) {
-            Ok(deb::download(path, cx))
-        } else {
-            deb::plan(args, path, cx, sys)
+        return match deb::is_address(path) {
+            true => deb::plan(args, &deb::downloaded_path(cx), cx, sys),
+            false => deb::plan(args, path, cx, sys),
         };
     }
     let upgrade = match args.upgrade {
@@ -369,14 +365,15 @@ fn simulate(
     Ok(plan)
 }
 
-/// Puts `policy-rc.d` in place around the steps, if the task wants one. The steps do not stop at a failure, so that
-/// it is taken away in any case.
-fn policy(
-    args: &AptArgs,
-    sys: &dyn Observe,
-    steps: Vec<windlass_protocol::Change>,
-    plan: &mut Plan,
-) -> Result<(), ModuleError> {
+/// The policy of one task. By its second line it is known to a later task, should it be left behind by an agent that was killed.
+fn policy_text(code: i64) -> String {
+    format!("#!/bin/sh\n{POLICY_MARK}\nexit {code}\n")
+}
+
+const POLICY_MARK: &str = "# Put here by windlass for the time of one task.";
+
+/// Puts `policy-rc.d` in place around the steps, if the task wants one. It is taken away in any case, also after a failure.
+fn policy(args: &AptArgs, sys: &dyn Observe, steps: Vec<Change>, plan: &mut Plan) -> Result<(), ModuleError> {
     let Some(code) = args.policy_rc_d else {
         plan.changes.extend(steps);
         return Ok(());
@@ -389,14 +386,25 @@ fn policy(
     };
     let kept = format!("{POLICY}.windlass");
     let had_one = sys.lstat(Path::new(POLICY))?.is_some();
-    if had_one {
+    let is_kept = sys.lstat(Path::new(&kept))?.is_some();
+    let is_left_over = had_one && {
+        let text = sys.read(Path::new(POLICY)).unwrap_or_default();
+        String::from_utf8_lossy(&text).lines().nth(1) == Some(POLICY_MARK)
+    };
+    if had_one && !is_left_over {
+        if is_kept {
+            let text = format!(
+                "there are both {POLICY} and {kept}, which an interrupted task left: remove the one that is not wanted"
+            );
+            return Err(ModuleError::new(text));
+        }
         plan.push(what(), Op::Rename { from: POLICY.into(), to: kept.clone() });
     }
     plan.push(
         what(),
         Op::Write {
             path: POLICY.into(),
-            content: Content::Bytes(format!("#!/bin/sh\nexit {code}\n").into_bytes()),
+            content: Content::Bytes(policy_text(code).into_bytes()),
             attrs: FileAttrs { mode: Some(0o755), ..FileAttrs::default() },
             backup: false,
             validate: None,
@@ -404,9 +412,12 @@ fn policy(
         },
     );
     plan.changes.extend(steps);
-    plan.push(what(), Op::Remove { path: POLICY.into(), recursive: false });
-    if had_one {
-        plan.push(what(), Op::Rename { from: kept, to: POLICY.into() });
-    }
+    // What was kept takes the policy's place.
+    let end = if is_kept || (had_one && !is_left_over) {
+        Op::Rename { from: kept, to: POLICY.into() }
+    } else {
+        Op::Remove { path: POLICY.into(), recursive: false }
+    };
+    plan.changes.push(Change::new(what(), end).always());
     Ok(())
 }

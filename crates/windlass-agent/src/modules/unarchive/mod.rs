@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
 use windlass_protocol::modules::unarchive::UnarchiveArgs;
-use windlass_protocol::{Diff, FileAttrs, FileKind, HttpRequest, Json, Op, RunSpec, What};
+use windlass_protocol::{Diff, FileAttrs, FileKind, Json, Op, RunSpec, What};
 
 /// The module.
 pub struct Unarchive;
@@ -149,7 +149,9 @@ fn bring(args: &UnarchiveArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<St
             }
         }
     } else if src.contains("://") {
-        download(args, cx, sys)?
+        let path = kept(cx);
+        web::fetch(src, args.validate_certs, &path, cx, sys)?;
+        path
     } else {
         src.to_owned()
     };
@@ -165,16 +167,6 @@ fn bring(args: &UnarchiveArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<St
         return Err(ModuleError::new(format!("Invalid archive '{src}', the file is 0 bytes")));
     }
     Ok(path)
-}
-
-fn download(args: &UnarchiveArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<String, ModuleError> {
-    let path = kept(cx);
-    let request =
-        HttpRequest { save_to: Some(path.clone()), ..web::download(&args.src, args.validate_certs, cx, sys) };
-    let failed =
-        |text: String| ModuleError::new(format!("Failure downloading {}, {text}", web::mask(&args.src)));
-    let response = sys.http(&request).map_err(|error| failed(error.message()))?;
-    if response.status == 200 { Ok(path) } else { Err(failed(web::message(&response))) }
 }
 
 impl Format {
