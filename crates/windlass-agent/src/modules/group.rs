@@ -1,7 +1,9 @@
 //! `group`: groups, by `groupadd`, `groupmod` and `groupdel`.
 
 use crate::module::{Applied, Finish};
+use crate::system::accounts::{Group as Account, parse_group};
 use crate::{Context, Module, ModuleError, Plan, system::Observe};
+use std::path::Path;
 use windlass_protocol::modules::user::{AccountState, GroupArgs};
 use windlass_protocol::{Op, RunSpec, What};
 
@@ -17,19 +19,30 @@ impl Module for Group {
                 "force is not a valid option for local, force=True and local=True are mutually exclusive",
             ));
         }
+        if args.local {
+            for (name, value) in [("gid_min", args.gid_min), ("gid_max", args.gid_max)] {
+                if value.is_some() {
+                    return Err(ModuleError::new(format!("'{name}' can not be used with 'local'")));
+                }
+            }
+        }
         let mut plan = Plan::default();
         plan.set("name", args.name.as_str());
         plan.set("state", args.state.as_str());
-        let found = sys.group(&args.name);
-        let local = |program: &str| match args.local && sys.find_program(&format!("l{program}")).is_some() {
-            true => format!("l{program}"),
-            false => program.to_owned(),
-        };
+        let found = found(args, sys)?;
+        let program = |name: &str| account_program(name, args.local, sys);
+        if let Some(gid) = args.gid.filter(|_| args.local && args.state == AccountState::Present)
+            && let Some(other) = u32::try_from(gid).ok().and_then(|gid| sys.group_by_id(gid))
+            && other.name != args.name
+        {
+            let text = format!("GID '{gid}' already exists with group '{}'", other.name);
+            return Err(ModuleError::new(text));
+        }
         let mut argv: Vec<String> = Vec::new();
         let action = match (args.state, &found) {
             (AccountState::Absent, None) => return Ok(plan),
             (AccountState::Absent, Some(_)) => {
-                argv.push(local("groupdel"));
+                argv.push(program("groupdel")?);
                 if args.force {
                     argv.push("--force".into());
                 }
@@ -38,7 +51,7 @@ impl Module for Group {
             (AccountState::Present, Some(group)) => {
                 let wanted = args.gid.filter(|gid| i64::from(group.gid) != *gid);
                 if let Some(gid) = wanted {
-                    argv.extend([local("groupmod"), "-g".into(), gid.to_string()]);
+                    argv.extend([program("groupmod")?, "-g".into(), gid.to_string()]);
                     if args.non_unique {
                         argv.push("-o".into());
                     }
@@ -46,7 +59,7 @@ impl Module for Group {
                 "change"
             }
             (AccountState::Present, None) => {
-                argv.push(local("groupadd"));
+                argv.push(program("groupadd")?);
                 if let Some(gid) = args.gid {
                     argv.extend(["-g".into(), gid.to_string()]);
                     if args.non_unique {
@@ -93,9 +106,40 @@ impl Module for Group {
     }
 }
 
+/// The group as it is; of the file alone, if only local ones count.
+fn found(args: &GroupArgs, sys: &dyn Observe) -> Result<Option<Account>, ModuleError> {
+    if !args.local {
+        return Ok(sys.group(&args.name));
+    }
+    let file = "/etc/group";
+    let bytes = sys.read(Path::new(file)).map_err(|_| {
+        ModuleError::new(format!(
+            "'local: true' specified but unable to find local group file {file} to parse."
+        ))
+    })?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(text.lines().rev().filter_map(parse_group).find(|group| group.name == args.name))
+}
+
+/// The program that changes accounts; for local ones that of libuser, which asks no directory service.
+pub(super) fn account_program(name: &str, local: bool, sys: &dyn Observe) -> Result<String, ModuleError> {
+    if !local {
+        return Ok(name.to_owned());
+    }
+    let name = format!("l{name}");
+    if sys.find_program(&name).is_none() {
+        let path = sys.env("PATH").unwrap_or_default();
+        let text = format!(
+            "Failed to find required executable \"{name}\" in paths: {path}. 'local: true' needs libuser."
+        );
+        return Err(ModuleError::new(text));
+    }
+    Ok(name)
+}
+
 fn describe(args: &GroupArgs, sys: &dyn Observe, plan: &mut Plan) {
     if args.state == AccountState::Present
-        && let Some(group) = sys.group(&args.name)
+        && let Ok(Some(group)) = found(args, sys)
     {
         plan.set("system", args.system);
         plan.set("gid", group.gid);

@@ -51,6 +51,18 @@ impl Line {
         }
     }
 
+    /// Whether it says the same; the order of options does not matter.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let sorted = |line: &Self| {
+            let mut line = line.clone();
+            if let Self::Key { options, .. } = &mut line {
+                options.sort_unstable();
+            }
+            line
+        };
+        sorted(self) == sorted(other)
+    }
+
     /// The key itself, by which keys are the same.
     pub fn blob(&self) -> Option<&str> {
         match self {

@@ -11,7 +11,7 @@ use line::Line;
 use std::path::Path;
 use windlass_protocol::modules::authorized_key::AuthorizedKeyArgs;
 use windlass_protocol::modules::user::AccountState;
-use windlass_protocol::{FileAttrs, Json, Op, What};
+use windlass_protocol::{FileAttrs, FileKind, Json, Op, What};
 
 /// The module.
 pub struct AuthorizedKey;
@@ -34,10 +34,12 @@ impl Module for AuthorizedKey {
             (None, None) => return Err(no_such_user(&args.user)),
         };
         let named = path.clone();
+        let folder_path = Path::new(&path).parent().unwrap_or(Path::new("/"));
+        for place in [folder_path, Path::new(&path)] {
+            refuse_foreign_link(place, sys)?;
+        }
         let path = match sys.lstat(Path::new(&path))? {
-            Some(meta) if args.follow && meta.kind == windlass_protocol::FileKind::Link => {
-                sys.canonicalize(Path::new(&path))?
-            }
+            Some(meta) if args.follow && meta.kind == FileKind::Link => sys.canonicalize(Path::new(&path))?,
             _ => path,
         };
         let before = match sys.stat(Path::new(&path))? {
@@ -51,7 +53,7 @@ impl Module for AuthorizedKey {
                 for key in &wanted {
                     let known = lines.iter().position(|l| l.blob() == key.blob());
                     match known {
-                        Some(at) if lines[at] == *key => {}
+                        Some(at) if lines[at].is_like(key) => {}
                         known => {
                             if let Some(at) = known {
                                 lines.remove(at);
@@ -106,6 +108,28 @@ impl Module for AuthorizedKey {
     ) -> Result<Finish, ModuleError> {
         add_path_info(&mut plan.values, sys);
         Ok(Finish::Done(plan))
+    }
+}
+
+/// Who has a folder may put links there that lead to files of others; root would read and write those, and give them away.
+fn refuse_foreign_link(path: &Path, sys: &dyn Observe) -> Result<(), ModuleError> {
+    let Some(link) = sys.lstat(path)?.filter(|meta| meta.kind == FileKind::Link) else { return Ok(()) };
+    // What root put there is meant; others than root get no further than their own rights.
+    if link.uid == 0 || sys.euid() != 0 {
+        return Ok(());
+    }
+    match sys.stat(path)? {
+        Some(target) if target.uid == link.uid => Ok(()),
+        target => {
+            let name = |uid: u32| sys.user_by_id(uid).map_or_else(|| uid.to_string(), |user| user.name);
+            let whose = target.map_or("not there".to_owned(), |target| format!("of {}", name(target.uid)));
+            let text = format!(
+                "{} is a symbolic link of {}, and what it leads to is {whose}: it is not followed",
+                path.display(),
+                name(link.uid)
+            );
+            Err(ModuleError::new(text).with("path", path.to_string_lossy().into_owned()))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The command lines of `useradd` and `usermod`.
 
-use super::{memberships, shadow};
+use super::{local, memberships, shadow};
 use crate::ModuleError;
 use crate::system::{Group, Observe, User as Account, machine::utc};
 use std::path::Path;
@@ -13,7 +13,7 @@ fn group(sys: &dyn Observe, name: &str) -> Result<Group, ModuleError> {
 }
 
 /// Names of the wanted further groups, all of which have to exist.
-fn wanted_groups(args: &UserArgs, sys: &dyn Observe) -> Result<Option<Vec<String>>, ModuleError> {
+pub fn wanted_groups(args: &UserArgs, sys: &dyn Observe) -> Result<Option<Vec<String>>, ModuleError> {
     let Some(groups) = &args.groups else { return Ok(None) };
     let mut names: Vec<String> = Vec::new();
     for name in groups.iter().map(|g| g.trim()).filter(|g| !g.is_empty()) {
@@ -41,7 +41,7 @@ fn add(argv: &mut Vec<String>, flag: &str, value: impl Into<String>) {
 
 /// For a user that does not exist. In check mode a group may be missing: the task that makes it only said that it would.
 pub fn useradd(args: &UserArgs, check: bool, sys: &dyn Observe) -> Result<Vec<String>, ModuleError> {
-    let mut argv = vec!["useradd".to_owned()];
+    let mut argv = vec![local::program("useradd", args, sys)?];
     if let Some(uid) = args.uid {
         add(&mut argv, "-u", uid.to_string());
         if args.non_unique {
@@ -58,10 +58,10 @@ pub fn useradd(args: &UserArgs, check: bool, sys: &dyn Observe) -> Result<Vec<St
         add(&mut argv, "-g", name);
     } else if sys.group(&args.name).is_some() {
         // A group of that name is there already, and useradd would refuse to make one.
-        argv.push("-N".into());
+        argv.push(if args.local { "-n" } else { "-N" }.into());
     }
     let groups = if check { args.groups.clone() } else { wanted_groups(args, sys)? };
-    if let Some(groups) = groups.filter(|g| !g.is_empty()) {
+    if let Some(groups) = groups.filter(|g| !g.is_empty() && !args.local) {
         add(&mut argv, "-G", groups.join(","));
     }
     if let Some(comment) = &args.comment {
@@ -73,14 +73,15 @@ pub fn useradd(args: &UserArgs, check: bool, sys: &dyn Observe) -> Result<Vec<St
     if let Some(shell) = &args.shell {
         add(&mut argv, "-s", shell.to_string());
     }
-    if let Some(date) = expiry(args) {
+    if let Some(date) = expiry(args).filter(|_| !args.local) {
         add(&mut argv, "-e", date);
     }
     if let Some(days) = args.password_expire_account_disable {
         add(&mut argv, "-f", days.to_string());
     }
     if args.create_home {
-        argv.push("-m".into());
+        // libuser's program does so by itself.
+        argv.extend((!args.local).then(|| "-m".to_owned()));
         if let Some(skeleton) = &args.skeleton {
             add(&mut argv, "-k", skeleton);
         }
@@ -108,7 +109,7 @@ pub fn usermod(
     user: &Account,
     sys: &dyn Observe,
 ) -> Result<Option<Vec<String>>, ModuleError> {
-    let mut argv = vec!["usermod".to_owned()];
+    let mut argv = vec![local::program("usermod", args, sys)?];
     if let Some(uid) = args.uid.filter(|uid| i64::from(user.uid) != *uid) {
         add(&mut argv, "-u", uid.to_string());
         if args.non_unique {
@@ -120,7 +121,7 @@ pub fn usermod(
     {
         add(&mut argv, "-g", group(sys, name)?.gid.to_string());
     }
-    if let Some(groups) = wanted_groups(args, sys)? {
+    if let Some(groups) = wanted_groups(args, sys)?.filter(|_| !args.local) {
         let current = memberships(sys, user);
         let primary = sys.group_by_id(user.gid).map(|g| g.name);
         let missing = groups.iter().any(|g| !current.contains(g) && Some(g) != primary.as_ref());
@@ -151,7 +152,7 @@ pub fn usermod(
     }
     let fields = shadow(sys, &user.name).unwrap_or_default();
     let field = |at: usize| fields.get(at).map(|t| t.trim().to_owned()).unwrap_or_default();
-    if let Some(date) = expiry(args) {
+    if let Some(date) = expiry(args).filter(|_| !args.local) {
         let current = field(7).parse::<i64>().ok().filter(|d| *d >= 0).map(|days| {
             let t = utc(days * 86_400);
             format!("{:04}-{:02}-{:02}", t.year, t.month, t.day)

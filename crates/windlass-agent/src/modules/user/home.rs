@@ -1,8 +1,9 @@
 //! Home directories that `useradd` cannot make.
 
+use crate::paths::{mode_text, plan_missing_folders};
 use crate::system::{Observe, User as Account};
 use crate::{ModuleError, Plan};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use windlass_protocol::change::Content;
 use windlass_protocol::modules::user::UserArgs;
 use windlass_protocol::{FileAttrs, FileKind, Op, What};
@@ -19,17 +20,9 @@ pub fn parents(args: &UserArgs, sys: &dyn Observe, plan: &mut Plan) -> Result<()
 }
 
 fn above(home: &Path, sys: &dyn Observe, plan: &mut Plan) -> Result<(), ModuleError> {
-    let mut missing: Vec<PathBuf> = Vec::new();
-    for folder in home.ancestors().skip(1) {
-        if folder.as_os_str().is_empty() || sys.stat(folder)?.is_some() {
-            break;
-        }
-        missing.push(folder.to_owned());
-    }
-    for folder in missing.iter().rev() {
-        make(plan, folder, FileAttrs { mode: Some(0o755), ..FileAttrs::default() });
-    }
-    Ok(())
+    let Some(parent) = home.parent() else { return Ok(()) };
+    let attrs = |_: &Path| Ok(FileAttrs { mode: Some(0o755), ..FileAttrs::default() });
+    plan_missing_folders(plan, parent, attrs, sys).map(drop)
 }
 
 /// Makes the home directory of a user that exists, with the files of the skeleton.
@@ -48,9 +41,37 @@ pub fn missing(
     let uid = args.uid.and_then(|uid| u32::try_from(uid).ok()).unwrap_or(user.uid);
     let named = args.group.as_ref().and_then(|g| sys.group(g)).map(|g| g.gid);
     let owned = FileAttrs { uid: Some(uid), gid: Some(named.unwrap_or(user.gid)), ..FileAttrs::default() };
-    make(plan, Path::new(home), FileAttrs { mode: Some(0o777 & !umask(args, sys)), ..owned.clone() });
     let skeleton = args.skeleton.as_deref().unwrap_or("/etc/skel");
-    copy(Path::new(skeleton), Path::new(home), &owned, sys, plan)
+    let attrs = FileAttrs { mode: Some(0o777 & !umask(args, sys)), ..owned.clone() };
+    fill(Path::new(skeleton), Path::new(home), attrs, &owned, sys, plan)
+}
+
+/// Makes a folder with what is in another. Only when everything is in place it is the user's, who could put links there else
+/// while it is filled.
+fn fill(
+    from: &Path,
+    folder: &Path,
+    attrs: FileAttrs,
+    owned: &FileAttrs,
+    sys: &dyn Observe,
+    plan: &mut Plan,
+) -> Result<(), ModuleError> {
+    make(plan, folder, FileAttrs { mode: Some(0o700), ..FileAttrs::default() });
+    copy(from, folder, owned, sys, plan)?;
+    let path = folder.to_string_lossy().into_owned();
+    let id = |id: Option<u32>| id.map(|id| id.to_string()).unwrap_or_default();
+    let what = What::AttributesSet {
+        path: path.clone(),
+        before: mode_text(0o700),
+        after: format!(
+            "{} {}:{}",
+            attrs.mode.map(mode_text).unwrap_or_default(),
+            id(attrs.uid),
+            id(attrs.gid)
+        ),
+    };
+    plan.push(what, Op::SetAttrs { path, attrs, follow: false });
+    Ok(())
 }
 
 /// The umask for home directories: the task's, or that of `/etc/login.defs`.
@@ -85,8 +106,7 @@ fn copy(
         let path = target.to_string_lossy().into_owned();
         match meta.kind {
             FileKind::Directory => {
-                make(plan, &target, attrs);
-                copy(&source, &target, owned, sys, plan)?;
+                fill(&source, &target, attrs, owned, sys, plan)?;
             }
             FileKind::Link => {
                 let link = sys.read_link(&source)?;
@@ -106,4 +126,29 @@ fn copy(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::system::fake::{Fake, Node};
+    use serde_json::json;
+
+    #[test]
+    fn a_home_is_handed_over_when_everything_is_in_it() {
+        let fake = Fake::new();
+        fake.user_named("web", 1000, "/home/web");
+        fake.file("/etc/skel/.config/x", "x");
+        fake.put("/etc/skel/bin", Node::directory().mode(0o750));
+        let outcome = fake.run_module("user", json!({"name": "web"}));
+        assert!(outcome.changed && !outcome.failed, "{:?}", outcome.msg);
+        let calls = fake.calls();
+        let at = |what: &str, path: &str| calls.iter().position(|(w, p)| w == what && p == path);
+        assert!(at("make_dir", "/home/web") < at("write", "/home/web/.config/x"), "{calls:?}");
+        assert!(at("write", "/home/web/.config/x") < at("set_attrs", "/home/web/.config"), "{calls:?}");
+        assert_eq!(at("set_attrs", "/home/web"), Some(calls.len() - 1), "{calls:?}");
+        for (path, mode) in [("/home/web", 0o755), ("/home/web/.config", 0o755), ("/home/web/bin", 0o750)] {
+            let meta = fake.node(path).map(|node| (node.meta.mode, node.meta.uid));
+            assert_eq!(meta, Some((mode, 1000)), "{path}");
+        }
+    }
 }

@@ -36,7 +36,8 @@ pub fn plan(
         return Ok(());
     }
     let folder = Path::new(&path).parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned();
-    if sys.stat(Path::new(&folder))?.is_none() {
+    let makes_folder = sys.stat(Path::new(&folder))?.is_none();
+    if makes_folder {
         // The user may not exist yet, so the owner is set by name at the end.
         let what = What::DirectoryMade { path: folder.clone() };
         let attrs = FileAttrs { mode: Some(0o700), ..FileAttrs::default() };
@@ -81,8 +82,11 @@ pub fn plan(
     }
     step(plan, args, "make an SSH key for", run);
     let owner = format!("{}:", args.name);
-    let chown = RunSpec::new(["chown", &owner, &folder, &path, &format!("{path}.pub")]);
-    step(plan, args, "hand the SSH key to", chown);
+    let public = format!("{path}.pub");
+    // A folder that was there has its owner. What stands here by now need not be what was made: links are not followed.
+    let folder = makes_folder.then_some(folder.as_str());
+    let argv = ["chown", "-h", &owner].into_iter().chain(folder).chain([path.as_str(), &public]);
+    step(plan, args, "hand the SSH key to", RunSpec::new(argv));
     Ok(())
 }
 

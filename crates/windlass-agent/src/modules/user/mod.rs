@@ -4,6 +4,7 @@ mod aging;
 mod argv;
 mod home;
 mod key;
+mod local;
 
 use crate::module::{Applied, Finish};
 use crate::{Context, Module, ModuleError, Plan, system::Observe, system::User as Account};
@@ -37,6 +38,9 @@ impl Module for User {
         if args.name.starts_with('-') || args.name.contains([':', '\n', '/']) {
             return Err(ModuleError::new(format!("'{}' cannot be a user name", args.name)));
         }
+        if args.password.as_ref().is_some_and(|password| password.contains([':', '\n', '\r', '\0'])) {
+            return Err(ModuleError::new("the hash of a password cannot have a colon or a line break in it"));
+        }
         if args.append && args.groups.is_none() {
             plan.warnings.push("'append' has no effect without 'groups'".into());
         }
@@ -45,12 +49,13 @@ impl Module for User {
         {
             plan.warnings.push(warning.into());
         }
-        let found = sys.user(&args.name);
+        local::check(args)?;
+        let found = local::found(args, sys)?;
         match (args.state, &found) {
             (AccountState::Absent, None) => return Ok(plan),
             (AccountState::Absent, Some(_)) => {
-                let mut argv = vec!["userdel".to_owned()];
-                argv.extend(args.force.then(|| "-f".to_owned()));
+                let mut argv = vec![local::program("userdel", args, sys)?];
+                argv.extend((args.force && !args.local).then(|| "-f".to_owned()));
                 argv.extend(args.remove.then(|| "-r".to_owned()));
                 argv.push(args.name.clone());
                 step(&mut plan, args, "remove", RunSpec::new(argv));
@@ -61,6 +66,7 @@ impl Module for User {
             (AccountState::Present, None) => {
                 home::parents(args, sys, &mut plan)?;
                 step(&mut plan, args, "add", RunSpec::new(argv::useradd(args, cx.check, sys)?));
+                local::others(args, None, cx.check, sys, &mut plan)?;
                 password(args, None, &mut plan);
                 plan.set("system", args.system);
                 plan.set("create_home", args.create_home);
@@ -69,6 +75,7 @@ impl Module for User {
                 if let Some(argv) = argv::usermod(args, user, sys)? {
                     step(&mut plan, args, "change", RunSpec::new(argv));
                 }
+                local::others(args, Some(user), cx.check, sys, &mut plan)?;
                 password(args, shadow(sys, &args.name), &mut plan);
                 plan.set("append", args.append);
                 plan.set("move_home", args.move_home);
@@ -94,7 +101,8 @@ impl Module for User {
         applied: &Applied,
     ) -> Result<Finish, ModuleError> {
         let account = |run: &RunSpec| {
-            run.argv.first().is_some_and(|p| ["useradd", "usermod", "userdel"].contains(&p.as_str()))
+            let name = run.argv.first().map_or("", String::as_str);
+            ["useradd", "usermod", "userdel"].contains(&name.strip_prefix('l').unwrap_or(name))
         };
         let mut outputs =
             plan.changes.iter().zip(&applied.outputs).filter_map(|(change, output)| match &change.op {
@@ -121,7 +129,7 @@ fn describe(args: &UserArgs, sys: &dyn Observe, plan: &mut Plan) {
     if args.state != AccountState::Present {
         return;
     }
-    let Some(user) = sys.user(&args.name) else { return };
+    let Ok(Some(user)) = local::found(args, sys) else { return };
     plan.set("uid", user.uid);
     plan.set("group", user.gid);
     plan.set("comment", user.gecos);
@@ -171,8 +179,9 @@ fn password(args: &UserArgs, shadow: Option<Vec<String>>, plan: &mut Plan) {
             return;
         }
     }
+    let program = if args.local { "lusermod" } else { "usermod" };
     let lock = |plan: &mut Plan, flag: &str, action: &str| {
-        step(plan, args, action, RunSpec::new(["usermod", flag, &args.name]));
+        step(plan, args, action, RunSpec::new([program, flag, &args.name]));
     };
     match args.password_lock {
         // A new user without a password is locked as it is.

@@ -60,10 +60,12 @@ impl Fake {
     ) -> io::Result<()> {
         let mut bytes = Vec::new();
         content.read_to_end(&mut bytes)?;
-        let temporary: PathBuf = path.with_file_name(".windlass-temporary");
+        let temporary: PathBuf;
         {
             let mut state = self.state();
             state.call("write", path)?;
+            let folder = state.tree.resolve(path.parent().unwrap_or(Path::new("/")), true)?;
+            temporary = folder.join(".windlass-temporary");
             let old = state.tree.resolve(path, false).ok().and_then(|p| state.tree.get(&p).cloned());
             if old.as_ref().is_some_and(|node| node.meta.kind == FileKind::Directory) {
                 return Err(io::Error::from_raw_os_error(21));
