@@ -8,7 +8,7 @@ mod wish;
 
 pub use digest::{blake3_bytes, blake3_of, checksum};
 pub use info::{add_path_info, mode_text, owner_text, state_of};
-pub use mode::{ModeError, parse_mode};
+pub use mode::{ModeError, parse_mode, parse_umask};
 pub use wish::{Difference, Wish, forgive_unknown};
 
 use crate::module::{ModuleError, Plan};

@@ -45,6 +45,13 @@ pub fn parse_mode(wanted: &Json, kind: FileKind, current: u32, umask: u32) -> Re
     Ok(mode)
 }
 
+/// An octal umask.
+#[must_use]
+pub fn parse_umask(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix("0o").unwrap_or(text);
+    u32::from_str_radix(digits, 8).ok().filter(|mask| *mask <= 0o777)
+}
+
 fn in_range(mode: u64, text: &str) -> Result<u32, ModeError> {
     u32::try_from(mode).ok().filter(|m| *m <= 0o7777).ok_or_else(|| ModeError::Range(text.to_owned()))
 }

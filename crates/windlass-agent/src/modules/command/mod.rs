@@ -7,6 +7,7 @@ pub mod words;
 pub use script::Script;
 
 use crate::module::{Applied, Finish};
+use crate::text::split_words;
 use crate::{Context, Module, ModuleError, Plan, system::Observe};
 use std::path::Path;
 use windlass_protocol::modules::command::{CommandArgs, RawArgs, ShellArgs};
@@ -184,7 +185,7 @@ impl Module for Command {
 
     fn plan(args: &CommandArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
         let listed = match (written(args.raw_params.as_ref(), args.cmd.as_ref()), &args.argv) {
-            (Some(text), _) => words::split(text).map_err(|error| ModuleError::new(error.to_string()))?,
+            (Some(text), _) => split_words(text).map_err(|error| ModuleError::new(error.to_string()))?,
             (None, Some(argv)) if !argv.is_empty() => argv.clone(),
             _ => return Err(nothing()),
         };

@@ -1,7 +1,8 @@
 //! `script`: a script that came with the request.
 
-use super::{inside, pattern, unchanged_output, words};
+use super::{inside, pattern, unchanged_output};
 use crate::module::{Applied, Finish};
+use crate::text::split_words;
 use crate::{Context, Module, ModuleError, Plan, system::Observe};
 use std::path::Path;
 use windlass_protocol::change::Content;
@@ -16,7 +17,7 @@ impl Module for Script {
 
     fn plan(args: &ScriptArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
         let text = args.raw_params.as_ref().or(args.cmd.as_ref()).map_or("", |t| t.trim());
-        let name = words::split(text).map_err(|error| ModuleError::new(error.to_string()))?;
+        let name = split_words(text).map_err(|error| ModuleError::new(error.to_string()))?;
         let Some(name) = name.first() else {
             return Err(ModuleError::new("no command given").with("rc", 256));
         };

@@ -1,58 +1,6 @@
-//! Splitting a text into words as a POSIX shell does, and expanding variables in them.
+//! Words of a command line: quoting them, and expanding variables in them.
 
 use crate::system::Observe;
-
-/// A quote is not closed, or a backslash ends the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SplitError {
-    /// A quote is open at the end.
-    #[error("No closing quotation")]
-    Quote,
-    /// A backslash is the last character.
-    #[error("No escaped character")]
-    Escape,
-}
-
-/// Words of a text: quotes and backslashes as in a shell, nothing expanded.
-///
-/// # Errors
-/// An open quote or a backslash at the end.
-pub fn split(text: &str) -> Result<Vec<String>, SplitError> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            ' ' | '\t' | '\r' | '\n' => words.extend(word.take()),
-            '\\' => word.get_or_insert_default().push(chars.next().ok_or(SplitError::Escape)?),
-            '\'' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match chars.next().ok_or(SplitError::Quote)? {
-                        '\'' => break,
-                        c => word.push(c),
-                    }
-                }
-            }
-            '"' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match chars.next().ok_or(SplitError::Quote)? {
-                        '"' => break,
-                        '\\' => match chars.next().ok_or(SplitError::Escape)? {
-                            c @ ('"' | '\\') => word.push(c),
-                            c => word.extend(['\\', c]),
-                        },
-                        c => word.push(c),
-                    }
-                }
-            }
-            c => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    Ok(words)
-}
 
 /// A word in single quotes where a shell would see more than a word in it.
 #[must_use]
@@ -108,24 +56,13 @@ pub fn expand(word: &str, sys: &dyn Observe, environment: &[(String, String)]) -
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn words_are_split_as_a_shell_splits_them() {
-        assert_eq!(
-            split(r#"a 'b  c' "d\"e\f" g\ h "" i"j"'k'"#).unwrap(),
-            ["a", "b  c", "d\"e\\f", "g h", "", "ijk"]
-        );
-        assert_eq!(split("a\nb").unwrap(), ["a", "b"]);
-        assert_eq!(split("  ").unwrap(), Vec::<String>::new());
-        assert_eq!(split("it's"), Err(SplitError::Quote));
-        assert_eq!(split("a\\"), Err(SplitError::Escape));
-    }
+    use super::quote;
+    use crate::text::split_words;
 
     #[test]
     fn quoted_words_stay_one_word() {
         for word in ["", "a b", "it's", "$x", "plain-1.2/x", "a\nb"] {
-            assert_eq!(split(&quote(word)).unwrap(), [word]);
+            assert_eq!(split_words(&quote(word)).unwrap(), [word]);
         }
         assert_eq!(quote("a/b"), "a/b");
     }

@@ -2,6 +2,7 @@
 
 use super::address::Address;
 use crate::module::{Context, ModuleError};
+use crate::paths::parse_umask;
 use crate::system::{Observe, RunOutput};
 use windlass_protocol::modules::git::GitArgs;
 use windlass_protocol::{Json, RunSpec};
@@ -49,6 +50,8 @@ impl<'a> Git<'a> {
     fn spec(&self, words: &[&str], cwd: Option<&str>) -> RunSpec {
         let mut argv = vec![self.program.clone()];
         if self.address.credentials.is_some() {
+            // The helpers of the configuration would be told the credentials, to keep them: an empty name ends their list.
+            argv.extend(["-c".to_owned(), "credential.helper=".to_owned()]);
             argv.extend(["-c".to_owned(), HELPER.to_owned()]);
         }
         argv.extend(words.iter().map(|w| (*w).to_owned()));
@@ -139,9 +142,7 @@ fn umask(value: Option<&Json>) -> Result<Option<u32>, ModuleError> {
         Some(Json::String(text)) => text,
         Some(_) => return Err(ModuleError::new("umask must be defined as a quoted octal integer")),
     };
-    let digits = text.strip_prefix("0o").unwrap_or(text);
-    let mask = u32::from_str_radix(digits, 8).ok().filter(|mask| *mask <= 0o777);
-    mask.map(Some).ok_or_else(|| ModuleError::new("umask must be an octal integer"))
+    parse_umask(text).map(Some).ok_or_else(|| ModuleError::new("umask must be an octal integer"))
 }
 
 /// The ssh that git calls. It is a line for a shell, by git's own definition, so the path of the key is quoted.

@@ -9,12 +9,15 @@ mod remote;
 mod stages;
 
 use crate::module::{Applied, Context, Finish, Module, ModuleError, Plan};
+use crate::paths::{plan_missing_folders, tidy};
 use crate::system::Observe;
 use command::Git;
 use remote::{Kind, Remote};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use windlass_protocol::change::{Content, FileAttrs, FileKind};
 use windlass_protocol::modules::git::GitArgs;
+use windlass_protocol::spec::PathArg;
 use windlass_protocol::{Diff, Json, Op, RunSpec, What};
 
 /// The module.
@@ -30,6 +33,7 @@ impl Module for GitModule {
     type Args = GitArgs;
 
     fn plan(args: &GitArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
+        let args = &*absolute(args, sys)?;
         let git = Git::new(args, cx, sys)?;
         let mut plan = Plan::default();
         plan.set("before", Json::Null);
@@ -70,8 +74,22 @@ impl Module for GitModule {
         plan: Plan,
         applied: &Applied,
     ) -> Result<Finish, ModuleError> {
-        stages::next(&Git::new(args, cx, sys)?, cx, plan, applied)
+        stages::next(&Git::new(&*absolute(args, sys)?, cx, sys)?, cx, plan, applied)
     }
+}
+
+/// The arguments with absolute paths: git works in other folders than the agent.
+fn absolute<'a>(args: &'a GitArgs, sys: &dyn Observe) -> Result<Cow<'a, GitArgs>, ModuleError> {
+    let is_relative = |path: &Option<PathArg>| path.as_deref().is_some_and(|path| !path.starts_with('/'));
+    if ![&args.dest, &args.separate_git_dir, &args.archive].into_iter().any(is_relative) {
+        return Ok(Cow::Borrowed(args));
+    }
+    let here = sys.canonicalize(Path::new("."))?;
+    let mut args = args.clone();
+    for path in [&mut args.dest, &mut args.separate_git_dir, &mut args.archive].into_iter().flatten() {
+        path.0 = tidy(&Path::new(&here).join(&path.0).to_string_lossy());
+    }
+    Ok(Cow::Owned(args))
 }
 
 /// Where the repository of a working tree is: `.git`, or what a `.git` file points to.
@@ -117,13 +135,6 @@ fn clone(git: &Git<'_>, cx: &Context<'_>, mut plan: Plan, dest: &str) -> Result<
     };
     let parent = Path::new(dest).parent().map(Path::to_path_buf).unwrap_or_default();
     let parent_text = parent.to_string_lossy().into_owned();
-    let mut missing = Vec::new();
-    for folder in parent.ancestors().filter(|p| !p.as_os_str().is_empty()) {
-        if git.sys.stat(folder)?.is_some() {
-            break;
-        }
-        missing.push(folder.to_string_lossy().into_owned());
-    }
     let depth = args.depth.filter(|d| *d != 0).map(|d| d.to_string());
     let named = matches!(remote.kind, Kind::Branch | Kind::Tag);
     let mut words = vec!["clone"];
@@ -157,12 +168,7 @@ fn clone(git: &Git<'_>, cx: &Context<'_>, mut plan: Plan, dest: &str) -> Result<
     let separate = args.separate_git_dir.as_ref().map(|path| format!("--separate-git-dir={}", path.0));
     words.extend(separate.as_deref());
     words.extend(["--", git.address.url.as_str(), dest]);
-    for path in missing.into_iter().rev() {
-        plan.push(
-            What::DirectoryMade { path: path.clone() },
-            Op::MakeDirectory { path, attrs: FileAttrs::default() },
-        );
-    }
+    plan_missing_folders(&mut plan, &parent, |_| Ok(FileAttrs::default()), git.sys)?;
     let after = Some(remote.commit.clone()).filter(|c| !c.is_empty());
     if let Some(after) = &after {
         plan.set("after", after.as_str());

@@ -306,6 +306,54 @@ fn credentials_go_by_the_environment() {
 }
 
 #[test]
+fn credentials_are_told_to_no_helper_of_the_configuration() {
+    use crate::system::fake::{Fake, output};
+    let fake = Fake::new();
+    fake.program("git", |_, _| output(0, "0123456789012345678901234567890123456789\tHEAD\n", ""));
+    let args = json!({"repo": "https://me:s3cret@host/x.git", "dest": "/srv/x"});
+    assert!(!fake.task("git", args).check().run().failed);
+    let run = fake.runs().last().unwrap().run.clone();
+    let settings: Vec<&String> = run.argv[1..].iter().take_while(|word| *word != "ls-remote").collect();
+    // The real git, with a helper in its configuration that keeps what it is told.
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("kept");
+    let config = folder.path().join("config");
+    let helper = format!("[credential]\n\thelper = store --file={}\n", kept.display());
+    std::fs::write(&config, format!("{helper}[credential \"https://host\"]\n\thelper = store\n")).unwrap();
+    let ask = |settings: &[&String], what: &str, input: &str| {
+        use std::io::Write as _;
+        use std::process::Stdio;
+        let mut command = Command::new("git");
+        command.args(settings).args(["credential", what]).envs(run.env.iter().map(|(k, v)| (k, v)));
+        command.env("GIT_CONFIG_GLOBAL", &config).env("GIT_CONFIG_NOSYSTEM", "1").env("HOME", folder.path());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    };
+    let filled = ask(&settings, "fill", "protocol=https\nhost=host\n\n");
+    assert!(filled.contains("username=me\npassword=s3cret\n"), "{filled}");
+    ask(&settings, "approve", &filled);
+    assert!(!kept.exists() && !folder.path().join(".git-credentials").exists());
+    ask(&[], "approve", &filled);
+    assert!(kept.exists(), "the helper of the configuration works");
+}
+
+#[test]
+fn a_relative_destination_is_one_of_the_folder_where_the_agent_is() {
+    let room = Room::new();
+    let here = std::env::current_dir().unwrap();
+    let up = "../".repeat(here.components().count() - 1);
+    let dest = format!("{up}{}", room.path("new/dest").display().to_string().trim_start_matches('/'));
+    let commit = room.sha("up", "main");
+    assert_eq!(value(&room.good(json!({"dest": dest})), "after"), json!(commit));
+    assert_eq!(room.text("new/dest/a"), "two");
+    assert!(!room.good(json!({"dest": dest})).changed);
+    room.commit("up", "a", "three");
+    assert!(room.good(json!({"dest": dest})).changed);
+    assert_eq!(room.text("new/dest/a"), "three");
+}
+
+#[test]
 fn the_umask_is_in_force() {
     use std::os::unix::fs::PermissionsExt as _;
     let room = Room::new();

@@ -4,7 +4,7 @@ mod entries;
 mod hash;
 
 use crate::module::{Context, Module, ModuleError, Plan};
-use crate::paths::{Wish, forgive_unknown, owner_text};
+use crate::paths::{Wish, forgive_unknown, owner_text, plan_missing_folders};
 use crate::system::{Meta, Observe};
 use entries::Entries;
 use hash::Scheme;
@@ -62,7 +62,8 @@ impl Module for Htpasswd {
         }
         if other_content {
             if before.is_none() {
-                make_parents(&mut plan, sys, path)?;
+                let parent = path.parent().unwrap_or(Path::new("/"));
+                plan_missing_folders(&mut plan, parent, |_| Ok(FileAttrs::default()), sys)?;
             }
             if cx.diff {
                 plan.diff.push(diff(&args.path, before.as_deref().unwrap_or_default(), &after));
@@ -122,24 +123,6 @@ fn present(
         (false, true) => format!("Create {path}"),
         (false, false) => format!("Created {path} and added {name}"),
     })
-}
-
-/// Adds a step for each folder that is missing above the path.
-fn make_parents(plan: &mut Plan, sys: &dyn Observe, path: &Path) -> Result<(), ModuleError> {
-    let mut missing = Vec::new();
-    for folder in path.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()) {
-        if sys.stat(folder)?.is_some() {
-            break;
-        }
-        missing.push(folder.to_string_lossy().into_owned());
-    }
-    for path in missing.into_iter().rev() {
-        plan.push(
-            What::DirectoryMade { path: path.clone() },
-            Op::MakeDirectory { path, attrs: FileAttrs::default() },
-        );
-    }
-    Ok(())
 }
 
 /// The two texts with a mark in the place of each hash. A hash that changes has another mark than before.

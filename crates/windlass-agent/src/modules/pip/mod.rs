@@ -6,6 +6,7 @@ mod secret;
 mod version;
 
 use crate::module::{Applied, Context, Finish, Module, ModuleError, Plan};
+use crate::paths::parse_umask;
 use crate::system::Observe;
 use installed::Installed;
 use requirement::{Requirement, is_vcs, recover};
@@ -32,7 +33,7 @@ impl Module for Pip {
     type Args = PipArgs;
 
     fn plan(args: &PipArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
-        let job = Job::new(args)?;
+        let job = Job::new(args, cx)?;
         let mut plan = Plan::default();
         if job.packages.is_empty() && args.requirements.is_none() {
             plan.warnings.push("No valid name or requirements file found.".into());
@@ -101,7 +102,7 @@ impl Module for Pip {
         let (stdout, stderr): (String, String) =
             (outputs.iter().map(|o| o.out()).collect(), outputs.iter().map(|o| o.err()).collect());
         let made = plan.changes.len() > 1;
-        let job = Job::new(args)?;
+        let job = Job::new(args, cx)?;
         let pip = find_pip(args, &job, sys, false)?;
         let not_there = args.state == PipState::Absent
             && last.code == 1
@@ -140,15 +141,13 @@ fn needs_comparison(args: &PipArgs) -> bool {
 }
 
 impl Job {
-    fn new(args: &PipArgs) -> Result<Self, ModuleError> {
+    fn new(args: &PipArgs, cx: &Context<'_>) -> Result<Self, ModuleError> {
         if args.state == PipState::Latest && args.version.is_some() {
             return Err(ModuleError::new("version is incompatible with state=latest"));
         }
         let umask = match args.umask.as_deref().filter(|u| !u.is_empty()) {
             Some(text) => {
-                let digits = text.strip_prefix("0o").unwrap_or(text);
-                let mask = u32::from_str_radix(digits, 8).ok().filter(|m| *m <= 0o777);
-                Some(mask.ok_or_else(|| ModuleError::new("umask must be an octal integer"))?)
+                Some(parse_umask(text).ok_or_else(|| ModuleError::new("umask must be an octal integer"))?)
             }
             None => None,
         };
@@ -192,7 +191,9 @@ impl Job {
             Some(chdir) => Path::new(chdir).join(&**env).to_string_lossy().into_owned(),
             None => env.0.clone(),
         });
-        Ok(Self { env, chdir: chdir.unwrap_or_else(|| "/tmp".into()), umask, packages, extra, secret_env })
+        // Python's `-m` looks for modules in the working directory first: nobody else may write there.
+        let chdir = chdir.unwrap_or_else(|| cx.scratch.to_string_lossy().into_owned());
+        Ok(Self { env, chdir, umask, packages, extra, secret_env })
     }
 
     /// A command with the environment that pip needs.
@@ -244,6 +245,7 @@ fn find_pip(
         let python = format!("{env}/bin/python");
         let has_module = RunSpec {
             argv: vec![python.clone(), "-m".into(), "pip".into(), "--version".into()],
+            cwd: Some(job.chdir.clone()),
             ..RunSpec::default()
         };
         if sys.access(Path::new(&python), 1) && sys.query(&has_module).is_ok_and(|o| o.code == 0) {
@@ -260,8 +262,11 @@ fn find_pip(
         None => {
             let find = "import importlib.util, sys; sys.exit(importlib.util.find_spec('pip') is None)";
             if let Some(python) = system_python(sys) {
-                let look =
-                    RunSpec { argv: vec![python.clone(), "-c".into(), find.into()], ..RunSpec::default() };
+                let look = RunSpec {
+                    argv: vec![python.clone(), "-c".into(), find.into()],
+                    cwd: Some(job.chdir.clone()),
+                    ..RunSpec::default()
+                };
                 if sys.query(&look).is_ok_and(|o| o.code == 0) {
                     return Ok(vec![python, "-m".into(), "pip".into()]);
                 }

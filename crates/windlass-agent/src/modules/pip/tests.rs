@@ -98,6 +98,21 @@ fn makes_a_missing_environment() {
 }
 
 #[test]
+fn python_looks_for_pip_where_nobody_else_can_put_one() {
+    let fake = Fake::new();
+    fake.put("/usr/bin/python3", Node::file("").mode(0o755));
+    fake.program("python3", |_, _| output(0, "Successfully installed x-1\n", ""));
+    fake.dir("/run/agent");
+    let scratch = std::path::Path::new("/run/agent");
+    let outcome = fake.task("pip", json!({"name": "x"})).scratch(scratch).run();
+    assert!(outcome.changed && !outcome.failed, "{:?}", outcome.msg);
+    assert_eq!(fake.commands(), ["/usr/bin/python3 -m pip install x"]);
+    for ran in fake.runs() {
+        assert_eq!(ran.run.cwd.as_deref(), Some("/run/agent"), "{:?}", ran.run.argv);
+    }
+}
+
+#[test]
 fn mistakes() {
     let fake = with_environment();
     let run = |args| fake.run_module("pip", args).msg.unwrap();
