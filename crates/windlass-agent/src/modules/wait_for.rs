@@ -1,9 +1,10 @@
 //! `wait_for`: looks again and again until something is so.
 
+use crate::text::{self, pattern};
 use crate::{Context, Module, ModuleError, Plan, system::Observe};
-use regex::bytes::{Regex, RegexBuilder};
+use fancy_regex::Regex;
 use serde_json::json;
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::path::Path;
 use windlass_protocol::modules::wait_for::{WaitForArgs, WaitState};
 use windlass_protocol::{Json, JsonMap};
@@ -46,25 +47,19 @@ impl Module for WaitFor {
         if let Some(unknown) = args.active_connection_states.iter().find(|state| code(state).is_none()) {
             return Err(ModuleError::new(format!("unknown active_connection_state ({unknown}) defined")));
         }
-        let regex = match &args.search_regex {
-            None => None,
-            Some(text) => Some(
-                RegexBuilder::new(text)
-                    .multi_line(true)
-                    .build()
-                    .map_err(|error| ModuleError::new(format!("Invalid regular expression: {error}")))?,
-            ),
-        };
+        let regex = args.search_regex.as_deref().map(|text| pattern::compile(text, "m")).transpose()?;
         let mut plan = Plan::default();
-        let start = sys.now().0;
-        let elapsed = || sys.now().0 - start;
+        let start = sys.ticks();
+        let passed = || sys.ticks().saturating_sub(start);
+        let elapsed = || i64::try_from(passed() / 1000).unwrap_or(i64::MAX);
+        let whole = u64::try_from(args.timeout).unwrap_or(0).saturating_mul(1000);
         pause(sys, args.delay)?;
         let mut found = yes();
         if args.port.is_none() && args.path.is_none() && args.state != WaitState::Drained {
             pause(sys, args.timeout)?;
         } else {
             loop {
-                found = look(args, regex.as_ref(), sys)?;
+                found = look(args, regex.as_ref(), whole.saturating_sub(passed()), sys)?;
                 if matches!(found, Look::Yes(..)) {
                     break;
                 }
@@ -96,10 +91,9 @@ fn pause(sys: &dyn Observe, seconds: i64) -> Result<(), ModuleError> {
         sys.sleep(50);
         return Ok(());
     }
-    let millis = |(s, n): (i64, u32)| s * 1000 + i64::from(n / 1_000_000);
-    let before = millis(sys.now());
+    let before = sys.ticks();
     sys.sleep(ms);
-    if millis(sys.now()) - before < ms as i64 / 2 {
+    if sys.ticks().saturating_sub(before) < ms / 2 {
         return Err(ModuleError::new("the task was ended while it waited"));
     }
     Ok(())
@@ -121,7 +115,13 @@ fn timed_out(args: &WaitForArgs) -> String {
     }
 }
 
-fn look(args: &WaitForArgs, regex: Option<&Regex>, sys: &dyn Observe) -> Result<Look, ModuleError> {
+/// One look; `left` are the milliseconds until the time is over.
+fn look(
+    args: &WaitForArgs,
+    regex: Option<&Regex>,
+    left: u64,
+    sys: &dyn Observe,
+) -> Result<Look, ModuleError> {
     let gone = matches!(args.state, WaitState::Absent | WaitState::Stopped);
     if args.state == WaitState::Drained {
         return Ok(if connections(args, sys) == 0 { yes() } else { Look::No });
@@ -135,44 +135,56 @@ fn look(args: &WaitForArgs, regex: Option<&Regex>, sys: &dyn Observe) -> Result<
         return match regex {
             _ if !exists => Ok(Look::No),
             None => Ok(yes()),
-            Some(regex) => Ok(search(regex, &sys.read(Path::new(path)).unwrap_or_default())),
+            Some(regex) => search(regex, &sys.read(Path::new(path)).unwrap_or_default()),
         };
     }
     let Some(port) = args.port else { return Ok(yes()) };
     let host = if args.host.contains(':') { format!("[{}]", args.host) } else { args.host.clone() };
+    let address = format!("{host}:{port}");
     let timeout = u64::try_from(args.connect_timeout).unwrap_or(5).max(1) * 1000;
-    let wanted = if regex.is_some() && !gone { 64 << 10 } else { 0 };
-    let answer = sys.connect(&format!("{host}:{port}"), timeout, wanted);
-    Ok(match (answer, regex) {
-        (Ok(_), _) if gone => Look::No,
-        (Err(_), _) if gone => yes(),
-        (Err(_), _) => Look::No,
-        (Ok(_), None) => yes(),
+    let Some(regex) = regex.filter(|_| !gone) else {
+        let listens = sys.connect(&address, timeout).is_ok();
+        return Ok(if listens != gone { yes() } else { Look::No });
+    };
+    let mut failure = None;
+    let heard = sys.hear(&address, timeout, left.max(1000), &mut |bytes| {
+        regex.is_match(&text::decode(bytes)).unwrap_or_else(|error| {
+            failure = Some(gave_up(&error));
+            true
+        })
+    });
+    match (failure, heard) {
+        (Some(error), _) => Err(error),
         // Groups are told of files only.
-        (Ok(bytes), Some(regex)) if regex.is_match(&bytes) => yes(),
-        (Ok(_), Some(_)) => Look::No,
-    })
+        (None, Ok(true)) => Ok(yes()),
+        (None, _) => Ok(Look::No),
+    }
 }
 
-fn search(regex: &Regex, bytes: &[u8]) -> Look {
-    let Some(found) = regex.captures(bytes) else { return Look::No };
-    let text = |m: Option<regex::bytes::Match<'_>>| match m {
-        Some(m) => Json::from(String::from_utf8_lossy(m.as_bytes()).into_owned()),
+fn gave_up(error: &fancy_regex::Error) -> ModuleError {
+    ModuleError::new(format!("the pattern gave up: {error}"))
+}
+
+fn search(regex: &Regex, bytes: &[u8]) -> Result<Look, ModuleError> {
+    let content = text::decode(bytes);
+    let Some(found) = regex.captures(&content).map_err(|error| gave_up(&error))? else {
+        return Ok(Look::No);
+    };
+    let group = |m: Option<fancy_regex::Match<'_>>| match m {
+        Some(m) => Json::from(String::from_utf8_lossy(&text::encode(m.as_str())).into_owned()),
         None => Json::Null,
     };
-    let groups = found.iter().skip(1).map(text).collect();
+    let groups = found.iter().skip(1).map(group).collect();
     let names = regex.capture_names().flatten();
-    let named = names.map(|name| (name.to_owned(), text(found.name(name)))).collect();
-    Look::Yes(groups, named)
+    let named = names.map(|name| (name.to_owned(), group(found.name(name)))).collect();
+    Ok(Look::Yes(groups, named))
 }
 
 /// Open connections to the port.
 fn connections(args: &WaitForArgs, sys: &dyn Observe) -> usize {
-    let addresses = |host: &str| -> Vec<IpAddr> {
-        (host, 0).to_socket_addrs().map(|all| all.map(|a| a.ip()).collect()).unwrap_or_default()
-    };
-    let own = addresses(&args.host);
-    let excluded: Vec<IpAddr> = args.exclude_hosts.iter().flatten().flat_map(|h| addresses(h)).collect();
+    let own = sys.resolve(&args.host);
+    let excluded: Vec<IpAddr> =
+        args.exclude_hosts.iter().flatten().flat_map(|host| sys.resolve(host)).collect();
     let codes: Vec<&str> = args.active_connection_states.iter().filter_map(|s| code(s)).collect();
     let mut count = 0;
     for file in ["/proc/net/tcp", "/proc/net/tcp6"] {
@@ -260,5 +272,49 @@ mod tests {
         let stays = run(json!({"path": "/run/ready", "state": "absent", "timeout": 1}));
         assert_eq!(stays.msg.as_deref(), Some("Timeout when waiting for /run/ready to be absent."));
         assert!(run(json!({"path": "/x", "port": 1})).failed);
+    }
+
+    #[test]
+    fn all_that_a_port_says_is_searched_by_python_rules() {
+        let fake = Fake::new();
+        fake.listen("127.0.0.1:25", b"220-first\r\n220 second\xff\r\n");
+        let run = |regex: &str| {
+            fake.run_module("wait_for", json!({"port": 25, "timeout": 2, "search_regex": regex}))
+        };
+        for regex in ["^220 sec", r"second(?=.\s)", r"(second)"] {
+            assert!(!run(regex).failed, "{regex}");
+        }
+        let missing = run("third");
+        assert_eq!(
+            missing.msg.as_deref(),
+            Some("Timeout when waiting for search string third in 127.0.0.1:25")
+        );
+        assert_eq!(missing.values()["elapsed"], 2);
+        assert!(run("(a").failed);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_does_not_matter() {
+        let fake = Fake::new();
+        for step in [-7200, 7200] {
+            fake.step_clock(step);
+            let outcome = fake.run_module("wait_for", json!({"path": "/run/no", "timeout": 3}));
+            assert_eq!(outcome.msg.as_deref(), Some("Timeout when waiting for file /run/no"));
+            assert_eq!(outcome.values()["elapsed"], 3);
+        }
+    }
+
+    #[test]
+    fn connections_of_other_hosts_are_waited_for() {
+        let fake = Fake::new();
+        let table = "  sl  local_address rem_address   st\n   0: 0100007F:0050 0200007F:9999 01\n";
+        fake.file("/proc/net/tcp", table);
+        let run = |more: Json| {
+            let mut args = json!({"port": 80, "host": "localhost", "state": "drained", "timeout": 1});
+            args.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            fake.run_module("wait_for", args)
+        };
+        assert!(run(json!({})).failed);
+        assert!(!run(json!({"exclude_hosts": ["127.0.0.2"]})).failed);
     }
 }

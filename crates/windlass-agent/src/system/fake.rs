@@ -62,6 +62,10 @@ pub(super) struct State {
     /// Calls that have to fail.
     failures: Vec<(String, PathBuf, io::ErrorKind)>,
     listening: BTreeMap<String, Vec<u8>>,
+    /// Milliseconds slept.
+    ticks: u64,
+    /// By how many seconds somebody sets the clock at the next sleep.
+    clock_step: i64,
 }
 
 impl Default for State {
@@ -96,6 +100,8 @@ impl Default for State {
             calls: Vec::new(),
             failures: Vec::new(),
             listening: BTreeMap::new(),
+            ticks: 0,
+            clock_step: 0,
         }
     }
 }
@@ -203,6 +209,10 @@ impl Fake {
     /// Sets the clock (seconds since the epoch). It moves only by sleeping.
     pub fn set_now(&self, seconds: i64) {
         self.state().tree.now = (seconds, 0);
+    }
+    /// During the next sleep somebody sets the clock, by so many seconds.
+    pub fn step_clock(&self, seconds: i64) {
+        self.state().clock_step = seconds;
     }
     /// Sets the host name.
     pub fn set_hostname(&self, name: &str) {

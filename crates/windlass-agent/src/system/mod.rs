@@ -15,6 +15,7 @@ pub use machine::{FsStat, InterfaceAddress, LocalTime, Machine};
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use windlass_protocol::change::{Content, FileAttrs};
 use windlass_protocol::{FileKind, HttpRequest, RunSpec, Stream};
@@ -180,11 +181,27 @@ pub trait Observe: Send + Sync {
     fn hostname(&self) -> String;
     /// Waits. Observation over time (`wait_for`) needs it.
     fn sleep(&self, ms: u64);
-    /// Tries to connect to a TCP address `host:port` or `unix:/path` within `timeout_ms`, and reads what comes first if `read` bytes are wanted.
+    /// Milliseconds by a clock that nobody sets.
+    fn ticks(&self) -> u64;
+    /// The addresses of a host; none if it has none.
+    fn resolve(&self, host: &str) -> Vec<IpAddr>;
+    /// Tries to connect to a TCP address `host:port` or `unix:/path` within `timeout_ms`.
     ///
     /// # Errors
     /// As the connect.
-    fn connect(&self, address: &str, timeout_ms: u64, read: usize) -> io::Result<Vec<u8>>;
+    fn connect(&self, address: &str, timeout_ms: u64) -> io::Result<()>;
+    /// Connects likewise and reads until `enough` says of everything that came so far that it is; at the latest until the
+    /// stream ends or `longest_ms` are over. Says whether it was enough.
+    ///
+    /// # Errors
+    /// As the connect.
+    fn hear(
+        &self,
+        address: &str,
+        timeout_ms: u64,
+        longest_ms: u64,
+        enough: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> io::Result<bool>;
     /// Makes a request **that only reads** (`GET`, `HEAD`). Its body may go into a file in the agent's private folder.
     ///
     /// # Errors

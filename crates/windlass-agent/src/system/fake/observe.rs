@@ -4,6 +4,7 @@ use super::{Fake, Node, Ran, State};
 use crate::system::{Group, HttpError, HttpResponse, Meta, Observe, RunOutput, User};
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::PoisonError;
 use windlass_protocol::{FileKind, HttpRequest, RunSpec};
@@ -190,13 +191,41 @@ impl Observe for Fake {
         let nanos = u64::from(state.tree.now.1) + ms % 1000 * 1_000_000;
         state.tree.now.0 += (ms / 1000 + nanos / 1_000_000_000) as i64;
         state.tree.now.1 = (nanos % 1_000_000_000) as u32;
+        state.ticks += ms;
+        state.tree.now.0 += std::mem::take(&mut state.clock_step);
     }
 
-    fn connect(&self, address: &str, _timeout_ms: u64, read: usize) -> io::Result<Vec<u8>> {
-        match self.state().listening.get(address) {
-            Some(greeting) => Ok(greeting.iter().copied().take(read).collect()),
-            None => Err(io::Error::from(io::ErrorKind::ConnectionRefused)),
+    fn ticks(&self) -> u64 {
+        self.state().ticks
+    }
+
+    fn resolve(&self, host: &str) -> Vec<IpAddr> {
+        let host = if host == "localhost" { "127.0.0.1" } else { host };
+        host.parse().into_iter().collect()
+    }
+
+    fn connect(&self, address: &str, _timeout_ms: u64) -> io::Result<()> {
+        match self.state().listening.contains_key(address) {
+            true => Ok(()),
+            false => Err(io::Error::from(io::ErrorKind::ConnectionRefused)),
         }
+    }
+
+    fn hear(
+        &self,
+        address: &str,
+        timeout_ms: u64,
+        longest_ms: u64,
+        enough: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> io::Result<bool> {
+        self.connect(address, timeout_ms)?;
+        let greeting = self.state().listening.get(address).cloned().unwrap_or_default();
+        // It comes a byte at a time.
+        if (1..=greeting.len()).any(|count| enough(&greeting[..count])) {
+            return Ok(true);
+        }
+        self.sleep(longest_ms);
+        Ok(false)
     }
 
     fn http(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {

@@ -5,6 +5,7 @@ use crate::system::{Group, HttpError, HttpResponse, Meta, Observe, RunOutput, Us
 use rustix::fs::{Access, AtFlags, CWD, FileType};
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::path::Path;
 use windlass_protocol::{FileKind, HttpRequest, RunSpec};
 
@@ -145,8 +146,28 @@ impl Observe for Real {
         self.pause(ms);
     }
 
-    fn connect(&self, address: &str, timeout_ms: u64, read: usize) -> io::Result<Vec<u8>> {
-        net::connect(address, timeout_ms, read)
+    fn ticks(&self) -> u64 {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+    }
+
+    fn resolve(&self, host: &str) -> Vec<IpAddr> {
+        net::resolve(host)
+    }
+
+    fn connect(&self, address: &str, timeout_ms: u64) -> io::Result<()> {
+        net::connect(address, timeout_ms).map(drop)
+    }
+
+    fn hear(
+        &self,
+        address: &str,
+        timeout_ms: u64,
+        longest_ms: u64,
+        enough: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> io::Result<bool> {
+        let mut stream = net::connect(address, timeout_ms)?;
+        net::hear(&mut stream, longest_ms, enough, &|| self.is_given_up())
     }
 
     fn http(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {

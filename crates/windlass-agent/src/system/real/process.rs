@@ -69,7 +69,7 @@ impl Real {
         if let Some(error) = self.why_to_end() {
             return Err(error);
         }
-        let mut child = command.spawn()?;
+        let mut child = command.spawn().map_err(|error| named(error, run.cwd.as_deref()))?;
         let result = self.pump(&mut child, &run.stdin, sink);
         if result.is_err() {
             end_group(&mut child);
@@ -145,6 +145,15 @@ impl Real {
             }
         }
     }
+}
+
+/// The system says of a program and of its working directory in the same words that they are not there.
+fn named(error: io::Error, cwd: Option<&str>) -> io::Error {
+    let cwd =
+        cwd.filter(|cwd| error.kind() == io::ErrorKind::NotFound && !std::path::Path::new(cwd).is_dir());
+    cwd.map_or(error, |cwd| {
+        io::Error::new(io::ErrorKind::NotFound, format!("there is no working directory {cwd}"))
+    })
 }
 
 fn is_transient(error: &io::Error) -> bool {

@@ -207,3 +207,48 @@ fn users_and_groups_are_known_by_name_and_number() {
     assert_eq!(real.group_by_id(0).map(|g| g.name).as_deref(), Some("root"));
     assert_eq!(real.user("no-such-user-here"), None);
 }
+
+#[test]
+fn what_a_port_says_is_heard_until_it_is_enough() {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let other = std::thread::spawn(move || {
+        for stays in [true, false] {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"220-one\r\n").unwrap();
+            std::thread::sleep(Duration::from_millis(150));
+            stream.write_all(b"220 two\r\n").unwrap();
+            if stays {
+                // Until the other side hangs up.
+                let _ = io::Read::read(&mut stream, &mut [0; 1]);
+            }
+        }
+    });
+    let real = Real::new();
+    let hear = |text: &'static [u8]| {
+        let started = Instant::now();
+        let mut enough = |heard: &[u8]| heard.windows(text.len()).any(|part| part == text);
+        let found = real.hear(&address, 1000, 1500, &mut enough).unwrap();
+        (found, started.elapsed())
+    };
+    let (found, time) = hear(b"one\r\n220 two");
+    assert!(found && time < Duration::from_millis(1200), "{time:?}");
+    let (found, time) = hear(b"three");
+    assert!(!found && time < Duration::from_millis(1200), "the end of the stream is the end: {time:?}");
+    other.join().unwrap();
+    assert!(real.connect(&address, 1000).is_err());
+    assert!(real.resolve("localhost").iter().any(std::net::IpAddr::is_loopback));
+}
+
+#[test]
+fn a_working_directory_that_is_missing_is_named() {
+    let real = Real::new();
+    let run = |argv: &str, cwd: &str| {
+        let run = RunSpec { cwd: Some(cwd.to_owned()), ..RunSpec::new([argv]) };
+        real.query(&run).unwrap_err().to_string()
+    };
+    assert_eq!(run("true", "/no/such/folder"), "there is no working directory /no/such/folder");
+    assert_eq!(run("no-such-program", "/"), "No such file or directory (os error 2)");
+}
