@@ -2,7 +2,7 @@
 
 mod mime;
 
-use crate::paths::{checksum, of_path};
+use crate::paths::checksum;
 use crate::system::{Meta, Observe};
 use crate::{Context, Module, ModuleError, Plan};
 use std::path::Path;
@@ -42,10 +42,14 @@ impl Module for Stat {
     fn plan(args: &StatArgs, _cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
         let path = Path::new(&*args.path);
         let meta = if args.follow { sys.stat(path) } else { sys.lstat(path) };
-        let meta = meta.map_err(|error| match error.kind() {
-            std::io::ErrorKind::PermissionDenied => ModuleError::new("Permission denied"),
-            _ => of_path(path, &error),
+        // In the system's words, and nothing else.
+        let meta = meta.map_err(|error| {
+            let text = error.to_string();
+            ModuleError::new(text.split(" (os error ").next().unwrap_or_default())
         })?;
+        if meta.is_none() && is_below_a_file(&args.path, sys) {
+            return Err(ModuleError::new("Not a directory"));
+        }
         let mut stat = JsonMap::new();
         match meta {
             None => {
@@ -60,6 +64,17 @@ impl Module for Stat {
         plan.set("stat", Json::Object(stat));
         Ok(plan)
     }
+}
+
+/// Whether something that is no folder stands in the way of a path. Else there is just nothing at it.
+fn is_below_a_file(path: &str, sys: &dyn Observe) -> bool {
+    // A slash at the end wants a folder there too.
+    let own = usize::from(!path.ends_with('/'));
+    let found = Path::new(path.trim_end_matches('/'))
+        .ancestors()
+        .skip(own)
+        .find_map(|at| sys.stat(at).ok().flatten());
+    found.is_some_and(|meta| meta.kind != FileKind::Directory)
 }
 
 fn seconds(time: (i64, u32)) -> Json {
@@ -199,7 +214,13 @@ mod tests {
         assert_eq!(file["isreg"], true);
         assert_eq!(file["checksum"], "764efa883dda1e11db47671c4a3bbd9e");
         assert_eq!((&file["mimetype"], &file["charset"]), (&json!("text/plain"), &json!("us-ascii")));
-        assert_eq!(stat(json!({"path": "/srv/none"})), json!({"exists": false}));
+        for none in ["/srv/none", "/none/none", "/srv/none/"] {
+            assert_eq!(stat(json!({"path": none})), json!({"exists": false}), "{none}");
+        }
+        for below in ["/srv/f/x", "/srv/f/x/y", "/srv/l/x"] {
+            let outcome = fake.run_module("stat", json!({"path": below}));
+            assert_eq!(outcome.msg.as_deref(), Some("Not a directory"), "{below}");
+        }
         let bare = stat(
             json!({"path": "/srv/f", "get_mime": false, "get_attributes": false, "get_checksum": false}),
         );

@@ -37,8 +37,13 @@ impl Module for Sysctl {
         let name = args.name.trim();
         let present = args.state == AccountState::Present;
         let given = args.value.as_deref().unwrap_or("").trim();
-        if name.is_empty() || name.contains("..") {
+        if name.is_empty() {
             return Err(ModuleError::new("name cannot be blank"));
+        }
+        if name.contains("..") {
+            return Err(ModuleError::new(format!(
+                "'{name}' cannot be the name of a setting: it has '..' in it"
+            )));
         }
         if present && given.is_empty() {
             return Err(ModuleError::new("value cannot be blank"));

@@ -43,6 +43,11 @@ pub(super) fn plan(
     cx: &Context<'_>,
     sys: &dyn Observe,
 ) -> Result<(Plan, Vec<String>), ModuleError> {
+    for clause in &options.chmod {
+        if chmod(clause, FileKind::File, 0, 0).is_none() {
+            return Err(ModuleError::new(format!("Invalid argument passed to --chmod ({clause})")));
+        }
+    }
     let root = place(dest, single, &mut manifest, sys)?;
     let mut work = Work {
         options,
@@ -138,6 +143,18 @@ fn gids(options: &SyncOptions, groups: &[Account], sys: &dyn Observe) -> Vec<Opt
         .collect()
 }
 
+/// The mode by a clause of `--chmod`; nothing if it is none.
+fn chmod(clause: &str, kind: FileKind, mode: u32, umask: u32) -> Option<u32> {
+    // `D` and `F` say for which kind a clause is.
+    let (clause, fits) = match clause.split_at_checked(1) {
+        Some(("D", rest)) => (rest, kind == FileKind::Directory),
+        Some(("F", rest)) => (rest, kind == FileKind::File),
+        _ => (clause, true),
+    };
+    let changed = crate::paths::parse_mode(&Json::from(clause), kind, mode, umask).ok()?;
+    Some(if fits { changed } else { mode })
+}
+
 impl Work<'_> {
     pub(super) fn absolute(&self, path: &str) -> String {
         if path.is_empty() {
@@ -206,16 +223,8 @@ impl Work<'_> {
         let kind = if entry.kind == EntryKind::Directory { FileKind::Directory } else { FileKind::File };
         let mut mode = entry.mode;
         for clause in &self.options.chmod {
-            // `D` and `F` say for which kind a clause is.
-            let (clause, fits) = match clause.split_at_checked(1) {
-                Some(("D", rest)) => (rest, kind == FileKind::Directory),
-                Some(("F", rest)) => (rest, kind == FileKind::File),
-                _ => (clause.as_str(), true),
-            };
-            if fits {
-                let text = Json::from(clause);
-                mode = crate::paths::parse_mode(&text, kind, mode, self.umask).unwrap_or(mode);
-            }
+            // Those that cannot be read were refused at the beginning.
+            mode = chmod(clause, kind, mode, self.umask).unwrap_or(mode);
         }
         mode
     }

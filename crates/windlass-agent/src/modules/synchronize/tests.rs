@@ -174,6 +174,18 @@ fn one_file_may_get_a_new_name() {
 }
 
 #[test]
+fn a_mode_that_is_none_is_refused_before_anything_is_done() {
+    for clause in ["nonsense", "D", "Fu+q", "999", ""] {
+        let fake = sample();
+        let options = SyncOptions { chmod: vec!["D755".into(), clause.into()], ..archive() };
+        let outcome = sync(&fake, "/src/", "/dst", &options, false);
+        let msg = format!("Invalid argument passed to --chmod ({clause})");
+        assert_eq!(outcome.msg.as_deref(), Some(msg.as_str()));
+        assert!(fake.node("/dst").is_none());
+    }
+}
+
+#[test]
 fn checksums_find_what_size_and_time_hide() {
     let fake = Fake::new();
     fake.put("/src/f", Node::file("abc").time(5));
