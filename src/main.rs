@@ -12,6 +12,16 @@ use windlass::secrets::{Redactor, Terminal};
 
 fn main() -> ExitCode {
     let cli = parse();
+    // Templates within templates take more stack than the first thread may have.
+    let work = std::thread::Builder::new().stack_size(windlass::template::STACK).spawn(move || run(cli));
+    match work.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        Ok(Err(panic)) => std::panic::resume_unwind(panic),
+        Err(error) => ExitCode::from(complain(&format!("cannot start a thread: {error}"))),
+    }
+}
+
+fn run(cli: Cli) -> ExitCode {
     ExitCode::from(match cli.command {
         Command::Playbook(args) => commands::playbook::run(&args),
         Command::Inventory(args) => with_console(|console| {

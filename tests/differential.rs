@@ -115,3 +115,56 @@ cases! {
     check_mode => "precedence" ["--check"];
     what_loops_carry => "carried" [];
 }
+
+/// What an encrypted file holds is not printed, wherever it goes: lookups, commands, diffs.
+#[test]
+fn what_was_encrypted_is_not_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_windlass"))
+            .current_dir(&dir)
+            .args(arguments)
+            .env_remove("ANSIBLE_CONFIG")
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{arguments:?}\n{}{}", text(&output.stdout), text(&output.stderr));
+        text(&output.stdout) + &text(&output.stderr)
+    };
+    write("pass", "vault password\n");
+    write("line", "s3cret-4pple\n");
+    write("values.yml", "user: app\ndb:\n  password: s3cret-value\n");
+    write("app.conf.j2", "s3cret-template {{ 1 + 1 }}\nport {{ 4000 + 2 }}\n");
+    std::fs::create_dir(dir.path().join("tree")).unwrap();
+    write("tree/file", "s3cret-tree\n");
+    for name in ["line", "values.yml", "app.conf.j2", "tree/file"] {
+        run(&["vault", "encrypt", "--vault-password-file", "pass", name]);
+    }
+    write("old", "s3cret-before\n");
+    write(
+        "play.yml",
+        "- hosts: localhost
+  gather_facts: false
+  tasks:
+    - debug: {msg: \"{{ lookup('file', 'line') }} {{ lookup('unvault', 'line') }}\"}
+    - debug: {var: \"(lookup('file', 'values.yml')|from_yaml).db.password\"}
+    - debug: {var: \"lookup('file', 'line').split('-')[1]\"}
+    - command: echo {{ lookup('file', 'line') }}
+    - copy: src=line dest={{ playbook_dir }}/old
+    - template: src=app.conf.j2 dest={{ playbook_dir }}/app.conf
+    - copy: src=tree/ dest={{ playbook_dir }}/copied
+    - debug: {msg: all of it ran}
+",
+    );
+    let shown = run(&["playbook", "--vault-password-file", "pass", "--diff", "-v", "play.yml"]);
+    assert!(shown.contains("all of it ran") && shown.contains("********"), "{shown}");
+    assert_eq!(shown.matches("diff skipped: the source is encrypted").count(), 3, "{shown}");
+    for secret in ["s3cret", "port 4002", "4pple"] {
+        assert!(!shown.contains(secret), "{secret}:\n{shown}");
+    }
+    let made = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    assert_eq!(made("old"), "s3cret-4pple\n");
+    assert_eq!(made("app.conf"), "s3cret-template 2\nport 4002\n");
+    assert_eq!(made("copied/file"), "s3cret-tree\n");
+}

@@ -8,7 +8,7 @@ use crate::transport::Source;
 use crate::vars::Map;
 use std::io::Read as _;
 use std::path::Path;
-use windlass_protocol::{Json, JsonMap, ModuleSpec, Outcome};
+use windlass_protocol::{Diff, Json, JsonMap, ModuleSpec, Outcome};
 
 /// Up to this size in bytes asking costs more than sending.
 const ASK_FROM: u64 = 64 << 10;
@@ -18,12 +18,19 @@ const ASK_FROM: u64 = 64 << 10;
 pub(super) struct Content {
     pub(super) source: Source,
     pub(super) size: u64,
+    /// It was encrypted here: how it differs from what is there is not shown.
+    pub(super) secret: bool,
 }
 
 impl Content {
     /// One that is in memory.
     pub(super) fn of(bytes: Vec<u8>) -> Self {
-        Self { size: bytes.len() as u64, source: Source::Bytes(bytes.into()) }
+        Self { size: bytes.len() as u64, source: Source::Bytes(bytes.into()), secret: false }
+    }
+
+    /// The same, kept out of sight if `secret`.
+    pub(super) fn hidden(self, secret: bool) -> Self {
+        Self { secret, ..self }
     }
 
     /// That of a file, decrypted if it is encrypted and that is not declined.
@@ -36,10 +43,10 @@ impl Content {
             .and_then(|mut file| Ok((file.read(&mut head)?, file.metadata()?.len())));
         let (read, size) = opened.map_err(|error| wrong(&error))?;
         if cx.flag("decrypt", true) && head[..read].starts_with(b"$ANSIBLE_VAULT;") {
-            let bytes = cx.exec.shared.loader.read_bytes(path).map_err(|error| wrong(&error))?;
-            return Ok(Self::of(bytes));
+            let opened = cx.exec.shared.loader.content(path).map_err(|error| wrong(&error))?;
+            return Ok(Self::of(opened.plain.to_vec()).hidden(opened.encrypted));
         }
-        Ok(Self { source: Source::File(path.to_owned()), size })
+        Ok(Self { source: Source::File(path.to_owned()), size, secret: false })
     }
 
     /// Whether it is better to ask first.
@@ -92,20 +99,32 @@ pub(super) async fn send(cx: &Cx<'_>, args: Map, content: Content, source: &Path
         checked.insert("_hash".into(), hash.into());
         checked.insert("_size".into(), size.into());
     }
+    let secret = content.secret;
     match asking(cx, spec, checked, "content", content).await {
         Ok(mut outcome) => {
             for diff in &mut outcome.diff {
                 // A content without a name is shown under its destination's.
-                if let windlass_protocol::Diff::Text { after, .. } = diff
+                if let Diff::Text { after, .. } = diff
                     && !source.as_os_str().is_empty()
                 {
                     after.header = source.display().to_string();
                 }
+                if secret {
+                    hide(diff);
+                }
             }
-            let listed = outcome.diff.iter().any(|d| !matches!(d, windlass_protocol::Diff::State { .. }));
+            let listed = outcome.diff.iter().any(|d| !matches!(d, Diff::State { .. }));
             TaskOutcome { diff_list: listed, ..TaskOutcome::from_agent(outcome) }
         }
         Err(error) => error.into(),
+    }
+}
+
+/// Takes the texts out of the diff of a secret content.
+pub(super) fn hide(diff: &mut Diff) {
+    if let Diff::Text { after, .. } = diff {
+        let path = std::mem::take(&mut after.header);
+        *diff = Diff::Omitted { path, reason: "the source is encrypted".to_owned() };
     }
 }
 

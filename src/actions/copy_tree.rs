@@ -1,14 +1,14 @@
 //! `copy` of a folder: many entries in one request, and of the files only those that the target lacks.
 
 use super::Cx;
-use super::content::{Content, copy_spec, hash_file, needs, with_tree};
+use super::content::{Content, copy_spec, hash_file, hide, needs, with_tree};
 use super::copy::remote_args;
 use super::template::mode_of;
 use crate::engine::delegate;
 use crate::engine::result::TaskOutcome;
 use crate::transport::Source;
 use crate::vars::{Key, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use windlass_protocol::modules::copy::{TreeEntry, TreeKind};
@@ -56,7 +56,11 @@ pub(super) async fn tree(cx: &Cx<'_>, root: &Path, contents_only: bool) -> TaskO
             if let Diff::Text { after, .. } = &mut diff
                 && let Ok(relative) = Path::new(&after.header).strip_prefix(&base)
             {
+                let secret = found.secret.contains(&*relative.to_string_lossy());
                 after.header = root.join(relative).display().to_string();
+                if secret {
+                    hide(&mut diff);
+                }
             }
             diffs.push(diff);
         }
@@ -100,6 +104,8 @@ async fn batch(
 struct Found {
     entries: Vec<TreeEntry>,
     contents: HashMap<String, Source>,
+    /// Files that are encrypted here.
+    secret: HashSet<String>,
 }
 
 impl Found {
@@ -133,6 +139,9 @@ impl Found {
                 if let Source::Bytes(bytes) = &content.source {
                     new.hash = Some(blake3::hash(bytes).to_hex().to_string());
                     new.size = Some(content.size);
+                }
+                if content.secret {
+                    found.secret.insert(new.path.clone());
                 }
                 found.contents.insert(new.path.clone(), content.source);
             }

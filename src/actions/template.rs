@@ -15,8 +15,8 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let Some(path) = cx.exec.search.find("templates", &src) else {
         return super::not_found(cx, "templates", &src);
     };
-    let text = match cx.exec.shared.loader.read_text(&path) {
-        Ok(text) => text,
+    let (text, secret) = match cx.exec.shared.loader.template(&path) {
+        Ok(found) => found,
         Err(reason) => return TaskOutcome::failure(format!("cannot read {}: {reason}", path.display())),
     };
     let mut own = about::variables(&path, &src, Some(&dest));
@@ -52,7 +52,7 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     if args.get("mode").and_then(Value::as_str) == Some("preserve") {
         args.insert(Key::from("mode"), Value::text(mode_of(&path)));
     }
-    send(cx, args, Content::of(rendered.into_bytes()), &path).await
+    send(cx, args, Content::of(rendered.into_bytes()).hidden(secret), &path).await
 }
 
 /// The mode of a file of this machine, as octal text.

@@ -88,7 +88,8 @@ pub fn run(args: &PlaybookArgs) -> u8 {
         terminal.print(out.trim_end_matches('\n'));
         return 0;
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match builder.enable_all().thread_stack_size(crate::template::STACK).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             tell(&[Diagnostic::error(format!("cannot start: {error}"))]);

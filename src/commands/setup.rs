@@ -298,10 +298,14 @@ pub fn shared(
     let holder: Arc<std::sync::OnceLock<Weak<Store>>> = Arc::default();
     let for_lookup = Arc::clone(&holder);
     let of_lookup = config.clone();
+    let known = Arc::clone(redactor);
+    let for_warnings = Arc::clone(&reporter);
     let settings = TemplarSettings {
         config: Some(Arc::new(move |asked: &Asked<'_>| crate::config::lookup::find(&of_lookup, asked))),
         allow_broken_conditionals: config.flag("ALLOW_BROKEN_CONDITIONALS"),
         vault: Some(Arc::new(VaultOf(Arc::clone(&secrets)))),
+        warn: Some(Arc::new(move |text| for_warnings.event(Event::Warning(text)))),
+        learn: Some(Arc::new(move |secret: &str| known.add(secret))),
         managed: config.text("DEFAULT_MANAGED_STR"),
         hostnames: Some(Arc::new(move |pattern: &str| {
             let Some(store) = for_lookup.get().and_then(Weak::upgrade) else { return Ok(Vec::new()) };
@@ -354,7 +358,7 @@ struct VaultOf(Arc<Secrets>);
 
 impl crate::template::Vault for VaultOf {
     fn open(&self, envelope: &str) -> Result<Vec<u8>, SecretError> {
-        Ok(self.0.open_bytes(envelope.as_bytes().to_vec())?.plain.to_vec())
+        Ok(self.0.open_content(envelope.as_bytes().to_vec())?.plain.to_vec())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Loader;
 use super::problems::{Problems, near_file};
-use crate::secrets::{ReadFileError, load_vars_file, text_of};
+use crate::secrets::{Opened, ReadFileError, load_vars_file, text_of};
 use crate::vars::from_yaml::Reader;
 use crate::vars::{Map, Value};
 use std::path::Path;
@@ -87,19 +87,25 @@ impl Loader {
         Ok((loaded.vars, loaded.warnings))
     }
 
-    /// The bytes of a file, decrypted if they are encrypted.
+    /// The bytes of a file for a host, decrypted if they are encrypted; those are not printed from then on.
     ///
     /// # Errors
     /// If it cannot be read or decrypted.
-    pub fn read_bytes(&self, path: &Path) -> Result<Vec<u8>, ReadFileError> {
-        self.secrets.read_bytes(path)
+    pub fn content(&self, path: &Path) -> Result<Opened, ReadFileError> {
+        self.secrets.read_content(path)
     }
 
-    /// The text of a file, decrypted if it is encrypted.
+    /// The text of a template, and whether it was encrypted.
     ///
     /// # Errors
     /// If it cannot be read or decrypted, or is no text.
-    pub fn read_text(&self, path: &Path) -> Result<String, ReadFileError> {
-        text_of(self.read_bytes(path)?)
+    pub fn template(&self, path: &Path) -> Result<(String, bool), ReadFileError> {
+        let opened = self.content(path)?;
+        Ok((text_of(opened.plain.to_vec())?, opened.encrypted))
+    }
+
+    /// The text of a file, decrypted if it is encrypted.
+    fn read_text(&self, path: &Path) -> Result<String, ReadFileError> {
+        text_of(self.secrets.read_bytes(path)?)
     }
 }

@@ -1,6 +1,6 @@
 //! Files of this machine that may be encrypted, as bytes and as text.
 
-use super::store::{SecretError, Secrets};
+use super::store::{Opened, SecretError, Secrets};
 use std::io;
 use std::path::Path;
 
@@ -28,6 +28,14 @@ impl Secrets {
     /// If it cannot be read or decrypted.
     pub fn read_bytes(&self, path: &Path) -> Result<Vec<u8>, ReadFileError> {
         Ok(self.open_bytes(std::fs::read(path)?)?.plain.to_vec())
+    }
+
+    /// As [`Self::read_bytes`], for what is shown or sent on: the redactor gets to know what was encrypted.
+    ///
+    /// # Errors
+    /// If it cannot be read or decrypted.
+    pub fn read_content(&self, path: &Path) -> Result<Opened, ReadFileError> {
+        Ok(self.open_content(std::fs::read(path)?)?)
     }
 }
 

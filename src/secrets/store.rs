@@ -242,6 +242,17 @@ impl Secrets {
         };
         Ok(Opened { plain, encrypted: true })
     }
+
+    /// As [`Self::open_bytes`], for what is shown or sent on: the redactor gets to know a text that was encrypted.
+    pub fn open_content(&self, data: Vec<u8>) -> Result<Opened, SecretError> {
+        let opened = self.open_bytes(data)?;
+        if opened.encrypted
+            && let Ok(text) = std::str::from_utf8(&opened.plain)
+        {
+            self.redactor.add(text);
+        }
+        Ok(opened)
+    }
 }
 
 impl Open for Secrets {

@@ -156,10 +156,23 @@ fn a_sealed_value_is_an_error_only_where_it_is_used() {
 #[test]
 fn variables_defined_by_themselves_are_found() {
     let scope = load("a: \"{{ b }}\"\nb: \"{{ a }}\"\nc: \"{{ c | default(1) }}\"\nl: [\"{{ l }}\"]\n");
-    for source in ["{{ a }}", "{{ c }}", "{{ l }}"] {
-        let error = render(&scope, source).unwrap_err();
-        assert_eq!(error.kind, TemplateErrorKind::Loop, "{source}: {error}");
-    }
+    on_a_large_stack(move || {
+        for source in ["{{ a }}", "{{ c }}", "{{ l }}"] {
+            let error = render(&scope, source).unwrap_err();
+            assert_eq!(error.kind, TemplateErrorKind::Loop, "{source}: {error}");
+        }
+    });
+}
+
+fn on_a_large_stack(run: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().stack_size(STACK).spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
+fn a_long_chain_of_variables_is_followed() {
+    let links: String = (0..80).map(|i| format!("v{i}: \"{{{{ v{} }}}}\"\n", i + 1)).collect();
+    let scope = load(&format!("{links}v80: end\n"));
+    on_a_large_stack(move || assert_eq!(render(&scope, "{{ v0 }}").unwrap().as_str(), Some("end")));
 }
 
 #[test]
@@ -173,14 +186,20 @@ fn deep_nesting_is_an_error_and_no_crash() {
             format!("{{{{ 1{} }}}}", " + 1".repeat(5000)),
             format!("{{{{ a{} }}}}", ".b".repeat(5000)),
             format!("{{{{ a{} }}}}", "|upper".repeat(5000)),
+            format!("{{{{ a|upper{} }}}}", "()".repeat(100_000)),
+            format!("{{{{ 1{} }}}}", " if 1".repeat(100_000)),
+            format!(
+                "{{{{ {}1{} }}}}",
+                "(".repeat(38),
+                format!("{0}{1}{2})", "*1".repeat(190), "+1".repeat(190), " and 1".repeat(190)).repeat(38)
+            ),
             format!("{}{}", "{% if a %}".repeat(500), "{% endif %}".repeat(500)),
             "{% set x = [] %}{{ x.append(x) }}{{ x }}".to_owned(),
         ] {
             let _ = render(&scope, &text);
         }
     };
-    // As small as the stack of a worker thread is.
-    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
+    on_a_large_stack(run);
 }
 
 fn file(name: &str, text: &str, scope: &Map, search: &SearchPath) -> Result<String, TemplateError> {
@@ -363,5 +382,158 @@ proptest! {
         let _ = templar.check_syntax(&value);
         let _ = templar.check_condition(&value);
         let _ = templar.free_variables(&value);
+    }
+}
+
+#[test]
+fn places_count_headers_and_line_ends() {
+    let scope = load("n: 5\n");
+    let search = SearchPath::default();
+    let place = |text: &str| {
+        let span = file("t.j2", text, &scope, &search).unwrap_err().span.unwrap();
+        (span.line, span.column, span.text().to_owned())
+    };
+    assert_eq!(place("#jinja2: trim_blocks: true\na\nb {{ nope }}\n"), (3, 6, "nope".to_owned()));
+    assert_eq!(place("#jinja2: trim_blocks: true\na\n{{ n | nosuch }}\n").0, 3);
+    assert_eq!(place("a\r\nb\r\n{{ n }}\r\nc {{ nope }}\r\n"), (4, 6, "nope".to_owned()));
+    assert_eq!(place("#jinja2: lstrip_blocks: true\r\na\r\n{% if %}\r\n").0, 3);
+}
+
+#[test]
+fn one_value_that_is_no_text_is_a_whole_file() {
+    let scope = load("n: 5\nl: [1, 2]\ns: x\n");
+    let search = SearchPath::default();
+    let run = |text: &str| file("t.j2", text, &scope, &search);
+    assert_eq!(run("{{ n }}\n").unwrap(), "5");
+    assert_eq!(run("{{ l }}\n").unwrap(), "[1, 2]");
+    assert_eq!(run("{% if false %}x{% endif %}\n").unwrap(), "");
+    assert_eq!(run("{{ s }}\n").unwrap(), "x\n");
+    assert_eq!(run("{{ n }} \n").unwrap(), "5 \n");
+    assert_eq!(run("{{ omit }}\n").unwrap_err().message, "A template was resolved to an Omit scalar.");
+}
+
+#[derive(Debug)]
+struct Opens(&'static str);
+
+impl Vault for Opens {
+    fn open(&self, _: &str) -> Result<Vec<u8>, crate::secrets::SecretError> {
+        Ok(self.0.as_bytes().to_vec())
+    }
+}
+
+#[test]
+fn what_templates_take_out_of_secrets_is_learnt() {
+    let learnt = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let known = Arc::clone(&learnt);
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("f"), "$ANSIBLE_VAULT;1.1;AES256\n00\n").unwrap();
+    let opened = "user: admin1\nlist: [{password: s3cr3t}]\n";
+    let templar = Templar::new(TemplarSettings {
+        vault: Some(Arc::new(Opens(opened))),
+        learn: Some(Arc::new(move |text| known.lock().unwrap().push(text.to_owned()))),
+        ..TemplarSettings::default()
+    });
+    let mut scope = Map::new();
+    let sealed = crate::secrets::vault::seal(b"inner", b"pw", None).unwrap();
+    scope.insert("sealed".into(), Value::text(sealed));
+    scope.insert("pair".into(), Value::Str(Text::plain("admin:p4ssw0rd").into_secret()));
+    let search = SearchPath::new(vec![dir.path().to_owned()]);
+    let cx = TemplateContext::new(&scope, &search);
+    let learns = |source: &str, wanted: &str| {
+        learnt.lock().unwrap().clear();
+        templar.render_str(&Text::trusted(source, None), &cx).unwrap();
+        assert!(learnt.lock().unwrap().iter().any(|text| text == wanted), "{source}: {:?}", learnt.lock());
+    };
+    learns("{{ lookup('file', 'f') }}", opened);
+    learns("{{ (lookup('file', 'f') | from_yaml).user }}", "admin1");
+    learns("{{ (lookup('unvault', 'f') | from_yaml_all | first)['list'] }}", "s3cr3t");
+    learns("{{ lookup('file', 'f') | regex_search('pass.*: (.*)}', '\\1') | first }}", "s3cr3t");
+    learns("{{ pair.split(':')[1] }}", "p4ssw0rd");
+    learns("{{ (pair | split(':'))[1] }}", "p4ssw0rd");
+    learns("{{ ('http://' ~ pair ~ '@h') | urlsplit('password') }}", "p4ssw0rd");
+    learns("{{ pair[6:] }}", "p4ssw0rd");
+    learns("{{ sealed | unvault('pw') }}", "inner");
+    let made = templar.render_str(&Text::trusted("{{ lookup('password', '/dev/null seed=1') }}", None), &cx);
+    learns("{{ lookup('password', '/dev/null seed=1') }}", made.unwrap().as_str().unwrap());
+    learnt.lock().unwrap().clear();
+    for source in ["{{ lookup('file', 'f').split() | length }}", "{{ pair | length }}", "{{ 'a b'.split() }}"]
+    {
+        templar.render_str(&Text::trusted(source, None), &cx).unwrap();
+    }
+    assert!(!learnt.lock().unwrap().iter().any(|text| text == "user:" || text == "a"));
+}
+
+#[test]
+fn a_password_that_cannot_be_read_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("pw"), b"latin-1 \xe9\n").unwrap();
+    let scope = Map::new();
+    let search = SearchPath::new(vec![dir.path().to_owned()]);
+    let result = Templar::new(TemplarSettings::default()).render_str(
+        &Text::trusted("{{ lookup('password', 'pw') }}", None),
+        &TemplateContext::new(&scope, &search),
+    );
+    assert!(result.unwrap_err().message.contains("could not read"));
+    assert_eq!(std::fs::read(dir.path().join("pw")).unwrap(), b"latin-1 \xe9\n");
+}
+
+#[test]
+fn braces_in_a_pattern_are_braces() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["{a,b}.txt", "a.txt", "b.txt", "[x.txt", "back\\a.txt"] {
+        std::fs::write(dir.path().join(name), "").unwrap();
+    }
+    let scope = Map::new();
+    let search = SearchPath::new(vec![dir.path().to_owned()]);
+    let cx = TemplateContext::new(&scope, &search);
+    let templar = Templar::new(TemplarSettings::default());
+    let found = |pattern: &str| {
+        let term = vec![Value::text(format!("{}/{pattern}", dir.path().display()))];
+        let found = templar.lookup("fileglob", term, Map::new(), &cx).unwrap();
+        let names = found.iter().filter_map(Value::as_str).filter_map(|p| p.rsplit('/').next());
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(found("{a,b}.*"), ["{a,b}.txt"]);
+    assert_eq!(found("[x.*"), ["[x.txt"]);
+    assert_eq!(found("[ab].*"), ["a.txt", "b.txt"]);
+    assert_eq!(found("[!a].*"), ["b.txt"]);
+    assert_eq!(found("back\\*"), ["back\\a.txt"]);
+}
+
+#[test]
+fn a_lookup_may_fail_with_a_warning() {
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let warnings = Arc::clone(&told);
+    let templar = Templar::new(TemplarSettings {
+        warn: Some(Arc::new(move |text| warnings.lock().unwrap().push(text))),
+        ..TemplarSettings::default()
+    });
+    let (scope, search) = (Map::new(), SearchPath::default());
+    let cx = TemplateContext::new(&scope, &search);
+    for (errors, wanted) in [("ignore", 0), ("warn", 1)] {
+        let source = format!("{{{{ lookup('file', 'nope', errors='{errors}') }}}}");
+        assert!(matches!(templar.render_str(&Text::trusted(source, None), &cx), Ok(Value::Null)));
+        assert_eq!(told.lock().unwrap().len(), wanted);
+    }
+    assert_eq!(
+        told.lock().unwrap()[0],
+        "An error occurred while running the lookup plugin 'file': Unable to access the file 'nope': File not found. Use -vvvvv to see paths searched."
+    );
+}
+
+#[test]
+fn large_ranges_and_many_numbers_take_no_time() {
+    let scope = Map::new();
+    for (source, wanted) in [
+        ("{{ 5000000000 in range(9000000000) }}", Value::Bool(true)),
+        ("{{ 5 in range(0, 9000000000, 2) }}", Value::Bool(false)),
+        ("{{ range(9000000000)[-1] }}", Value::Int(8_999_999_999)),
+        ("{{ range(10, 9000000000) | first }}", Value::Int(10)),
+        ("{{ range(40000) | union(range(40000)) | length }}", Value::Int(40_000)),
+        ("{{ range(40000) | map('string') | map('int') | unique | length }}", Value::Int(40_000)),
+    ] {
+        let begin = std::time::Instant::now();
+        assert_eq!(render(&scope, source).unwrap(), wanted, "{source}");
+        assert!(begin.elapsed().as_secs() < 20, "{source}: {:?}", begin.elapsed());
     }
 }

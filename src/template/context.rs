@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Opens and seals ansible-vault envelopes for the filters `vault`, `unvault` and the lookup `unvault`, and for
 /// files that lookups read.
 pub trait Vault: Send + Sync {
-    /// The plain bytes of an envelope.
+    /// The plain bytes of an envelope. Whoever prints knows from then on that they are secret.
     ///
     /// # Errors
     /// Why it cannot be opened.
@@ -79,6 +79,10 @@ pub struct TemplarSettings {
     pub allow_broken_conditionals: bool,
     /// Opens vaulted files for lookups.
     pub vault: Option<Arc<dyn Vault>>,
+    /// Is told the secrets that templates come upon, so that they are not printed.
+    pub learn: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    /// Is told what a user should know though it is no error.
+    pub warn: Option<Arc<dyn Fn(String) + Send + Sync>>,
     /// Settings for the lookup `config`.
     pub config: Option<Arc<FindSetting>>,
     /// Lookups may start programs (`pipe`) and open connections (`url`).
@@ -94,6 +98,8 @@ impl Default for TemplarSettings {
         Self {
             allow_broken_conditionals: false,
             vault: None,
+            learn: None,
+            warn: None,
             config: None,
             allow_side_effects: true,
             hostnames: None,

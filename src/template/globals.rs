@@ -101,7 +101,14 @@ fn lookup(it: &mut Interp<'_>, mut args: Args, as_list: bool) -> R {
             Ok(Val::Undefined(Rc::new(Undefined { error, name: None, blank: false, at: None })))
         }
         Err(error) if error.kind == super::TemplateErrorKind::UnknownName => Err(error),
-        Err(_) if matches!(on_error.as_str(), "ignore" | "warn") => {
+        Err(error) if matches!(on_error.as_str(), "ignore" | "warn") => {
+            if on_error == "warn"
+                && let Some(warn) = &it.shared.settings.warn
+            {
+                let start = format!("The lookup plugin '{name}' failed: ");
+                let reason = error.message.strip_prefix(&start).unwrap_or(&error.message);
+                warn(format!("An error occurred while running the lookup plugin '{name}': {reason}"));
+            }
             Ok(if wantlist { Val::list(Vec::new()) } else { Val::None })
         }
         Err(error) => Err(error),

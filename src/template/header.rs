@@ -7,13 +7,9 @@ use windlass_yaml::{SourceFile, Span};
 
 const MARK: &str = "#jinja2:";
 
-/// The file without its header, and the syntax that the header asks for. The header's line stays as a comment would: it
-/// prints nothing, and places of errors are those of the file.
-pub(super) fn apply(
-    source: &Arc<SourceFile>,
-    syntax: &Syntax,
-) -> Result<(Arc<SourceFile>, Syntax), TemplateError> {
-    let Some(rest) = source.text.strip_prefix(MARK) else { return Ok((Arc::clone(source), syntax.clone())) };
+/// Where the template begins behind its header, and the syntax that the header asks for.
+pub(super) fn apply(source: &Arc<SourceFile>, syntax: &Syntax) -> Result<(usize, Syntax), TemplateError> {
+    let Some(rest) = source.text.strip_prefix(MARK) else { return Ok((0, syntax.clone())) };
     let (line, body) = rest.split_once('\n').unwrap_or((rest, ""));
     let mut syntax = syntax.clone();
     for pair in line.split(',').filter(|p| !p.trim().is_empty()) {
@@ -63,10 +59,5 @@ pub(super) fn apply(
             }
         }
     }
-    Ok((SourceFile::new(source.path.clone(), body), syntax))
-}
-
-/// How many bytes [`apply`] took from the front.
-pub(super) fn cut(source: &SourceFile, file: &SourceFile) -> usize {
-    source.text.len().saturating_sub(file.text.len())
+    Ok((source.text.len() - body.len(), syntax))
 }

@@ -22,6 +22,7 @@ pub use context::{
     TemplarSettings, TemplateContext, Vault,
 };
 pub use error::{TemplateError, TemplateErrorKind};
+pub use eval::STACK;
 pub use syntax::Syntax;
 pub use templar::Templar;
 

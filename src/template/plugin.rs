@@ -13,15 +13,20 @@ pub struct Plugin<F: 'static> {
     pub(crate) name: &'static str,
     pub(crate) params: &'static [&'static str],
     pub(crate) takes_undefined: bool,
+    /// What it gives of a secret text are parts of it.
+    pub(crate) takes_apart: bool,
     pub(crate) run: F,
 }
 
 impl<F> Plugin<F> {
     pub(crate) const fn new(name: &'static str, params: &'static [&'static str], run: F) -> Self {
-        Self { name, params, takes_undefined: false, run }
+        Self { name, params, takes_undefined: false, takes_apart: false, run }
     }
     pub(crate) const fn lenient(name: &'static str, params: &'static [&'static str], run: F) -> Self {
-        Self { name, params, takes_undefined: true, run }
+        Self { name, params, takes_undefined: true, takes_apart: false, run }
+    }
+    pub(crate) const fn apart(name: &'static str, params: &'static [&'static str], run: F) -> Self {
+        Self { name, params, takes_undefined: false, takes_apart: true, run }
     }
 }
 
@@ -134,19 +139,37 @@ impl Bound {
 }
 
 /// Plugins by name, short and in full.
-pub(crate) type Registry<F> = HashMap<String, &'static Plugin<F>>;
+pub(crate) type Registry<F> = HashMap<String, Entry<F>>;
+
+/// A plugin and the collection that it belongs to.
+pub(crate) struct Entry<F: 'static> {
+    pub(crate) plugin: &'static Plugin<F>,
+    pub(crate) collection: &'static str,
+}
+
+impl<F> Clone for Entry<F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<F> Copy for Entry<F> {}
 
 /// Fills a registry: each family with the collections whose full names it answers to.
 /// Plugins of collections other than Ansible's own have a short name only where they are `redirected`.
-pub(crate) fn registry<F>(families: &[(&'static [Plugin<F>], &[&str])], redirected: &[&str]) -> Registry<F> {
+pub(crate) fn registry<F>(
+    families: &[(&'static [Plugin<F>], &'static [&'static str])],
+    redirected: &[&str],
+) -> Registry<F> {
     let mut out = Registry::new();
     for (family, collections) in families {
+        let collection = collections.first().copied().unwrap_or("ansible.builtin");
         for plugin in *family {
+            let entry = Entry { plugin, collection };
             if collections == &BUILTIN || redirected.contains(&plugin.name) {
-                out.entry(plugin.name.to_owned()).or_insert(plugin);
+                out.entry(plugin.name.to_owned()).or_insert(entry);
             }
             for collection in *collections {
-                out.insert(format!("{collection}.{}", plugin.name), plugin);
+                out.insert(format!("{collection}.{}", plugin.name), entry);
             }
         }
     }

@@ -182,7 +182,8 @@ macro_rules! tables {
     ($($name:ident),*) => {
         $(#[test]
         fn $name() {
-            agrees_with_ansible(stringify!($name));
+            let run = || agrees_with_ansible(stringify!($name));
+            std::thread::Builder::new().stack_size(super::STACK).spawn(run).unwrap().join().unwrap();
         })*
 
         #[test]

@@ -28,7 +28,7 @@ pub struct Shared {
     pub(crate) default_syntax: Arc<Syntax>,
     templates: Store<Box<str>, Template>,
     expressions: Store<Box<str>, Expr>,
-    files: Store<(String, Syntax), Template>,
+    files: Store<(String, usize, Syntax), Template>,
 }
 
 fn cached<K, Q, T>(
@@ -55,14 +55,20 @@ where
 
 impl Shared {
     pub(crate) fn compile(&self, text: &str) -> Compiled<Template> {
-        cached(&self.templates, text, || text.into(), || parse_template(text, &self.default_syntax))
+        cached(&self.templates, text, || text.into(), || parse_template(text, 0, &self.default_syntax))
     }
     pub(crate) fn compile_expression(&self, text: &str) -> Compiled<Expr> {
         cached(&self.expressions, text, || text.into(), || parse_expression(text, &self.default_syntax))
     }
-    pub(crate) fn compile_file(&self, file: &SourceFile, syntax: &Syntax) -> Compiled<Template> {
-        let key = (file.text.clone(), syntax.clone());
-        cached(&self.files, &key, || key.clone(), || parse_template(&file.text, syntax))
+    /// A file's template, which begins at `start`.
+    pub(crate) fn compile_file(
+        &self,
+        file: &SourceFile,
+        start: usize,
+        syntax: &Syntax,
+    ) -> Compiled<Template> {
+        let key = (file.text.clone(), start, syntax.clone());
+        cached(&self.files, &key, || key.clone(), || parse_template(&file.text, start, syntax))
     }
 }
 
@@ -204,33 +210,28 @@ impl Templar {
         options: &FileOptions,
         cx: &TemplateContext<'_>,
     ) -> Result<String, TemplateError> {
-        let (file, syntax) = header::apply(source, &options.syntax)?;
-        let template = self.0.compile_file(&file, &syntax).map_err(|e| TemplateError {
+        let file = source;
+        let (start, syntax) = header::apply(file, &options.syntax)?;
+        let template = self.0.compile_file(file, start, &syntax).map_err(|e| TemplateError {
             kind: TemplateErrorKind::Syntax,
             message: format!("Syntax error in template: {}", e.message),
-            span: Some(Span::new(
-                source,
-                e.pos + header::cut(source, &file),
-                e.pos + header::cut(source, &file) + 1,
-            )),
+            span: Some(Span::new(file, e.pos, e.pos + 1)),
             hint: None,
         })?;
-        // The header's line still counts in the places of errors.
         self.run(cx, "template", |it| {
             it.syntax = Arc::new(syntax);
             it.folder = file.path.parent().map(Path::to_owned);
             let source =
-                Source { text: Arc::from(file.text.as_str()), span: None, file: Some(Arc::clone(&file)) };
+                Source { text: Arc::from(file.text.as_str()), span: None, file: Some(Arc::clone(file)) };
             let value = it.run(&template, Rc::new(source), Env::root(false))?;
+            // Only a text has line ends to keep: one value of another kind is all there is in the file.
             let value = match value {
-                text @ Val::Str(_) => text,
-                other => {
-                    let mut text = String::new();
-                    it.print(&other, &mut text)?;
-                    Val::from(text)
+                Val::Omit => {
+                    let message = "A template was resolved to an Omit scalar.";
+                    return Err(TemplateError::new(TemplateErrorKind::Rendering, message));
                 }
+                value => with_line_ends(value, &file.text[start..], options.syntax.newline),
             };
-            let value = with_line_ends(value, &file.text, options.syntax.newline);
             let mut out = String::new();
             it.print(&value, &mut out)?;
             Ok(out)

@@ -110,6 +110,13 @@ impl Interp<'_> {
                 if let Some(name) = key.as_str() {
                     return self.attr(of, name);
                 }
+                if let (Some(index), Some(range)) = (key.as_int(), of.downcast::<super::range::Range>()) {
+                    if let Some(number) = range.at(index) {
+                        return Ok(Val::Int(number));
+                    }
+                    let shown = self.repr(key)?;
+                    return Ok(missing(of, &shown));
+                }
                 if let (Some(index), Some(object)) = (key.as_int(), as_object(of))
                     && let Some(items) = object.attr(self, "\u{0}items")?
                 {
@@ -229,7 +236,7 @@ impl Interp<'_> {
         Ok(match of {
             Val::Str(_) => {
                 let text: String = picked.iter().filter_map(Val::as_str).collect();
-                self.derived(&[of], text)
+                self.part(of, text)
             }
             Val::Tuple(_) => Val::tuple(picked),
             _ => Val::list(picked),
@@ -250,6 +257,26 @@ impl Interp<'_> {
             Val::Object(_) => value.downcast::<super::range::Range>().is_none_or(|r| r.len() > 0),
             Val::Omit => true,
         })
+    }
+
+    /// A part of a text; where that is secret, so is the part. The parts of a text of many lines are left: each line is
+    /// known, and a word of it may be anything.
+    pub(crate) fn part(&self, of: &Val, text: String) -> Val {
+        if of.as_str().is_some_and(|whole| whole.trim().contains('\n')) {
+            return self.derived(&[of], text);
+        }
+        self.taken(of, text)
+    }
+
+    /// What was read out of a text; where that is secret, nobody prints it.
+    pub(crate) fn taken(&self, of: &Val, text: String) -> Val {
+        let taken = self.derived(&[of], text);
+        if let Val::Str(text) = &taken
+            && text.is_secret()
+        {
+            self.learn(text.as_str());
+        }
+        taken
     }
 
     /// A text made from others: secret if one of them is.

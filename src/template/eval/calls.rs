@@ -2,8 +2,9 @@
 
 use super::Interp;
 use super::methods;
-use super::val::{Args, Object, R, Val, failed};
+use super::val::{Args, Entries, Object, R, Val, failed};
 use crate::template::error::{TemplateError, TemplateErrorKind};
+use crate::template::plugin::Entry;
 use crate::template::templar::blamed;
 use crate::template::{filters, globals, tests};
 use crate::vars::Text;
@@ -87,7 +88,7 @@ impl Interp<'_> {
 
     /// Runs a filter.
     pub(crate) fn filter(&mut self, name: &str, value: Val, args: Args) -> R {
-        let Some(filter) = filters::find(name) else {
+        let Some(Entry { plugin: filter, collection }) = filters::find(name) else {
             return Err(unknown("filter", name, filters::suggest(name)));
         };
         if !filter.takes_undefined {
@@ -100,10 +101,13 @@ impl Interp<'_> {
         let kept = (self.secret_seen || value.is_seq() || value.is_dict())
             .then(|| (value.clone(), args.pos.clone()));
         let result = filters::run(self, filter, value, args)
-            .map_err(|e| blame("filter", filters::collection(filter), filter.name, e))?;
+            .map_err(|e| blame("filter", collection, filter.name, e))?;
         let Some((value, pos)) = kept else { return Ok(result) };
         if !self.secret_seen || !(self.holds_secret(&value) || pos.iter().any(|a| self.holds_secret(a))) {
             return Ok(result);
+        }
+        if filter.takes_apart && self.holds_secret(&value) {
+            return self.parts_of_secret(&result);
         }
         Ok(match &result {
             // A text that is one of the arguments as it was keeps its own mark.
@@ -138,12 +142,44 @@ impl Interp<'_> {
             return Err(unknown("test", name, tests::suggest(name)));
         };
         if !test.takes_undefined {
-            value.check()?;
+            value.known()?;
         }
         for arg in &args.pos {
-            arg.check()?;
+            arg.known()?;
         }
         tests::run(self, test, value, args).map_err(|e| blame("test", "ansible.builtin", test.name, e))
+    }
+
+    /// Has whoever prints know a secret.
+    pub(crate) fn learn(&self, secret: &str) {
+        if let Some(learn) = &self.shared.settings.learn {
+            learn(secret);
+        }
+    }
+
+    /// What was taken out of a secret text: every text in it is secret as well.
+    fn parts_of_secret(&mut self, value: &Val) -> R {
+        Ok(match value {
+            Val::Str(text) => {
+                self.learn(text.as_str());
+                Val::Str(text.clone().into_secret())
+            }
+            Val::List(_) | Val::Tuple(_) => {
+                let mut out = Vec::new();
+                for item in self.items(value)? {
+                    out.push(self.nested(|it| it.parts_of_secret(&item))?);
+                }
+                if matches!(value, Val::Tuple(_)) { Val::tuple(out) } else { Val::list(out) }
+            }
+            Val::Dict(_) => {
+                let mut out = Entries::new();
+                for (key, item) in self.pairs(value)? {
+                    out.insert(key, self.nested(|it| it.parts_of_secret(&item))?);
+                }
+                Val::dict(out)
+            }
+            other => other.clone(),
+        })
     }
 
     /// Whether a secret text is in a value, looked for up to a moderate depth.

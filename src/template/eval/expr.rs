@@ -3,7 +3,7 @@
 use super::Interp;
 use super::val::{Args, Entries, R, Undefined, Val, failed};
 use crate::template::error::{TemplateError, TemplateErrorKind};
-use crate::template::syntax::ast::{Arguments, Comparison, Const, Expr, ExprKind, Unary};
+use crate::template::syntax::ast::{Arguments, Binary, Comparison, Const, Expr, ExprKind, Unary};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -32,6 +32,13 @@ impl Interp<'_> {
     pub(crate) fn eval_defined(&mut self, expr: &Expr) -> R {
         let value = self.eval(expr)?;
         value.check().map_err(|e| self.place(e, expr.pos))?;
+        Ok(value)
+    }
+
+    /// Like [`Interp::eval_defined`], where what an `if` without `else` gives counts as nothing.
+    fn eval_or_blank(&mut self, expr: &Expr) -> R {
+        let value = self.eval(expr)?;
+        value.known().map_err(|e| self.place(e, expr.pos))?;
         Ok(value)
     }
 
@@ -72,7 +79,11 @@ impl Interp<'_> {
             ExprKind::Unary(op, of) => self.eval_unary(*op, of),
             ExprKind::Binary(op, a, b) => {
                 let a = self.eval_defined(a)?;
-                let b = self.eval_defined(b)?;
+                let b = match (op, &a) {
+                    // A text's `%` prints what it is given.
+                    (Binary::Mod, Val::Str(_)) => self.eval_or_blank(b)?,
+                    _ => self.eval_defined(b)?,
+                };
                 self.binary(*op, &a, &b)
             }
             ExprKind::And(a, b) => {
@@ -155,7 +166,7 @@ impl Interp<'_> {
         let mut text = String::new();
         let mut values = Vec::with_capacity(parts.len());
         for part in parts {
-            let value = self.eval_defined(part)?;
+            let value = self.eval_or_blank(part)?;
             text.push_str(&self.str(&value)?);
             values.push(value);
         }
@@ -164,9 +175,9 @@ impl Interp<'_> {
     }
 
     fn eval_compare(&mut self, first: &Expr, rest: &[(Comparison, Expr)]) -> R {
-        let mut left = self.eval_defined(first)?;
+        let mut left = self.eval_or_blank(first)?;
         for (op, right) in rest {
-            let right = self.eval_defined(right)?;
+            let right = self.eval_or_blank(right)?;
             if !self.compare(*op, &left, &right)? {
                 return Ok(Val::Bool(false));
             }

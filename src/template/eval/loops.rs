@@ -148,7 +148,9 @@ impl Interp<'_> {
         for (index, item) in items.iter().enumerate() {
             state.index.set(index);
             self.env = Env::child(&outer);
-            self.env.set(&loop_name, Val::Object(Rc::clone(&state) as Rc<dyn Object>));
+            if each.uses_loop {
+                self.env.set(&loop_name, Val::Object(Rc::clone(&state) as Rc<dyn Object>));
+            }
             result = self.assign(&each.target, item.clone()).and_then(|()| self.stmts(&each.body, out));
             match result {
                 Ok(Flow::Go | Flow::Continue) => {}

@@ -10,6 +10,7 @@ pub mod methods;
 pub mod ops;
 pub mod print;
 pub(crate) mod range;
+pub(crate) mod sort;
 pub mod source;
 mod stmt;
 pub mod val;
@@ -36,7 +37,10 @@ thread_local! {
 }
 
 /// Where the evaluator gives up; well before the stack of a thread does.
-const MAX_DEPTH: u32 = 260;
+const MAX_DEPTH: u32 = 600;
+
+/// The stack that a thread needs to render whatever is within the limits.
+pub const STACK: usize = 32 << 20;
 
 /// Gives depth back.
 struct Deeper(u32);
@@ -110,6 +114,10 @@ pub struct Interp<'a> {
     /// Texts that are being rendered, to find loops.
     active: Vec<usize>,
     blocks: Vec<(Arc<str>, BlockStack)>,
+    /// Where blocks find their names: at the top of the template, or around a scoped block.
+    base: Rc<Env>,
+    /// What the running template extends.
+    parent: Option<(Arc<Template>, Rc<Source>)>,
     /// The block that is being printed, and which of its definitions.
     current_block: Option<(Arc<str>, usize)>,
     /// A secret text was seen; from then on results of filters are looked at.
@@ -137,6 +145,8 @@ impl<'a> Interp<'a> {
             syntax: shared.default_syntax.clone(),
             active: Vec::new(),
             blocks: Vec::new(),
+            base: Env::root(false),
+            parent: None,
             current_block: None,
             secret_seen: false,
             literals: false,
@@ -154,7 +164,10 @@ impl<'a> Interp<'a> {
                 kind: TemplateErrorKind::Loop,
                 message: "Recursive loop detected in template: maximum recursion depth exceeded".to_owned(),
                 span: None,
-                hint: Some("look for a variable that is defined by itself".to_owned()),
+                hint: Some(
+                    "variables, macros or templates are nested too deeply: look for one that uses itself"
+                        .to_owned(),
+                ),
             });
         }
         DEPTH.set(depth);
@@ -171,6 +184,9 @@ impl<'a> Interp<'a> {
     pub(crate) fn variable(&mut self, name: &Arc<str>, pos: u32) -> R {
         if let Some(found) = self.env.get(name) {
             return Ok(found);
+        }
+        if &**name == "self" {
+            return Ok(Val::Object(Rc::new(stmt::SelfBlocks)));
         }
         if !self.env.isolated {
             let seen = Rc::clone(&self.env.seen);
@@ -255,12 +271,16 @@ impl<'a> Interp<'a> {
 
     /// Runs a tree in an environment of its own and gives what it prints.
     pub(crate) fn run(&mut self, template: &Template, source: Rc<Source>, env: Rc<Env>) -> R {
+        let saved_base = std::mem::replace(&mut self.base, Rc::clone(&env));
+        let saved_parent = self.parent.take();
         let saved_env = std::mem::replace(&mut self.env, env);
         let saved_source = std::mem::replace(&mut self.source, source);
         let saved_blocks = std::mem::take(&mut self.blocks);
         let saved_current = self.current_block.take();
         let literals = std::mem::take(&mut self.literals);
         let result = self.run_template(template);
+        self.base = saved_base;
+        self.parent = saved_parent;
         self.env = saved_env;
         self.source = saved_source;
         self.blocks = saved_blocks;

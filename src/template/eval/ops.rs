@@ -151,9 +151,10 @@ impl Interp<'_> {
 
     /// `a == b`
     pub(crate) fn equal(&mut self, a: &Val, b: &Val) -> R<bool> {
-        a.check()?;
-        b.check()?;
+        a.known()?;
+        b.known()?;
         match (a, b) {
+            (Val::Undefined(_), Val::Undefined(_)) => return Ok(true),
             (Val::Str(x), Val::Str(y)) => return Ok(x.as_str() == y.as_str()),
             (Val::Int(x), Val::Int(y)) => return Ok(x == y),
             (Val::None, Val::None) | (Val::Omit, Val::Omit) => return Ok(true),
@@ -242,7 +243,7 @@ impl Interp<'_> {
             Val::Str(text) => match needle {
                 Val::Str(part) => Ok(text.as_str().contains(part.as_str())),
                 other => {
-                    other.check()?;
+                    other.known()?;
                     let name = other.type_name();
                     Err(failed(format!("'in <string>' requires string as left operand, not {name}")))
                 }
@@ -252,6 +253,9 @@ impl Interp<'_> {
                     let Ok(key) = self.to_key(needle) else { return Ok(false) };
                     return Ok(has_key(&dict.borrow(), &key));
                 }
+                if matches!(needle, Val::Undefined(undefined) if undefined.blank) {
+                    return Ok(false);
+                }
                 let key = self.to_key(needle)?;
                 Ok(has_key(&dict.borrow(), &key))
             }
@@ -260,12 +264,22 @@ impl Interp<'_> {
                 Ok(dynamic.keys().contains(&key))
             }
             Val::List(_) | Val::Tuple(_) => {
-                for item in self.items(hay)? {
+                let mut index = 0;
+                while let Some(item) = self.at(hay, index)? {
                     if self.equal(&item, needle)? {
                         return Ok(true);
                     }
+                    index += 1;
                 }
                 Ok(false)
+            }
+            Val::Object(_) if hay.downcast::<Range>().is_some() => {
+                needle.known()?;
+                let number = match needle {
+                    Val::Float(f) if f.fract() == 0.0 && f.abs() < 9e15 => Some(*f as i64),
+                    other => other.as_int(),
+                };
+                Ok(hay.downcast::<Range>().zip(number).is_some_and(|(range, number)| range.has(number)))
             }
             Val::Object(object) if std::rc::Rc::clone(object).attr(self, "\u{0}items")?.is_some() => {
                 let items = self.items(hay)?;

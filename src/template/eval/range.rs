@@ -27,6 +27,29 @@ impl Range {
     }
 }
 
+impl Range {
+    /// The number at a place, counted from the end where negative.
+    pub(crate) fn at(&self, index: i64) -> Option<i64> {
+        let len = i128::try_from(self.len()).ok()?;
+        let index = i128::from(index) + if index < 0 { len } else { 0 };
+        if index < 0 || index >= len {
+            return None;
+        }
+        i64::try_from(i128::from(self.start) + index * i128::from(self.step)).ok()
+    }
+
+    /// Whether a number is among them.
+    pub(crate) fn has(&self, number: i64) -> bool {
+        let offset = i128::from(number) - i128::from(self.start);
+        let step = i128::from(self.step);
+        if step == 0 || offset % step != 0 {
+            return false;
+        }
+        let index = offset / step;
+        index >= 0 && usize::try_from(index).is_ok_and(|index| index < self.len())
+    }
+}
+
 impl Object for Range {
     fn type_name(&self) -> &'static str {
         "range"

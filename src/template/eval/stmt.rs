@@ -25,7 +25,7 @@ pub(super) enum Flow {
 #[derive(Default)]
 pub(super) struct Out {
     parts: Vec<Part>,
-    /// Nothing is printed any more (behind `{% extends %}`).
+    /// What the template itself prints is left out (behind `{% extends %}`).
     muted: bool,
 }
 
@@ -38,7 +38,7 @@ enum Part {
 
 impl Out {
     fn push(&mut self, it: &mut Interp<'_>, value: Val, pos: u32) -> R<()> {
-        if self.muted || matches!(value, Val::None) {
+        if matches!(value, Val::None) {
             return Ok(());
         }
         // What the template made itself is printed as it is now, a variable as it is at the end.
@@ -134,8 +134,8 @@ impl Object for Module {
     }
 }
 
-/// `self` in a template with blocks.
-struct SelfBlocks;
+/// `self`: the blocks of the template.
+pub(super) struct SelfBlocks;
 
 impl Object for SelfBlocks {
     fn type_name(&self) -> &'static str {
@@ -146,7 +146,7 @@ impl Object for SelfBlocks {
     }
     fn method(&self, it: &mut Interp<'_>, name: &str, _args: Args) -> R<Option<Val>> {
         let mut out = Out::default();
-        it.block(name, 0, &mut out)?;
+        it.block(name, 0, Rc::clone(&it.base), &mut out)?;
         out.finish(it).map(Some)
     }
     fn print(&self) -> String {
@@ -166,7 +166,7 @@ impl Object for SuperBlock {
     }
     fn call(&self, it: &mut Interp<'_>, _args: Args) -> R {
         let mut out = Out::default();
-        it.block(&self.0, self.1, &mut out)?;
+        it.block(&self.0, self.1, Rc::clone(&it.base), &mut out)?;
         out.finish(it)
     }
     fn print(&self) -> String {
@@ -190,21 +190,9 @@ impl Interp<'_> {
                 None => self.blocks.push((Arc::clone(name), vec![entry])),
             }
         }
-        if !template.blocks.is_empty() {
-            self.env.set(&Arc::from("self"), Val::Object(Rc::new(SelfBlocks)));
-        }
-        let mut parent = None;
-        for stmt in &template.body {
-            if let Stmt::Extends(name) = stmt {
-                parent = Some(name);
-                out.muted = true;
-                continue;
-            }
-            self.stmt(stmt, out)?;
-        }
-        let Some(name) = parent else { return Ok(()) };
+        self.stmts(&template.body, out)?;
+        let Some((template, source)) = self.parent.take() else { return Ok(()) };
         out.muted = false;
-        let (template, source) = self.load(name)?;
         let saved = std::mem::replace(&mut self.source, source);
         let result = self.nested(|it| it.run_into(&template, out));
         self.source = saved;
@@ -223,6 +211,7 @@ impl Interp<'_> {
 
     fn stmt(&mut self, stmt: &Stmt, out: &mut Out) -> R<Flow> {
         match stmt {
+            Stmt::Data(_) | Stmt::Print(_) if out.muted => {}
             Stmt::Data(text) => out.push(self, Val::Str(text.clone()), 0)?,
             Stmt::Print(expr) => {
                 let value = self.eval(expr)?;
@@ -260,7 +249,7 @@ impl Interp<'_> {
                 out.push(self, value, call.pos)?;
             }
             Stmt::FilterBlock(filter, body) => {
-                let value = self.capture(body)?;
+                let value = self.capture_into(body, Out { muted: out.muted, ..Out::default() })?;
                 let value = match value {
                     Val::None => Val::str(""),
                     other => other,
@@ -304,15 +293,20 @@ impl Interp<'_> {
                 }
             }
             Stmt::Extends(expr) => {
-                return Err(self.place(failed("'extends' may only stand at the top of a template"), expr.pos));
-            }
-            Stmt::Block { name, pos, required, .. } => {
-                if !out.muted {
-                    self.block(name, 0, out).map_err(|e| self.place(e, *pos))?;
-                    if *required && self.blocks.iter().any(|(n, s)| n == name && s.len() == 1) {
-                        return Err(self.place(failed(format!("Required block {name:?} not found")), *pos));
-                    }
+                if self.parent.is_some() {
+                    return Err(self.place(failed("extended multiple times"), expr.pos));
                 }
+                self.parent = Some(self.load(expr)?);
+                out.muted = true;
+            }
+            // The parent prints the blocks of a child; a loop is not at the top of a child, though.
+            Stmt::Block { .. } if out.muted && Rc::ptr_eq(&self.env, &self.base) => {}
+            Stmt::Block { name, pos, required, scoped, .. } => {
+                if *required && self.blocks.iter().any(|(n, s)| n == name && s.len() == 1) {
+                    return Err(self.place(failed(format!("Required block {name:?} not found")), *pos));
+                }
+                let base = Rc::clone(if *scoped { &self.env } else { &self.base });
+                self.block(name, 0, base, out).map_err(|e| self.place(e, *pos))?;
             }
             Stmt::Do(expr) => {
                 self.eval_defined(expr)?;
@@ -335,7 +329,10 @@ impl Interp<'_> {
     }
 
     fn capture(&mut self, body: &[Stmt]) -> R {
-        let mut out = Out::default();
+        self.capture_into(body, Out::default())
+    }
+
+    fn capture_into(&mut self, body: &[Stmt], mut out: Out) -> R {
         let env = Env::child(&self.env);
         let saved = std::mem::replace(&mut self.env, env);
         let result = self.nested(|it| it.stmts(body, &mut out));
@@ -376,7 +373,8 @@ impl Interp<'_> {
         Ok(())
     }
 
-    fn block(&mut self, name: &str, level: usize, out: &mut Out) -> R<()> {
+    /// Prints a block, which sees the names of `base`.
+    fn block(&mut self, name: &str, level: usize, base: Rc<Env>, out: &mut Out) -> R<()> {
         let found = self
             .blocks
             .iter()
@@ -388,7 +386,7 @@ impl Interp<'_> {
                 format!("there is no block called '{name}'"),
             ));
         };
-        let env = Env::child(&self.env);
+        let env = Env::child(&base);
         let parent = if level + 1 < levels {
             Val::Object(Rc::new(SuperBlock(Arc::clone(&name), level + 1)))
         } else {
@@ -397,8 +395,12 @@ impl Interp<'_> {
         env.set(&Arc::from("super"), parent);
         let saved_env = std::mem::replace(&mut self.env, env);
         let saved_source = std::mem::replace(&mut self.source, source);
+        let saved_base = std::mem::replace(&mut self.base, base);
         let saved_block = self.current_block.replace((name, level));
+        let muted = std::mem::take(&mut out.muted);
         let result = self.nested(|it| it.stmts(&body, out));
+        out.muted = muted;
+        self.base = saved_base;
         self.env = saved_env;
         self.source = saved_source;
         self.current_block = saved_block;
@@ -450,7 +452,7 @@ impl Interp<'_> {
             let Some(path) = found else { continue };
             let text = self.shared.read_text(&path).map_err(|e| self.place(e.into(), name.pos))?;
             let file = SourceFile::new(path, text);
-            let template = self.shared.compile_file(&file, &self.syntax).map_err(|e| {
+            let template = self.shared.compile_file(&file, 0, &self.syntax).map_err(|e| {
                 TemplateError::new(
                     TemplateErrorKind::Syntax,
                     format!("Syntax error in template: {}", e.message),

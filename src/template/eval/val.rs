@@ -264,6 +264,7 @@ impl Val {
     #[must_use]
     pub fn type_name(&self) -> &'static str {
         match self {
+            Self::Undefined(undefined) if undefined.blank => "Undefined",
             Self::Undefined(_) => "UndefinedMarker",
             Self::None => "NoneType",
             Self::Bool(_) => "bool",
@@ -285,6 +286,16 @@ impl Val {
         match self {
             Self::Undefined(undefined) => Err(undefined.to_error()),
             other => Ok(other),
+        }
+    }
+    /// An error where it is undefined, but for what an `if` without `else` gives.
+    ///
+    /// # Errors
+    /// Where it is undefined.
+    pub fn known(&self) -> R<()> {
+        match self {
+            Self::Undefined(undefined) if undefined.blank => Ok(()),
+            other => other.check(),
         }
     }
     /// Like [`Val::defined`], by reference.

@@ -17,7 +17,7 @@ pub(super) const FILTERS: &[Filter] = &[
         let urlsafe = b.flag(it, 1, false)?;
         Ok(Val::from(if urlsafe { URL_SAFE.encode(bytes) } else { STANDARD.encode(bytes) }))
     }),
-    Filter::new("b64decode", &["encoding", "urlsafe"], b64decode),
+    Filter::apart("b64decode", &["encoding", "urlsafe"], b64decode),
     Filter::new("to_uuid", &["namespace"], |it, b| {
         let namespace = match b.str(it, 0)? {
             Some(text) => uuid::Uuid::parse_str(&text).map_err(|_| {

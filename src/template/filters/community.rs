@@ -2,10 +2,12 @@
 
 use super::Filter;
 use crate::template::eval::Interp;
+use crate::template::eval::sort::sort;
 use crate::template::eval::val::{Entries, R, Val, failed};
 use crate::template::plugin::Bound;
-use crate::template::tests::loose_order;
+use crate::template::tests::loose;
 use crate::vars::{Key, Value};
+use std::cmp::Ordering;
 
 pub(super) const FILTERS: &[Filter] = &[
     Filter::new("json_query", &["expr!"], |it, b| {
@@ -57,11 +59,15 @@ pub(super) const FILTERS: &[Filter] = &[
         for item in it.items(&b.value)? {
             keyed.push((it.str(&item)?, item));
         }
-        keyed.sort_by(|(a, _), (b, _)| loose_order(a, b));
         if reverse {
             keyed.reverse();
         }
-        Ok(Val::list(keyed.into_iter().map(|(_, v)| v).collect()))
+        let mut sorted = sort(keyed, |(a, _), (b, _)| loose(a, b).map(Ordering::is_lt))
+            .map_err(|e| failed(e.to_string()))?;
+        if reverse {
+            sorted.reverse();
+        }
+        Ok(Val::list(sorted.into_iter().map(|(_, v)| v).collect()))
     }),
     Filter::new("random_string", &["length", "upper", "lower", "numbers", "special"], |it, b| {
         random_string(it, b)

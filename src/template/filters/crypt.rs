@@ -51,6 +51,7 @@ pub(super) const FILTERS: &[Filter] = &[
                 failed(format!("Unable to decrypt: {known} {e}"))
             })?;
         it.secret_seen = true;
+        it.learn(&String::from_utf8_lossy(&plain));
         let text = crate::vars::Text::plain(String::from_utf8_lossy(&plain).into_owned());
         Ok(Val::Str(text.into_secret()))
     }),

@@ -142,27 +142,27 @@ fn combine(it: &mut Interp<'_>, b: &mut Bound) -> R {
     }
     // Nothing is no mapping, but it does no harm.
     maps.retain(|m| !m.is_none() && !matches!(m.as_str(), Some("None" | "null")));
-    let mut maps = maps.into_iter();
-    let Some(mut out) = maps.next() else { return Ok(Val::dict(Entries::new())) };
-    for next in maps {
-        if !out.is_dict() || !next.is_dict() {
+    // From the last one on: each is what the result so far goes over.
+    let Some(mut out) = maps.pop() else { return Ok(Val::dict(Entries::new())) };
+    for under in maps.into_iter().rev() {
+        if !under.is_dict() || !out.is_dict() {
+            under.check()?;
             out.check()?;
-            next.check()?;
             return Err(failed(format!(
                 "failed to combine variables, expected dicts but got a '{}' and a '{}'.",
-                out.type_name(),
-                next.type_name()
+                under.type_name(),
+                out.type_name()
             )));
         }
         // With nothing to merge the other one is the result itself, not a copy of it.
-        if it.len(&next)? == 0 {
+        if it.len(&under)? == 0 {
             continue;
         }
         if it.len(&out)? == 0 {
-            out = next;
+            out = under;
             continue;
         }
-        let (mut into, from) = (it.entries(&out)?, it.entries(&next)?);
+        let (mut into, from) = (it.entries(&under)?, it.entries(&out)?);
         merge_into(it, &mut into, from, recursive, merge)?;
         out = Val::dict(into);
     }

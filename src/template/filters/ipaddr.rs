@@ -237,7 +237,7 @@ fn query(it: &mut Interp<'_>, value: &Val, wanted: &Val, version: Option<i64>) -
         "size" => Val::Int(i64::try_from(net.size()).unwrap_or(i64::MAX)),
         "size_usable" => {
             let (first, last) = net.usable();
-            Val::Int(i64::try_from(last - first + 1).unwrap_or(i64::MAX))
+            Val::Int(i64::try_from((last - first).saturating_add(1)).unwrap_or(i64::MAX))
         }
         "range_usable" => {
             let (first, last) = net.usable();
@@ -247,11 +247,19 @@ fn query(it: &mut Interp<'_>, value: &Val, wanted: &Val, version: Option<i64>) -
         "last_usable" => ip(net.usable().1),
         "next_usable" => {
             let (first, last) = net.usable();
-            if net.bits + 1 >= first && net.bits < last { ip(net.bits + 1) } else { Val::None }
+            match net.bits.checked_add(1) {
+                Some(next) if next >= first && net.bits < last => ip(next),
+                Some(_) => Val::None,
+                // What comes behind the last address of all.
+                None => {
+                    let number = "340282366920938463463374607431768211456";
+                    return Err(failed(format!("failed to detect a valid IP address from {number}")));
+                }
+            }
         }
         "previous_usable" => {
             let (first, last) = net.usable();
-            if net.bits > first && net.bits <= last + 1 { ip(net.bits - 1) } else { Val::None }
+            if net.bits > first && net.bits <= last.saturating_add(1) { ip(net.bits - 1) } else { Val::None }
         }
         "peer" => {
             if net.width() - net.prefix == 1 {

@@ -30,7 +30,7 @@ pub(super) const FILTERS: &[Filter] = &[
             .replace('\'', "\\u0027");
         Ok(Val::from(safe))
     }),
-    Filter::new("from_json", &["**"], |it, b| {
+    Filter::apart("from_json", &["**"], |it, b| {
         let Some(text) = b.value.as_str() else {
             return Err(failed(format!(
                 "the JSON object must be str, bytes or bytearray, not {}",

@@ -4,16 +4,23 @@ use super::Filter;
 use super::mersenne::Random;
 use crate::template::error::TemplateErrorKind;
 use crate::template::eval::Interp;
+use crate::template::eval::range::Range;
 use crate::template::eval::val::{R, Val, failed, undefined};
 use crate::template::plugin::Bound;
 
 pub(super) const FILTERS: &[Filter] = &[
     Filter::new("first", &[], |it, b| {
-        let first = it.items(&b.value)?.into_iter().next();
+        let first = match b.value.downcast::<Range>() {
+            Some(range) => range.at(0).map(Val::Int),
+            None => it.items(&b.value)?.into_iter().next(),
+        };
         Ok(first.unwrap_or_else(|| undefined("No first item, sequence was empty.")))
     }),
     Filter::new("last", &[], |it, b| {
-        let last = it.items(&b.value)?.pop();
+        let last = match b.value.downcast::<Range>() {
+            Some(range) => range.at(-1).map(Val::Int),
+            None => it.items(&b.value)?.pop(),
+        };
         Ok(last.unwrap_or_else(|| undefined("No last item, sequence was empty.")))
     }),
     Filter::new("length", &[], |it, b| it.len(&b.value).map(Val::from)),

@@ -30,7 +30,7 @@ pub(crate) use units::to_bool;
 
 use super::eval::Interp;
 use super::eval::val::{Args, R, Val};
-use super::plugin::{BUILTIN, Bound, Plugin, Registry, registry};
+use super::plugin::{BUILTIN, Bound, Entry, Plugin, Registry, registry};
 use super::templar::nearest;
 use std::sync::OnceLock;
 
@@ -68,15 +68,8 @@ fn all() -> &'static Registry<Run> {
     ALL.get_or_init(|| registry(FAMILIES, REDIRECTED))
 }
 
-/// The collection that a filter belongs to.
-pub(crate) fn collection(filter: &Filter) -> &'static str {
-    let of = |family: &[Filter]| family.iter().any(|f| std::ptr::eq(f, filter));
-    let family = FAMILIES.iter().find(|(family, _)| of(family));
-    family.and_then(|(_, collections)| collections.first()).copied().unwrap_or("ansible.builtin")
-}
-
-/// The filter of a name.
-pub(crate) fn find(name: &str) -> Option<&'static Filter> {
+/// The filter of a name, and the collection that it belongs to.
+pub(crate) fn find(name: &str) -> Option<Entry<Run>> {
     all().get(name).copied()
 }
 

@@ -251,28 +251,12 @@ fn unique(it: &mut Interp<'_>, b: &mut Bound) -> R {
         }
         case_sensitive = true;
     }
-    let mut seen: Vec<Val> = Vec::new();
-    let mut hashed = std::collections::HashSet::new();
+    let mut seen = super::sets::Members::new(Vec::new());
     let mut out = Vec::new();
     for (item, key) in items.into_iter().zip(keys) {
         let key = fold(key, case_sensitive);
-        let fresh = match &key {
-            Val::Str(text) => hashed.insert(text.as_str().to_owned()),
-            other => {
-                let mut fresh = true;
-                for old in &seen {
-                    if it.equal(old, other)? {
-                        fresh = false;
-                        break;
-                    }
-                }
-                if fresh {
-                    seen.push(other.clone());
-                }
-                fresh
-            }
-        };
-        if fresh {
+        if !seen.has(it, &key)? {
+            seen.add(key);
             out.push(item);
         }
     }
@@ -341,7 +325,8 @@ fn join(it: &mut Interp<'_>, b: &mut Bound) -> R {
         if matches!(item, Val::Omit) {
             continue;
         }
-        parts.push(it.str(&item.defined()?)?);
+        item.known()?;
+        parts.push(it.str(&item)?);
     }
     Ok(Val::from(parts.join(&sep)))
 }

@@ -79,7 +79,7 @@ pub(super) const FILTERS: &[Filter] = &[
         let pattern = b.text(it)?;
         Ok(Val::strs(crate::template::lookups::glob(&pattern)))
     }),
-    Filter::new("urlsplit", &["query"], urlsplit),
+    Filter::apart("urlsplit", &["query"], urlsplit),
 ];
 
 /// A path has to be a text.

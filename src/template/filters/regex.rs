@@ -9,13 +9,13 @@ use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub(super) const FILTERS: &[Filter] = &[
-    Filter::new(
+    Filter::apart(
         "regex_replace",
         &["pattern", "replacement", "ignorecase", "multiline", "count", "mandatory_count"],
         replace,
     ),
-    Filter::new("regex_findall", &["regex!", "multiline", "ignorecase"], findall),
-    Filter::new("regex_search", &["regex!", "*", "**"], search),
+    Filter::apart("regex_findall", &["regex!", "multiline", "ignorecase"], findall),
+    Filter::apart("regex_search", &["regex!", "*", "**"], search),
     Filter::new("regex_escape", &["re_type"], escape),
 ];
 
@@ -121,7 +121,7 @@ fn translate(pattern: &str) -> String {
             }
             '-' if in_class && chars.peek() == Some(&'-') => out.push_str(r"\-"),
             // `$` also matches in front of a newline that ends the text.
-            '$' if !in_class && chars.peek().is_none() => out.push_str(r"(?:$|(?=\n\z))"),
+            '$' if !in_class => out.push_str(r"(?:$|(?=\n\z))"),
             '{' if !in_class => {
                 let rest: String = chars.clone().take_while(|c| *c != '}').collect();
                 let counts =

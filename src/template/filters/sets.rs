@@ -56,31 +56,54 @@ fn others(it: &mut Interp<'_>, other: &Val) -> R<Vec<Val>> {
     it.items(other)
 }
 
-/// Members of a list, texts found at once.
+/// A value that is found at once: equal ones are equal here.
+#[derive(PartialEq, Eq, Hash)]
+enum Plain {
+    None,
+    Text(String),
+    Whole(i64),
+    Real(u64),
+}
+
+impl Plain {
+    fn of(value: &Val) -> Option<Self> {
+        Some(match value {
+            Val::None => Self::None,
+            Val::Str(text) => Self::Text(text.as_str().to_owned()),
+            // Where floats hold every whole number, one that is whole is equal to that.
+            Val::Float(f) if f.fract() == 0.0 && f.abs() < 9e15 => Self::Whole(*f as i64),
+            Val::Float(f) if f.is_nan() => return None,
+            Val::Float(f) => Self::Real(f.to_bits()),
+            other => Self::Whole(other.as_int()?),
+        })
+    }
+}
+
+/// Members of a list; texts and numbers are found at once.
 pub(super) struct Members {
-    texts: HashSet<String>,
+    plain: HashSet<Plain>,
     others: Vec<Val>,
 }
 
 impl Members {
     pub(super) fn new(items: Vec<Val>) -> Self {
-        let mut out = Self { texts: HashSet::new(), others: Vec::new() };
+        let mut out = Self { plain: HashSet::new(), others: Vec::new() };
         for item in items {
             out.add(item);
         }
         out
     }
-    fn add(&mut self, item: Val) {
-        match item.as_str() {
-            Some(text) => {
-                self.texts.insert(text.to_owned());
+    pub(super) fn add(&mut self, item: Val) {
+        match Plain::of(&item) {
+            Some(plain) => {
+                self.plain.insert(plain);
             }
             None => self.others.push(item),
         }
     }
     pub(super) fn has(&self, it: &mut Interp<'_>, item: &Val) -> R<bool> {
-        if let Some(text) = item.as_str() {
-            return Ok(self.texts.contains(text));
+        if let Some(plain) = Plain::of(item) {
+            return Ok(self.plain.contains(&plain));
         }
         for other in &self.others {
             if it.equal(other, item)? {

@@ -28,7 +28,7 @@ pub(super) const FILTERS: &[Filter] = &[
             None => text.trim(),
         }))
     }),
-    Filter::new("replace", &["old!", "new!", "count"], |it, b| {
+    Filter::apart("replace", &["old!", "new!", "count"], |it, b| {
         let (text, old, new) = (b.text(it)?, b.str_or(it, 0, "")?, b.str_or(it, 1, "")?);
         Ok(Val::from(match b.int(2)? {
             Some(count) if count >= 0 => {
@@ -83,9 +83,8 @@ pub(super) const FILTERS: &[Filter] = &[
                 b.value.type_name()
             )));
         }
-        let text = Val::from(b.text(it)?);
         let args = Args { pos: vec![b.val(0), b.val(1)], named: Vec::new() };
-        methods::call(it, &text, "split", args)
+        methods::call(it, &b.value.clone(), "split", args)
     }),
     Filter::new("quote", &[], |it, b| {
         let text = if b.value.is_none() { String::new() } else { b.text(it)? };

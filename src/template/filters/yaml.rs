@@ -15,7 +15,7 @@ pub(super) const FILTERS: &[Filter] = &[
         let indent = b.size(0, 4)?.clamp(2, 9);
         write(it, b, Layout { indent, flow: Some(false), ..Layout::default() })
     }),
-    Filter::new("from_yaml", &[], |it, b| {
+    Filter::apart("from_yaml", &[], |it, b| {
         let Some(text) = b.value.as_str() else { return Ok(b.value.clone()) };
         let mut documents = read(text)?;
         match documents.len() {
@@ -24,7 +24,7 @@ pub(super) const FILTERS: &[Filter] = &[
             _ => Err(failed("expected a single document in the stream")),
         }
     }),
-    Filter::new("from_yaml_all", &[], |it, b| {
+    Filter::apart("from_yaml_all", &[], |it, b| {
         let Some(text) = b.value.as_str() else { return Ok(b.value.clone()) };
         let documents = read(text)?;
         let mut out = Vec::with_capacity(documents.len());

@@ -61,6 +61,9 @@ pub(super) fn read_encoded(it: &mut Interp<'_>, kind: &str, name: &str, what: &s
     let bytes = it.shared.read_bytes(&path)?;
     let text = crate::vars::Text::plain(decode(bytes, encoding, &path)?);
     it.secret_seen |= secret;
+    if secret {
+        it.learn(text.as_str());
+    }
     Ok(Val::Str(if secret { text.into_secret() } else { text }))
 }
 
@@ -147,7 +150,9 @@ fn matches_in(dir: &Path, pattern: &str) -> Vec<PathBuf> {
         let path = dir.join(pattern);
         return if path.exists() { vec![path] } else { Vec::new() };
     }
-    let Ok(glob) = globset::GlobBuilder::new(pattern).literal_separator(true).build() else {
+    let plain = plain_pattern(pattern);
+    let glob = globset::GlobBuilder::new(&plain).literal_separator(true).backslash_escape(false).build();
+    let Ok(glob) = glob else {
         return Vec::new();
     };
     let matcher = glob.compile_matcher();
@@ -160,6 +165,34 @@ fn matches_in(dir: &Path, pattern: &str) -> Vec<PathBuf> {
         .filter(|name| (pattern.starts_with('.') || !name.starts_with('.')) && matcher.is_match(name))
         .map(|name| dir.join(name))
         .collect()
+}
+
+/// A pattern as Python's `glob` reads it: braces are themselves, and so is a bracket that nothing closes.
+fn plain_pattern(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut rest = pattern;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        match c {
+            '{' | '}' => out.extend(['[', c, ']']),
+            '[' => {
+                // The first character of a class may be the bracket that would close it.
+                let skip = usize::from(rest.starts_with('!'));
+                let first = rest[skip..].chars().next().map_or(0, char::len_utf8);
+                match rest[skip + first..].find(']') {
+                    Some(at) => {
+                        let (class, behind) = rest.split_at(skip + first + at + 1);
+                        out.push('[');
+                        out.push_str(class);
+                        rest = behind;
+                    }
+                    None => out.push_str("[[]"),
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 fn fileglob(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
@@ -297,8 +330,8 @@ fn template(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         };
         let text = it.shared.read_text(&path)?;
         let file = SourceFile::new(path.clone(), text);
-        let (file, syntax) = header::apply(&file, &options.syntax)?;
-        let template = it.shared.compile_file(&file, &syntax).map_err(|e| {
+        let (start, syntax) = header::apply(&file, &options.syntax)?;
+        let template = it.shared.compile_file(&file, start, &syntax).map_err(|e| {
             TemplateError::new(TemplateErrorKind::Syntax, format!("Syntax error in template: {}", e.message))
                 .at(Some(&windlass_yaml::Span::new(&file, e.pos, e.pos + 1)))
         })?;
@@ -336,7 +369,7 @@ fn template(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
             Val::Undefined(_) => value.defined()?,
             other => other,
         };
-        out.push(with_line_ends(value, &file.text, "\n"));
+        out.push(with_line_ends(value, &file.text[start..], "\n"));
     }
     Ok(out)
 }

@@ -126,6 +126,7 @@ fn password(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         let wanted = parse(it, call, &term)?;
         let text = Text::plain(one(&wanted)?);
         it.secret_seen = true;
+        it.learn(text.as_str());
         out.push(Val::Str(text.into_secret()));
     }
     Ok(out)
@@ -133,7 +134,13 @@ fn password(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
 
 fn one(wanted: &Wanted) -> R<String> {
     let throwaway = wanted.path.as_os_str() == "/dev/null";
-    let stored = if throwaway { None } else { std::fs::read_to_string(&wanted.path).ok() };
+    let stored = match std::fs::read_to_string(&wanted.path) {
+        _ if throwaway => None,
+        Ok(stored) => Some(stored),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        // It is there: another password must not take its place.
+        Err(error) => return Err(failed(format!("could not read {}: {error}", wanted.path.display()))),
+    };
     let stored = stored.map(|s| s.trim_end_matches('\n').to_owned());
     let (mut plain, mut salt, mut ident) = (stored.clone(), None, wanted.ident.clone());
     if let Some(text) = &stored {

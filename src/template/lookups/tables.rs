@@ -141,7 +141,7 @@ fn ini(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
             let regex = filters::compile_regex(&name, false, false, false)?;
             for (key, value) in entries {
                 if regex.is_match(key).map_err(|e| failed(e.to_string()))? {
-                    out.extend(value.as_ref().map(|value| it.derived(&[&found], value.clone())));
+                    out.extend(value.as_ref().map(|value| it.taken(&found, value.clone())));
                 }
             }
             continue;
@@ -151,10 +151,10 @@ fn ini(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         let wanted = if case { name.clone() } else { name.to_lowercase() };
         match entries.iter().rev().find(|(key, _)| *key == wanted) {
             Some((_, None)) => {}
-            Some((_, Some(value))) if plain => out.push(it.derived(&[&found], value.clone())),
+            Some((_, Some(value))) if plain => out.push(it.taken(&found, value.clone())),
             Some((_, Some(value))) => {
                 let value = interpolate(value, &entries, 0)?;
-                out.push(it.derived(&[&found], value));
+                out.push(it.taken(&found, value));
             }
             None => {
                 let overwrite = call.get("default").cloned();
@@ -275,7 +275,7 @@ fn csvfile(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {
         match hit {
             Some(value) => {
                 let value = value?;
-                out.push(it.derived(&[&found], value));
+                out.push(it.taken(&found, value));
             }
             None => {
                 if let Some(value) = call.get("default").cloned() {

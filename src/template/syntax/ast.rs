@@ -10,8 +10,6 @@ pub struct Template {
     pub body: Vec<Stmt>,
     /// Names of the blocks, with their bodies.
     pub blocks: Vec<(Arc<str>, Arc<[Stmt]>)>,
-    /// Whether it starts from another template.
-    pub extends: bool,
 }
 
 /// An expression and where it starts.
@@ -19,6 +17,8 @@ pub struct Template {
 pub struct Expr {
     /// Byte offset in the template.
     pub pos: u32,
+    /// How many expressions stand in each other at most.
+    pub height: u16,
     /// What it is.
     pub kind: ExprKind,
 }
@@ -65,6 +65,49 @@ pub enum ExprKind {
     If { test: Box<Expr>, then: Box<Expr>, other: Option<Box<Expr>> },
 }
 
+impl ExprKind {
+    /// The height of what stands in it.
+    pub(super) fn inner_height(&self) -> u16 {
+        let mut height = 0;
+        let mut see = |expr: &Expr| height = expr.height.max(height);
+        match self {
+            Self::Const(_) | Self::Name(_) => {}
+            Self::Tuple(items) | Self::List(items) | Self::Concat(items) => items.iter().for_each(see),
+            Self::Dict(pairs) => pairs.iter().for_each(|(key, value)| {
+                see(key);
+                see(value);
+            }),
+            Self::Attr(of, _) | Self::Unary(_, of) => see(of),
+            Self::Item(a, b) | Self::Binary(_, a, b) | Self::And(a, b) | Self::Or(a, b) => {
+                see(a);
+                see(b);
+            }
+            Self::Slice(of, parts) => {
+                see(of);
+                parts.iter().flatten().for_each(|part| see(part));
+            }
+            Self::Call(of, arguments) | Self::Test(of, _, arguments) => {
+                see(of);
+                arguments.each(see);
+            }
+            Self::Filter(of, _, arguments) => {
+                of.iter().for_each(|of| see(of));
+                arguments.each(see);
+            }
+            Self::Compare(first, rest) => {
+                see(first);
+                rest.iter().for_each(|(_, expr)| see(expr));
+            }
+            Self::If { test, then, other } => {
+                see(test);
+                see(then);
+                other.iter().for_each(|other| see(other));
+            }
+        }
+        height
+    }
+}
+
 /// Literals.
 #[derive(Debug, Clone)]
 pub enum Const {
@@ -91,6 +134,14 @@ pub struct Arguments {
     pub star: Option<Box<Expr>>,
     /// `**a`
     pub star_star: Option<Box<Expr>>,
+}
+
+impl Arguments {
+    fn each(&self, mut see: impl FnMut(&Expr)) {
+        self.positional.iter().for_each(&mut see);
+        self.named.iter().for_each(|(_, expr)| see(expr));
+        self.star.iter().chain(&self.star_star).for_each(|expr| see(expr));
+    }
 }
 
 /// Operators with one operand.
@@ -212,6 +263,8 @@ pub struct ForLoop {
     pub filter: Option<Expr>,
     /// Whether `loop(...)` may be called.
     pub recursive: bool,
+    /// Whether the body has use for `loop`; only then templates that it includes see it.
+    pub uses_loop: bool,
     /// What is printed for each.
     pub body: Vec<Stmt>,
     /// What is printed where there is none.

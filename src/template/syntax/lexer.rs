@@ -52,22 +52,35 @@ const OPERATORS: [&str; 27] = [
     "=", ".", ":", "|", ",", ";", "\u{0}",
 ];
 
-/// Cuts a whole template.
+/// Cuts a template that begins at `start`.
 ///
 /// # Errors
 /// What is not Jinja.
-pub fn tokenize(source: &str, syntax: &Syntax) -> Result<Vec<Token>, SyntaxError> {
-    let normalized;
-    let source = if source.contains('\r') {
-        // Offsets of errors then point a little too early; nobody minds in such files.
-        normalized = source.replace("\r\n", "\n").replace('\r', "\n");
-        normalized.as_str()
-    } else {
-        source
+pub fn tokenize(source: &str, start: usize, syntax: &Syntax) -> Result<Vec<Token>, SyntaxError> {
+    if !source.contains('\r') {
+        return cut(source, start, syntax);
+    }
+    let normalized = source.replace("\r\n", "\n").replace('\r', "\n");
+    // Places are those in the text as it was written: the ends of lines that got shorter.
+    let shorter: Vec<usize> =
+        source.match_indices("\r\n").enumerate().map(|(before, (at, _))| at - before).collect();
+    let written = |pos: usize| pos + shorter.partition_point(|end| *end < pos);
+    let start = start - source[..start].matches("\r\n").count();
+    match cut(&normalized, start, syntax) {
+        Ok(mut tokens) => {
+            tokens.iter_mut().for_each(|token| token.pos = written(token.pos));
+            Ok(tokens)
+        }
+        Err(error) => Err(SyntaxError { pos: written(error.pos), ..error }),
+    }
+}
+
+fn cut(source: &str, start: usize, syntax: &Syntax) -> Result<Vec<Token>, SyntaxError> {
+    let source = match source.strip_suffix('\n') {
+        Some(cut) if !syntax.keep_trailing_newline && cut.len() >= start => cut,
+        _ => source,
     };
-    let source =
-        if syntax.keep_trailing_newline { source } else { source.strip_suffix('\n').unwrap_or(source) };
-    Lexer { source, syntax, at: 0, out: Vec::new() }.run()
+    Lexer { source, syntax, at: start, out: Vec::new() }.run()
 }
 
 /// Cuts a bare expression.
@@ -430,15 +443,19 @@ impl<'a> Lexer<'a> {
         };
         let mut len = digits(0);
         let mut float = false;
-        if rest[len..].starts_with('.') && rest[len + 1..].starts_with(|c: char| c.is_ascii_digit()) {
-            len += 1 + digits(len + 1);
-            float = true;
-        }
-        if rest[len..].starts_with(['e', 'E']) {
-            let sign = usize::from(rest[len + 1..].starts_with(['+', '-']));
-            if rest[len + 1 + sign..].starts_with(|c: char| c.is_ascii_digit()) {
-                len += 1 + sign + digits(len + 1 + sign);
+        // `a.0.1` are two indices.
+        let index = self.source[..pos].ends_with('.');
+        if !index {
+            if rest[len..].starts_with('.') && rest[len + 1..].starts_with(|c: char| c.is_ascii_digit()) {
+                len += 1 + digits(len + 1);
                 float = true;
+            }
+            if rest[len..].starts_with(['e', 'E']) {
+                let sign = usize::from(rest[len + 1..].starts_with(['+', '-']));
+                if rest[len + 1 + sign..].starts_with(|c: char| c.is_ascii_digit()) {
+                    len += 1 + sign + digits(len + 1 + sign);
+                    float = true;
+                }
             }
         }
         let text = rest[..len].replace('_', "");

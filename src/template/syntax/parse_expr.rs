@@ -12,6 +12,9 @@ const MAX_DEPTH: usize = 80;
 /// How many operators, filters or subscripts may follow each other on one level, for the same reason.
 const MAX_CHAIN: usize = 200;
 
+/// How high a tree may be altogether: chains in parentheses in chains.
+const MAX_HEIGHT: u16 = 240;
+
 type Parsed<T> = Result<T, SyntaxError>;
 
 /// Reads tokens one by one.
@@ -19,11 +22,13 @@ pub(super) struct Parser {
     tokens: Vec<Token>,
     at: usize,
     depth: usize,
+    /// A tree has become too high.
+    too_high: bool,
 }
 
 impl Parser {
     pub(super) fn new(tokens: Vec<Token>) -> Self {
-        Self { tokens, at: 0, depth: 0 }
+        Self { tokens, at: 0, depth: 0, too_high: false }
     }
 
     pub(super) fn peek(&self) -> &Tok {
@@ -103,14 +108,28 @@ impl Parser {
         self.unexpected(&tok.describe())
     }
 
+    /// Where the next token stands among the others.
+    pub(super) fn index(&self) -> usize {
+        self.at
+    }
+
+    /// Whether a name stands among the tokens since then.
+    pub(super) fn mentioned_since(&self, index: usize, name: &str) -> bool {
+        self.tokens[index.min(self.tokens.len())..self.at.min(self.tokens.len())]
+            .iter()
+            .any(|token| matches!(&token.kind, Tok::Name(n) if n == name))
+    }
+
     /// Counts one more part of a chain.
     fn link(&self, links: &mut usize) -> Parsed<()> {
         *links += 1;
-        if *links > MAX_CHAIN { self.fail("the expression is too long") } else { Ok(()) }
+        if *links > MAX_CHAIN || self.too_high { self.fail("the expression is too long") } else { Ok(()) }
     }
 
-    fn node(&self, pos: usize, kind: ExprKind) -> Expr {
-        Expr { pos: u32::try_from(pos).unwrap_or(u32::MAX), kind }
+    fn node(&mut self, pos: usize, kind: ExprKind) -> Expr {
+        let height = kind.inner_height().saturating_add(1);
+        self.too_high |= height > MAX_HEIGHT;
+        Expr { pos: u32::try_from(pos).unwrap_or(u32::MAX), height, kind }
     }
 
     /// An expression, with `if`/`else` if `conditional`.
@@ -119,15 +138,20 @@ impl Parser {
         if self.depth > MAX_DEPTH {
             return self.fail("the expression is nested too deeply");
         }
-        let parsed = if conditional { self.conditional() } else { self.or() };
+        let parsed = if conditional { self.conditional()? } else { self.or()? };
         self.depth -= 1;
-        parsed
+        if self.too_high {
+            return self.fail("the expression is nested too deeply");
+        }
+        Ok(parsed)
     }
 
     fn conditional(&mut self) -> Parsed<Expr> {
         let mut pos = self.pos();
         let mut expr = self.or()?;
+        let mut links = 0;
         while self.skip_name("if") {
+            self.link(&mut links)?;
             let test = self.or()?;
             let other = if self.skip_name("else") { Some(Box::new(self.expression(true)?)) } else { None };
             expr = self.node(pos, ExprKind::If { test: Box::new(test), then: Box::new(expr), other });
@@ -394,7 +418,9 @@ impl Parser {
     }
 
     fn filters(&mut self, mut expr: Expr) -> Parsed<Expr> {
+        let mut links = 0;
         loop {
+            self.link(&mut links)?;
             expr = match self.peek() {
                 Tok::Op("|") => self.filter(Some(expr))?,
                 Tok::Name(n) if n == "is" => self.test(expr)?,
@@ -413,19 +439,6 @@ impl Parser {
                 Tok::Int(i) => {
                     let index = self.node(at, ExprKind::Const(Const::Int(i)));
                     Ok(self.node(pos, ExprKind::Item(Box::new(of), Box::new(index))))
-                }
-                // `a.0.1` lexes as a number with a point.
-                Tok::Float(f) => {
-                    let text = f.to_string();
-                    let mut expr = of;
-                    for part in text.split('.') {
-                        let Ok(i) = part.parse() else {
-                            return Err(SyntaxError::new("expected name or number", at));
-                        };
-                        let index = self.node(at, ExprKind::Const(Const::Int(i)));
-                        expr = self.node(pos, ExprKind::Item(Box::new(expr), Box::new(index)));
-                    }
-                    Ok(expr)
                 }
                 _ => Err(SyntaxError::new("expected name or number", at)),
             };

@@ -9,14 +9,15 @@ use std::sync::Arc;
 
 type Parsed<T> = Result<T, SyntaxError>;
 
-/// Reads a template.
+/// Reads a template that begins at `start`.
 ///
 /// # Errors
 /// What is not Jinja, in Jinja's words.
-pub fn parse_template(source: &str, syntax: &Syntax) -> Parsed<Template> {
-    let mut reader = Statements { parser: Parser::new(tokenize(source, syntax)?), ..Statements::default() };
+pub fn parse_template(source: &str, start: usize, syntax: &Syntax) -> Parsed<Template> {
+    let mut reader =
+        Statements { parser: Parser::new(tokenize(source, start, syntax)?), ..Statements::default() };
     let body = reader.body(&[])?;
-    Ok(Template { body, blocks: reader.blocks, extends: reader.extends })
+    Ok(Template { body, blocks: reader.blocks })
 }
 
 /// Reads a bare expression, as `when` has it.
@@ -36,12 +37,11 @@ struct Statements {
     parser: Parser,
     open: Vec<(String, Vec<&'static str>)>,
     blocks: Vec<(Arc<str>, Arc<[Stmt]>)>,
-    extends: bool,
 }
 
 impl Default for Statements {
     fn default() -> Self {
-        Self { parser: Parser::new(Vec::new()), open: Vec::new(), blocks: Vec::new(), extends: false }
+        Self { parser: Parser::new(Vec::new()), open: Vec::new(), blocks: Vec::new() }
     }
 }
 
@@ -101,6 +101,8 @@ impl Statements {
         if self.open.len() >= MAX_DEPTH {
             return self.parser.fail("the template is nested too deeply");
         }
+        // As in Python there may be a colon.
+        self.parser.skip_op(":");
         self.parser.expect(&Tok::BlockEnd)?;
         self.open.push((tag.to_owned(), ends.to_vec()));
         let body = self.body(ends)?;
@@ -174,10 +176,10 @@ impl Statements {
             }
             "from" => self.from_statement()?,
             "extends" => {
-                if self.extends {
-                    return Err(SyntaxError::new("extended multiple times", pos));
+                // Only what comes to this one while it runs extends; but it cannot be inside of anything else.
+                if self.open.iter().any(|(tag, _)| tag != "if") {
+                    return Err(SyntaxError::new("cannot use extend from a non top-level scope", pos));
                 }
-                self.extends = true;
                 Stmt::Extends(self.parser.expression(true)?)
             }
             "block" => self.block_statement(pos)?,
@@ -245,9 +247,13 @@ impl Statements {
         let iter = self.parser.tuple(false, &["recursive"], false)?;
         let filter = if self.parser.skip_name("if") { Some(self.parser.expression(true)?) } else { None };
         let recursive = self.parser.skip_name("recursive");
+        let start = self.parser.index();
         let (body, end) = self.nested("for", &["endfor", "else"])?;
+        let uses_loop = recursive
+            || self.parser.mentioned_since(start, "loop")
+            || self.parser.mentioned_since(start, "scoped");
         let otherwise = if &*end == "else" { self.nested("for", &["endfor"])?.0 } else { Vec::new() };
-        Ok(Stmt::For(Arc::new(ForLoop { target, iter, filter, recursive, body, otherwise })))
+        Ok(Stmt::For(Arc::new(ForLoop { target, iter, filter, recursive, uses_loop, body, otherwise })))
     }
 
     fn set_statement(&mut self) -> Parsed<Stmt> {
@@ -312,6 +318,9 @@ impl Statements {
                 }
             }
             let name = self.parser.expect_name()?;
+            if params.iter().any(|(known, _)| *known == name) {
+                return self.parser.fail(format!("duplicate argument '{name}' in function definition"));
+            }
             let default = if self.parser.skip_op("=") { Some(self.parser.expression(true)?) } else { None };
             if default.is_none() && params.iter().any(|(_, d)| d.is_some()) {
                 return self.parser.fail("non-default argument follows default argument");

@@ -164,7 +164,7 @@ impl<'a> Walk<'a, '_> {
             ExprKind::Call(of, arguments) => {
                 if let ExprKind::Name(name) = &of.kind
                     && matches!(&**name, "lookup" | "query" | "q")
-                    && let Some(Expr { kind: ExprKind::Const(Const::Str(lookup)), pos }) =
+                    && let Some(Expr { kind: ExprKind::Const(Const::Str(lookup)), pos, .. }) =
                         arguments.positional.first()
                 {
                     (self.found)(Mention::Lookup(lookup.as_str()), *pos);

@@ -74,7 +74,7 @@ fn version(it: &mut Interp<'_>, b: &mut Bound) -> R<bool> {
 
 /// Why versions cannot be compared.
 #[derive(Debug, thiserror::Error)]
-enum VersionError {
+pub(crate) enum VersionError {
     /// A number stands against a word; named by Python's types.
     #[error("'<' not supported between instances of '{0}' and '{1}'")]
     Incomparable(&'static str, &'static str),
@@ -129,7 +129,11 @@ fn pieces(version: &str) -> Vec<Piece> {
     out
 }
 
-fn loose(a: &str, b: &str) -> Result<Ordering, VersionError> {
+/// Which of two versions of any spelling is later.
+///
+/// # Errors
+/// Where a number meets a word.
+pub(crate) fn loose(a: &str, b: &str) -> Result<Ordering, VersionError> {
     let (x, y) = (pieces(a), pieces(b));
     for (i, j) in x.iter().zip(&y) {
         let order = match (i, j) {
@@ -261,9 +265,4 @@ fn pep440(text: &str) -> Result<Pep440, VersionError> {
     let local =
         if local.is_empty() { Vec::new() } else { local.split(['.', '-', '_']).map(str::to_owned).collect() };
     Ok((epoch, release, pre, post.unwrap_or(0), (dev.is_none(), dev.unwrap_or(0)), local))
-}
-
-/// Loose versions in order; what cannot be compared is ordered as text.
-pub(crate) fn loose_order(a: &str, b: &str) -> Ordering {
-    loose(a, b).unwrap_or_else(|_| a.cmp(b))
 }

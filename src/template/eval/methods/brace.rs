@@ -238,23 +238,34 @@ fn apply(it: &mut Interp<'_>, value: &Val, spec: &str) -> R<String> {
         }
         return Ok(aligned(&text, width, fill, align.unwrap_or('<')));
     }
-    let (negative, mut digits) = digits(value, kind, precision, alternate)?;
-    if let Some(mark) = group {
-        digits = grouped(&digits, mark);
-    }
-    let prefix = match (negative, sign) {
+    let (negative, base, mut digits) = digits(value, kind, precision, alternate)?;
+    let mut prefix = match (negative, sign) {
         (true, _) => "-".to_owned(),
         (false, '-') => String::new(),
         (false, sign) => sign.to_string(),
     };
-    if align == Some('=') {
+    prefix.push_str(base);
+    // Filled between the sign and the digits; zeros are digits themselves, with marks between them.
+    let inside = align == Some('=');
+    if let Some(mark) = group {
+        let size = if matches!(kind, Some('x' | 'X' | 'o' | 'b')) { 4 } else { 3 };
+        let least = if inside && fill == '0' { width.saturating_sub(prefix.len()) } else { 0 };
+        digits = grouped(&digits, mark, size, least);
+    }
+    if inside {
         let missing = width.saturating_sub(prefix.len() + digits.chars().count());
         return Ok(format!("{prefix}{}{digits}", fill.to_string().repeat(missing)));
     }
     Ok(aligned(&format!("{prefix}{digits}"), width, fill, align.unwrap_or('>')))
 }
 
-fn digits(value: &Val, kind: Option<char>, precision: Option<usize>, alternate: bool) -> R<(bool, String)> {
+/// Whether a number is negative, the mark of its base, and its digits.
+fn digits(
+    value: &Val,
+    kind: Option<char>,
+    precision: Option<usize>,
+    alternate: bool,
+) -> R<(bool, &'static str, String)> {
     if let (Val::Int(_) | Val::Bool(_), None | Some('d' | 'n' | 'x' | 'X' | 'o' | 'b' | 'c')) = (value, kind)
     {
         let i = value.as_int().unwrap_or_default();
@@ -267,7 +278,7 @@ fn digits(value: &Val, kind: Option<char>, precision: Option<usize>, alternate: 
             Some('c') => ("", u32::try_from(n).ok().and_then(char::from_u32).unwrap_or('?').to_string()),
             _ => ("", n.to_string()),
         };
-        return Ok((i < 0, if alternate { format!("{mark}{text}") } else { text }));
+        return Ok((i < 0, if alternate { mark } else { "" }, text));
     }
     let f = value.as_f64().unwrap_or_default();
     let text = match kind {
@@ -288,19 +299,23 @@ fn digits(value: &Val, kind: Option<char>, precision: Option<usize>, alternate: 
             return Err(failed(format!("Unknown format code '{other}' for object of type '{name}'")));
         }
     };
-    Ok((f.is_sign_negative(), text))
+    Ok((f.is_sign_negative(), "", text))
 }
 
-fn grouped(digits: &str, mark: char) -> String {
+/// Digits with a mark after every few of them, and zeros in front up to a width.
+fn grouped(digits: &str, mark: char, size: usize, least: usize) -> String {
     let (whole, tail) = digits.find('.').map_or((digits, ""), |at| digits.split_at(at));
-    let mut out = String::new();
-    for (i, c) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i) % 3 == 0 {
-            out.push(mark);
+    let mut backwards = String::new();
+    for (count, c) in whole.chars().rev().chain(std::iter::repeat('0')).enumerate() {
+        if count >= whole.len() && backwards.len() + tail.len() >= least {
+            break;
         }
-        out.push(c);
+        if count > 0 && count % size == 0 {
+            backwards.push(mark);
+        }
+        backwards.push(c);
     }
-    out + tail
+    backwards.chars().rev().chain(tail.chars()).collect()
 }
 
 fn aligned(text: &str, width: usize, fill: char, align: char) -> String {

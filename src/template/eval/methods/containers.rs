@@ -2,16 +2,12 @@
 
 use super::{arg, need, opt_int};
 use crate::template::eval::Interp;
+use crate::template::eval::sort::sort;
 use crate::template::eval::val::{Args, Dict, Entries, R, Seq, Val, failed};
 use crate::vars::Key;
 use std::cmp::Ordering;
 
 impl Interp<'_> {
-    /// A list's items where they can be changed.
-    fn own_items(&mut self, of: &Val) -> R<Vec<Val>> {
-        self.items(of)
-    }
-
     /// Puts items back into a list.
     fn put_items(&mut self, of: &Val, items: Vec<Val>) {
         self.mark_changed(of);
@@ -34,24 +30,16 @@ impl Interp<'_> {
 
     /// Sorts values as Python does.
     pub(crate) fn sort_by_key(&mut self, mut keyed: Vec<(Val, Val)>, reverse: bool) -> R<Vec<Val>> {
-        let mut error = None;
         if reverse {
             keyed.reverse();
         }
-        keyed.sort_by(|(a, _), (b, _)| match self.order(a, b, "<") {
-            Ok(order) => order.unwrap_or(Ordering::Equal),
-            Err(e) => {
-                error.get_or_insert(e);
-                Ordering::Equal
-            }
-        });
+        let mut sorted = sort(keyed, |(a, _), (b, _)| {
+            self.order(a, b, "<").map(|order| order.is_some_and(Ordering::is_lt))
+        })?;
         if reverse {
-            keyed.reverse();
+            sorted.reverse();
         }
-        match error {
-            Some(error) => Err(error),
-            None => Ok(keyed.into_iter().map(|(_, v)| v).collect()),
-        }
+        Ok(sorted.into_iter().map(|(_, v)| v).collect())
     }
 }
 
@@ -71,7 +59,7 @@ pub(super) fn list(it: &mut Interp<'_>, of: &Val, name: &str, args: &Args) -> R 
         items.push(need(args, 0, name)?);
         return Ok(Val::None);
     }
-    let mut items = it.own_items(of)?;
+    let mut items = it.items(of)?;
     match name {
         "append" => {
             items.push(need(args, 0, name)?);

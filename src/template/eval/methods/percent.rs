@@ -105,9 +105,13 @@ struct Spec {
 }
 
 fn one(it: &mut Interp<'_>, kind: char, spec: &Spec, value: &Val, out: &mut String) -> R<()> {
-    value.check()?;
+    match kind {
+        's' | 'r' | 'a' => value.known()?,
+        _ => value.check()?,
+    }
     let mut numeric = true;
     let mut negative = false;
+    let mut base = "";
     let body = match kind {
         's' | 'r' | 'a' => {
             numeric = false;
@@ -145,12 +149,13 @@ fn one(it: &mut Interp<'_>, kind: char, spec: &Spec, value: &Val, out: &mut Stri
                 'o' => format!("{n:o}"),
                 _ => n.to_string(),
             };
-            let digits = format!("{digits:0>width$}", width = spec.precision.unwrap_or(0));
-            match (spec.alternate, kind) {
-                (true, 'x' | 'X') => format!("0{kind}{digits}"),
-                (true, 'o') => format!("0o{digits}"),
-                _ => digits,
-            }
+            base = match (spec.alternate, kind) {
+                (true, 'x') => "0x",
+                (true, 'X') => "0X",
+                (true, 'o') => "0o",
+                _ => "",
+            };
+            format!("{digits:0>width$}", width = spec.precision.unwrap_or(0))
         }
         'f' | 'F' | 'e' | 'E' | 'g' | 'G' => {
             let f = value
@@ -164,11 +169,12 @@ fn one(it: &mut Interp<'_>, kind: char, spec: &Spec, value: &Val, out: &mut Stri
             return Err(failed(format!("unsupported format character '{other}' (0x{:x})", other as u32)));
         }
     };
-    let sign = match (numeric && negative, numeric, spec.sign) {
+    let mut sign = match (numeric && negative, numeric, spec.sign) {
         (true, ..) => "-".to_owned(),
         (false, true, Some(sign)) => sign.to_string(),
         _ => String::new(),
     };
+    sign.push_str(base);
     let missing = spec.width.saturating_sub(body.chars().count() + sign.len());
     if spec.left {
         out.push_str(&format!("{sign}{body}{}", " ".repeat(missing)));

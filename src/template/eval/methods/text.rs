@@ -108,7 +108,7 @@ pub(super) fn call(it: &mut Interp<'_>, of: &Val, s: &str, name: &str, args: Arg
 
 fn other(it: &Interp<'_>, of: &Val, s: &str, name: &str, args: &Args) -> R {
     let all = |test: fn(char) -> bool| Val::Bool(!s.is_empty() && s.chars().all(test));
-    let list = |parts: Vec<String>| Val::list(parts.into_iter().map(|p| it.derived(&[of], p)).collect());
+    let list = |parts: Vec<String>| Val::list(parts.into_iter().map(|p| it.part(of, p)).collect());
     Ok(match name {
         "isdecimal" => all(|c| {
             c.is_numeric()
@@ -178,7 +178,7 @@ fn other(it: &Interp<'_>, of: &Val, s: &str, name: &str, args: &Args) -> R {
                 None if name == "partition" => [s, "", ""],
                 None => ["", "", s],
             };
-            Val::tuple(parts.iter().map(|p| it.derived(&[of], (*p).to_owned())).collect())
+            Val::tuple(parts.iter().map(|p| it.part(of, (*p).to_owned())).collect())
         }
         "splitlines" => {
             let keep = matches!(arg(args, 0, "keepends"), Some(Val::Bool(true)));
