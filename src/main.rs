@@ -1,7 +1,6 @@
 //! The windlass command. Called as `ansible-playbook` it is that.
 
-use clap::{CommandFactory, FromArgMatches, Parser};
-use std::ffi::OsString;
+use clap::Parser;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -51,24 +50,12 @@ fn run(cli: Cli) -> ExitCode {
 
 /// The options; called by the name of an Ansible program, those of its counterpart.
 fn parse() -> Cli {
-    let mut args: Vec<OsString> = std::env::args_os().collect();
-    let called = args.first().map(|a| std::path::Path::new(a).file_name().unwrap_or_default().to_owned());
-    let Some(subcommand) = called.as_ref().and_then(|n| n.to_str()).and_then(counterpart) else {
-        return Cli::parse();
-    };
-    args.insert(1, OsString::from(subcommand));
-    let matches = Cli::command().get_matches_from(args);
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
-}
-
-fn counterpart(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "ansible-playbook" => "playbook",
-        "ansible-doc" => "doc",
-        "ansible-inventory" => "inventory",
-        "ansible-vault" => "vault",
-        _ => return None,
-    })
+    let called = std::env::args_os().next().unwrap_or_default();
+    let called = std::path::Path::new(&called).file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    match Cli::of_counterpart(called, std::env::args_os()) {
+        Some(parsed) => parsed.unwrap_or_else(|error| error.exit()),
+        None => Cli::parse(),
+    }
 }
 
 /// Prints the text of a command that only tells something.

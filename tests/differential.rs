@@ -69,6 +69,9 @@ fn same(case: &str, options: &[&str]) {
         go(&mut Command::new(reference.bin().join("ansible-playbook")), &["-e".to_owned(), python]);
     let mut windlass = Command::new(env!("CARGO_BIN_EXE_windlass"));
     let (ours, our_out, our_err) = go(windlass.arg("playbook"), &[]);
+    for text in [&our_out, &our_err] {
+        assert!(!text.contains("not-to-be-seen"), "{case}: windlass prints what no_log hides:\n{text}");
+    }
     assert!(!theirs.recap.is_empty(), "{case}: the reference printed no recap:\n{their_out}\n{their_err}");
     assert!(
         ours == theirs,
@@ -114,6 +117,12 @@ cases! {
     limited_and_forked => "delegation" ["--limit", "web", "-f", "1"];
     check_mode => "precedence" ["--check"];
     what_loops_carry => "carried" [];
+    keywords_that_fail_and_what_they_hide => "manners" [];
+    results_in_conditions_and_registers => "results" [];
+    variables_of_connections_and_becoming_oneself => "connection" [];
+    variables_of_roles_at_their_place => "sites" [];
+    a_play_with_tags_that_is_not_chosen => "tagged" ["--tags", "other"];
+    begins_at_a_name_as_written => "sites" ["--start-at-task", "Names {{ 1 }}*"];
 }
 
 /// What an encrypted file holds is not printed, wherever it goes: lookups, commands, diffs.

@@ -1,4 +1,4 @@
-//! `gather_facts`, and the choice of a service or package manager.
+//! `gather_facts`, `service` and `package`.
 
 use super::Cx;
 use crate::engine::result::TaskOutcome;
@@ -10,11 +10,10 @@ pub(super) async fn gather(cx: &Cx<'_>) -> TaskOutcome {
     };
     let mut args = cx.args.clone();
     args.shift_remove("parallel");
-    // What `gather_facts` is for holds in check mode too.
     cx.remote.module(setup.spec, &args).await
 }
 
-/// `service` on a host with systemd is `systemd`.
+/// `service`: the agent knows which manager its host has.
 pub(super) async fn service(cx: &Cx<'_>) -> TaskOutcome {
     cx.remote.module(cx.exec.task.action.spec, &cx.args).await
 }

@@ -2,7 +2,7 @@
 
 use super::Cx;
 use crate::engine::include::{Entry, IncludeRequest, What};
-use crate::engine::loops::truthy;
+use crate::engine::loops::{CENSORED, label_of, truthy};
 use crate::engine::result::TaskOutcome;
 use crate::playbook::import::{Statics, find_task_file, missing_file};
 use crate::playbook::{Loop, RoleFrom};
@@ -41,20 +41,36 @@ fn task_outer(cx: &Cx<'_>) -> usize {
     cx.exec.task.outer_vars
 }
 
-fn label(cx: &Cx<'_>) -> Option<String> {
+/// What stands for the item in the line about the include.
+fn label(cx: &Cx<'_>, outcome: &TaskOutcome) -> Option<String> {
     cx.exec.task.loop_.as_ref()?;
+    if cx.keywords.no_log {
+        return Some(CENSORED.to_owned());
+    }
     let name = cx.layers.find("ansible_loop_var").and_then(Value::as_str)?;
-    cx.layers.find(name).map(crate::engine::loops::label_of)
+    let item = cx.layers.find(name)?;
+    // A label that fails makes the task fail; that is told elsewhere.
+    Some(cx.exec.label_text(cx.layers, outcome, item).unwrap_or_else(|_| label_of(item)))
 }
 
-fn request(cx: &Cx<'_>, what: What) -> TaskOutcome {
-    let entry = Entry {
-        what,
-        vars: Arc::new(parameters(cx)),
-        apply: cx.args.get("apply").cloned(),
-        label: label(cx),
-    };
-    TaskOutcome { include: Some(IncludeRequest { entries: vec![entry] }), ..TaskOutcome::default() }
+/// The result of an include: `args` is what is registered of its arguments.
+fn request(cx: &Cx<'_>, what: What, args: Map) -> TaskOutcome {
+    let mut out = TaskOutcome::default();
+    if let What::Tasks(_) = &what {
+        let file = cx.args.get("_raw_params").or_else(|| cx.args.get("file"));
+        out.values.insert(Key::from("include"), file.cloned().unwrap_or_default());
+    }
+    out.set("include_args", Value::map(args));
+    let label = label(cx, &out);
+    let (vars, apply) = (Arc::new(parameters(cx)), cx.args.get("apply").cloned());
+    out.include = Some(IncludeRequest { entries: vec![Entry { what, vars, apply, label }] });
+    out
+}
+
+/// The arguments without these.
+fn args_but(cx: &Cx<'_>, left_out: &[&str]) -> Map {
+    let stays = |key: &Key| !key.as_str().is_some_and(|k| left_out.contains(&k));
+    cx.args.iter().filter(|(k, _)| stays(k)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
 pub(super) fn tasks(cx: &Cx<'_>) -> TaskOutcome {
@@ -64,7 +80,7 @@ pub(super) fn tasks(cx: &Cx<'_>) -> TaskOutcome {
     };
     let statics = Statics { playbook_dir: cx.exec.shared.playbook_dir.clone(), ..Statics::default() };
     match find_task_file(&name, &task.dir, task.role.as_deref(), "tasks", Some(&statics)) {
-        Some(path) => request(cx, What::Tasks(path)),
+        Some(path) => request(cx, What::Tasks(path), args_but(cx, &["_raw_params", "file", "apply"])),
         None => {
             let problem = missing_file(&name, &task.dir);
             let mut out = TaskOutcome::failure(problem.message.clone());
@@ -90,5 +106,5 @@ pub(super) fn role(cx: &Cx<'_>) -> TaskOutcome {
         public: flag("public", false),
         validate: flag("rolespec_validate", true),
     };
-    request(cx, What::Role { name, from })
+    request(cx, What::Role { name, from }, args_but(cx, &["apply"]))
 }

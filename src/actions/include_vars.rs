@@ -95,7 +95,7 @@ fn folder(cx: &Cx<'_>, dir: &str, vars: &mut Map, used: &mut Vec<Value>) -> Resu
         Some(root) => return Err(IncludeVarsError::NotFolder(root)),
         None => return Err(IncludeVarsError::NoFolder(dir.to_owned())),
     };
-    let depth = cx.args.get("depth").and_then(Value::as_int).unwrap_or(0);
+    let depth = cx.args.get("depth").and_then(crate::engine::keywords::whole).unwrap_or(0);
     let matching = match cx.text("files_matching") {
         Some(pattern) => Some(expression("files_matching", &pattern)?),
         None => None,

@@ -28,10 +28,11 @@ use crate::engine::exec::Exec;
 use crate::engine::keywords::Keywords;
 use crate::engine::result::TaskOutcome;
 use crate::vars::scope::Layers;
-use crate::vars::{Map, Value};
+use crate::vars::{Key, Map, Value};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 use windlass_protocol::ModuleSpec;
+use windlass_protocol::spec::ArgKind;
 
 /// What a task calls.
 #[derive(Debug, Clone, Copy)]
@@ -195,14 +196,19 @@ pub async fn dispatch(
         out.hint = Some("`windlass doc --list` names the modules that it has".to_owned());
         return out;
     }
-    let cx = Cx { exec, remote, layers, keywords, args };
-    if let Err(wrong) = check_own(&cx) {
-        return *wrong;
+    let mut cx = Cx { exec, remote, layers, keywords, args };
+    match check_own(&cx) {
+        Ok(numbers) => cx.args.extend(numbers),
+        Err(wrong) => return *wrong,
     }
     match action.spec.name {
         "ansible.builtin.debug" => debug::run(&cx),
         "ansible.builtin.fail" => {
-            TaskOutcome::failure(cx.text("msg").unwrap_or_else(|| "Failed as requested from task".into()))
+            let mut out = TaskOutcome::failure("Failed as requested from task");
+            if let Some(msg) = cx.args.get("msg") {
+                out.set("msg", msg.clone());
+            }
+            out
         }
         "ansible.builtin.assert" => assert::run(&cx),
         "ansible.builtin.set_fact" => set::fact(&cx),
@@ -246,11 +252,12 @@ pub fn is_checked(name: &str) -> bool {
     )
 }
 
-/// Mistakes in the arguments of an action that is not checked by the target's side.
-fn check_own(cx: &Cx<'_>) -> Result<(), Box<TaskOutcome>> {
+/// Checks the arguments of an action that is not checked by the target's side, and gives its numbers and booleans as such
+/// however they were written. Other values keep their marks, which a conversion would lose.
+fn check_own(cx: &Cx<'_>) -> Result<Map, Box<TaskOutcome>> {
     let spec = cx.exec.task.action.spec;
     if !is_checked(spec.name) {
-        return Ok(());
+        return Ok(Map::new());
     }
     let given: Map = cx
         .args
@@ -258,7 +265,15 @@ fn check_own(cx: &Cx<'_>) -> Result<(), Box<TaskOutcome>> {
         .filter(|(k, _)| k.as_str() != Some("_raw_params"))
         .map(|(k, v)| (k.clone(), v.clone()))
         .collect();
-    crate::engine::delegate::check(spec, &given).map(|_| ())
+    let checked = crate::engine::delegate::check(spec, &given)?;
+    let is_plain = |name: &str| {
+        spec.field(name).is_some_and(|f| matches!(f.kind, ArgKind::Int | ArgKind::Float | ArgKind::Bool))
+    };
+    Ok(checked
+        .into_iter()
+        .filter(|(name, _)| is_plain(name) && given.contains_key(name.as_str()))
+        .map(|(name, value)| (Key::from(name), Value::from(value)))
+        .collect())
 }
 
 /// A file of the controller that is not there: the failure points at the argument and names a file that may be meant.

@@ -1,9 +1,10 @@
 //! `pause`.
 
 use super::Cx;
+use crate::engine::exec::span_of;
 use crate::engine::result::TaskOutcome;
 use crate::vars::Value;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A duration that is no number.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +17,7 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {
                 let text = crate::vars::value::scalar_text(value).unwrap_or_default();
-                text.trim().parse::<f64>().map(Some).map_err(|_| DurationError(text))
+                text.trim().parse::<f64>().ok().filter(|n| n.is_finite()).map(Some).ok_or(DurationError(text))
             }
         }
     };
@@ -31,7 +32,7 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let mut typed = String::new();
     match wait {
         Some(seconds) => {
-            tokio::time::sleep(Duration::from_secs_f64(seconds.max(0.0))).await;
+            tokio::time::sleep(span_of(seconds)).await;
         }
         None => {
             let prompt = cx

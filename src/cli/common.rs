@@ -11,7 +11,7 @@ pub struct InventoryArgs {
     pub inventory: Vec<String>,
     /// Only these hosts of the chosen ones (a pattern, or @FILE).
     #[arg(short = 'l', long = "limit", value_name = "PATTERN")]
-    pub limit: Vec<String>,
+    pub limit: Option<String>,
     /// Forget facts that were cached.
     #[arg(long)]
     pub flush_cache: bool,
@@ -89,7 +89,7 @@ pub struct RunArgs {
     #[arg(short = 'e', long = "extra-vars", value_name = "VARS")]
     pub extra_vars: Vec<String>,
     /// How many hosts work at once.
-    #[arg(short = 'f', long = "forks", value_name = "N")]
+    #[arg(short = 'f', long = "forks", value_name = "N", allow_negative_numbers = true)]
     pub forks: Option<usize>,
     /// Change nothing, say what would change.
     #[arg(short = 'C', long = "check")]

@@ -20,6 +20,9 @@ pub struct DocArgs {
     /// In which form.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+    /// Accepted for compatibility: there is nothing more to say.
+    #[arg(short, long, action = clap::ArgAction::Count, hide = true)]
+    pub verbose: u8,
     /// JSON, as ansible-doc prints it.
     #[arg(short = 'j', long)]
     pub json: bool,

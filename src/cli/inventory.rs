@@ -8,7 +8,6 @@ use super::secret_options::SecretArgs;
 
 /// Show the inventory.
 #[derive(Debug, Clone, Args)]
-#[command(group = clap::ArgGroup::new("action").required(true).args(["list", "host", "graph"]))]
 pub struct InventoryArgs {
     /// An inventory: a file, a folder, a script, or a list of hosts that ends in a comma.
     #[arg(short, long, visible_alias = "inventory-file", value_name = "SOURCE")]
@@ -64,6 +63,10 @@ pub struct InventoryArgs {
     /// Show values that were encrypted; without this they are masked.
     #[arg(long)]
     pub show_secrets: bool,
+
+    /// Accepted for compatibility: there is nothing more to say.
+    #[arg(short, long, action = clap::ArgAction::Count, hide = true)]
+    pub verbose: u8,
 
     /// Passwords and identities.
     #[command(flatten)]

@@ -9,6 +9,9 @@ use super::secret_options::SecretArgs;
 /// Work on files and strings that are encrypted with ansible-vault.
 #[derive(Debug, Clone, Args)]
 pub struct VaultArgs {
+    /// Accepted for compatibility: there is nothing more to say.
+    #[arg(short, long, action = clap::ArgAction::Count, hide = true, global = true)]
+    pub verbose: u8,
     /// What to do.
     #[command(subcommand)]
     pub command: VaultCommand,

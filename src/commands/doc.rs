@@ -172,6 +172,7 @@ mod tests {
 
     fn args(names: &[&str]) -> DocArgs {
         DocArgs {
+            verbose: 0,
             names: names.iter().map(|n| (*n).to_owned()).collect(),
             list: false,
             snippet: false,
@@ -186,7 +187,7 @@ mod tests {
         for name in all().keys() {
             for (format, snippet) in [(Format::Text, false), (Format::Markdown, false), (Format::Text, true)]
             {
-                let page = run(&DocArgs { format, snippet, ..args(&[name]) }).unwrap();
+                let page = run(&DocArgs { verbose: 0, format, snippet, ..args(&[name]) }).unwrap();
                 assert!(page.contains(name), "{name}: {page}");
             }
         }

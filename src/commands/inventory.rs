@@ -63,6 +63,12 @@ pub enum InventoryCommandError {
         /// How many hosts it means.
         count: usize,
     },
+    /// None of `--list`, `--host` and `--graph`.
+    #[error("No action selected, at least one of --host, --graph or --list needs to be specified.")]
+    NoAction,
+    /// Several of them.
+    #[error("Conflicting options used, only one of --host, --graph or --list can be used at the same time.")]
+    Actions,
     /// `--graph` with something that is no group.
     #[error("there is no group `{0}` to draw")]
     NoGroup(String),
@@ -91,7 +97,7 @@ impl InventoryCommandError {
 
     fn code(&self) -> u8 {
         match self {
-            Self::OneHost { .. } | Self::NoGroup(_) => 5,
+            Self::OneHost { .. } | Self::NoGroup(_) | Self::NoAction | Self::Actions => 5,
             Self::Inventory(_) => 4,
             _ => 1,
         }
@@ -100,6 +106,13 @@ impl InventoryCommandError {
 
 /// Runs the command; the result is its exit code.
 pub fn run(args: &InventoryArgs, given: &Given, console: &mut Console<'_>) -> u8 {
+    let chosen = [args.list, args.graph, args.host.is_some()].into_iter().filter(|chosen| *chosen).count();
+    if chosen != 1 {
+        let error =
+            if chosen == 0 { InventoryCommandError::NoAction } else { InventoryCommandError::Actions };
+        console.report(&error.to_diagnostic());
+        return error.code();
+    }
     let here = std::env::current_dir().unwrap_or_default();
     let loaded = Inventory::load(&given.sources, &here, &given.secrets);
     let result = loaded.map_err(InventoryCommandError::from).and_then(|(inventory, warnings)| {

@@ -218,7 +218,7 @@ fn list(
             tags.sort();
             all.extend(tags.iter().cloned());
             if args.list_tasks {
-                let name = listed_name(task);
+                let name = task.listed_name();
                 out.push_str(&format!("      {name}\tTAGS: [{}]\n", tags.join(", ")));
             }
         });
@@ -227,15 +227,6 @@ fn list(
         }
     }
     Ok(())
-}
-
-/// A task's name as it is written: nothing is known to render it with.
-fn listed_name(task: &Task) -> String {
-    let name = task.name.as_ref().and_then(Value::as_str).unwrap_or(&task.action_written);
-    match &task.role {
-        Some(role) => format!("{} : {name}", role.display_name()),
-        None => name.to_owned(),
-    }
 }
 
 fn each_task(nodes: &[Node], work: &mut dyn FnMut(&Task)) {

@@ -1,4 +1,4 @@
-//! What `playbook` and `adhoc` need before they run: secrets, inventory, variables, connections, printer.
+//! What a run of playbooks needs before it begins: secrets, inventory, variables, connections, printer.
 
 use super::extra_vars;
 use super::prompt::{KeyPrompt, TerminalPrompt};
@@ -71,6 +71,12 @@ pub fn secrets(
     )
 }
 
+/// How much is printed: `-v` goes on top of what is configured.
+fn verbosity(run: &RunArgs, config: &Config) -> u8 {
+    let configured: u8 = config.text("DEFAULT_VERBOSITY").parse().unwrap_or(0);
+    configured.saturating_add(run.verbose)
+}
+
 /// The printer of a run.
 #[must_use]
 pub fn terminal(run: &RunArgs, config: &Config, redactor: &Arc<Redactor>) -> Arc<Terminal> {
@@ -80,8 +86,7 @@ pub fn terminal(run: &RunArgs, config: &Config, redactor: &Arc<Redactor>) -> Arc
     let style = Style {
         color,
         width: if tty && width > 0 { width.saturating_sub(1) } else { 79 },
-        verbosity: run.verbose.max(config.text("DEFAULT_VERBOSITY").parse().unwrap_or(0)),
-        diff: run.diff || config.flag("DIFF_ALWAYS"),
+        verbosity: verbosity(run, config),
         progress: tty && std::io::stderr().is_terminal(),
         show_skipped: config.flag("DISPLAY_SKIPPED_HOSTS"),
         show_ok: config.flag("DISPLAY_OK_HOSTS"),
@@ -182,6 +187,7 @@ fn connections(
         become_password,
         become_flags: config.given("DEFAULT_BECOME_FLAGS"),
         become_exe: config.given("DEFAULT_BECOME_EXE"),
+        become_same_user: config.flag("BECOME_ALLOW_SAME_USER"),
     })
 }
 
@@ -261,7 +267,7 @@ pub fn shared(
         .map_err(|e| Refusal::new(*e.diagnostic, e.code))?;
     let extra = Arc::new(extra);
     let sources = sources(&given.inventory.inventory, config);
-    let limit = (!given.inventory.limit.is_empty()).then(|| given.inventory.limit.join(","));
+    let limit = given.inventory.limit.clone();
     let here = std::env::current_dir().unwrap_or_default();
     let (inventory, warnings) =
         Inventory::load(&sources, &here, &secrets).map_err(|e| Refusal::new(e.to_diagnostic(), 1))?;
@@ -279,11 +285,15 @@ pub fn shared(
     let tags = |given: &[String], name: &str| {
         if given.is_empty() { config.given(name).into_iter().collect() } else { given.to_vec() }
     };
+    let forks = given.run.forks.or_else(|| config.text("DEFAULT_FORKS").parse().ok()).unwrap_or(5);
+    if forks == 0 {
+        return Err(Refusal::new(Diagnostic::error("The number of processes (--forks) must be >= 1"), 2));
+    }
     let options = RunOptions {
-        forks: given.run.forks.or_else(|| config.text("DEFAULT_FORKS").parse().ok()).unwrap_or(5),
+        forks,
         check: given.run.check,
         diff: given.run.diff || config.flag("DIFF_ALWAYS"),
-        verbosity: given.run.verbose,
+        verbosity: verbosity(given.run, config),
         tags: TagFilter::new(&tags(given.tags, "TAGS_RUN"), &tags(given.skip_tags, "TAGS_SKIP")),
         limit,
         start_at: None,
@@ -293,6 +303,9 @@ pub fn shared(
         error_on_missing_handler: config.flag("ERROR_ON_MISSING_HANDLER"),
         any_errors_fatal: config.flag("ANY_ERRORS_FATAL"),
         gather_by_default: config.text("DEFAULT_GATHERING") != "explicit",
+        gather_once: config.text("DEFAULT_GATHERING") == "smart",
+        no_log: config.flag("DEFAULT_NO_LOG"),
+        task_timeout: config.text("TASK_TIMEOUT").parse().unwrap_or(0),
         connect,
     };
     let holder: Arc<std::sync::OnceLock<Weak<Store>>> = Arc::default();

@@ -53,13 +53,16 @@ settings! {
     "DEFAULT_BECOME_FLAGS", [("privilege_escalation", "become_flags")], ["ANSIBLE_BECOME_FLAGS"], "", "Flags for the become program.";
     "DEFAULT_BECOME_EXE", [("privilege_escalation", "become_exe")], ["ANSIBLE_BECOME_EXE"], "", "The become program.";
     "DEFAULT_BECOME_ASK_PASS", [("privilege_escalation", "become_ask_pass")], ["ANSIBLE_BECOME_ASK_PASS"], "false", "Ask for its password.";
+    "BECOME_ALLOW_SAME_USER", [("privilege_escalation", "become_allow_same_user")], ["ANSIBLE_BECOME_ALLOW_SAME_USER"], "false", "Become a user also where that is the login user.";
     "BECOME_PASSWORD_FILE", [("defaults", "become_password_file")], ["ANSIBLE_BECOME_PASSWORD_FILE"], "", "File with its password.";
     "CONNECTION_PASSWORD_FILE", [("defaults", "connection_password_file")], ["ANSIBLE_CONNECTION_PASSWORD_FILE"], "", "File with the login password.";
     "DEFAULT_ASK_PASS", [("defaults", "ask_pass")], ["ANSIBLE_ASK_PASS"], "false", "Ask for the login password.";
     "DEFAULT_VAULT_PASSWORD_FILE", [("defaults", "vault_password_file")], ["ANSIBLE_VAULT_PASSWORD_FILE"], "", "File or program with the vault password.";
     "DEFAULT_VAULT_IDENTITY_LIST", [("defaults", "vault_identity_list")], ["ANSIBLE_VAULT_IDENTITY_LIST"], "", "Vault ids.";
     "DEFAULT_ASK_VAULT_PASS", [("defaults", "ask_vault_pass")], ["ANSIBLE_ASK_VAULT_PASS"], "false", "Ask for the vault password.";
-    "DEFAULT_GATHERING", [("defaults", "gathering")], ["ANSIBLE_GATHERING"], "implicit", "Whether plays gather facts unless they say so.";
+    "DEFAULT_GATHERING", [("defaults", "gathering")], ["ANSIBLE_GATHERING"], "implicit", "Whether plays gather facts unless they say so: implicit, explicit, or smart (each host's once).";
+    "DEFAULT_NO_LOG", [("defaults", "no_log")], ["ANSIBLE_NO_LOG"], "false", "Tasks that do not say otherwise print nothing of their results.";
+    "TASK_TIMEOUT", [("defaults", "task_timeout")], ["ANSIBLE_TASK_TIMEOUT"], "0", "Seconds that a task may take; 0 is any time.";
     "DIFF_ALWAYS", [("diff", "always")], ["ANSIBLE_DIFF_ALWAYS"], "false", "Show diffs.";
     "ERROR_ON_MISSING_HANDLER", [("defaults", "error_on_missing_handler")], ["ANSIBLE_ERROR_ON_MISSING_HANDLER"], "true", "An unknown handler stops the run; else it is a warning.";
     "ANY_ERRORS_FATAL", [("defaults", "any_errors_fatal")], ["ANSIBLE_ANY_ERRORS_FATAL"], "false", "An error on one host ends the play for all.";
@@ -179,6 +182,10 @@ impl Config {
                 (None, None) => warning,
             });
         }
+        for name in NOT_HONOURED.iter().filter(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty())) {
+            let text = format!("the setting {name} of the environment is not honoured by windlass");
+            config.warnings.push(Diagnostic::warning(text));
+        }
         config.file = file;
         config
     }
@@ -236,6 +243,52 @@ fn read(path: &Path) -> Result<BTreeMap<(String, String), ini::Entry>, Vec<Diagn
     let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text".to_owned()))?;
     ini::parse(&SourceFile::new(path, text))
 }
+
+/// Settings by the environment that change what Ansible does, and are not there.
+const NOT_HONOURED: &[&str] = &[
+    "ANSIBLE_ACTION_PLUGINS",
+    "ANSIBLE_CACHE_PLUGIN",
+    "ANSIBLE_CALLBACKS_ENABLED",
+    "ANSIBLE_CALLBACK_PLUGINS",
+    "ANSIBLE_CONNECTION_PLUGINS",
+    "ANSIBLE_DIFF_CONTEXT",
+    "ANSIBLE_DISPLAY_ARGS_TO_STDOUT",
+    "ANSIBLE_DUPLICATE_YAML_DICT_KEY",
+    "ANSIBLE_ENABLE_TASK_DEBUGGER",
+    "ANSIBLE_ERROR_ON_UNDEFINED_VARS",
+    "ANSIBLE_FACTS_MODULES",
+    "ANSIBLE_FILTER_PLUGINS",
+    "ANSIBLE_HASH_BEHAVIOUR",
+    "ANSIBLE_HOST_PATTERN_MISMATCH",
+    "ANSIBLE_INJECT_FACT_VARS",
+    "ANSIBLE_INVALID_TASK_ATTRIBUTE_FAILED",
+    "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED",
+    "ANSIBLE_INVENTORY_ENABLED",
+    "ANSIBLE_INVENTORY_EXPORT",
+    "ANSIBLE_INVENTORY_IGNORE",
+    "ANSIBLE_INVENTORY_IGNORE_REGEX",
+    "ANSIBLE_INVENTORY_PLUGINS",
+    "ANSIBLE_INVENTORY_UNPARSED_FAILED",
+    "ANSIBLE_JINJA2_EXTENSIONS",
+    "ANSIBLE_JINJA2_NATIVE",
+    "ANSIBLE_KEEP_REMOTE_FILES",
+    "ANSIBLE_LIBRARY",
+    "ANSIBLE_LOG_PATH",
+    "ANSIBLE_LOOKUP_PLUGINS",
+    "ANSIBLE_MAX_DIFF_SIZE",
+    "ANSIBLE_MODULE_UTILS",
+    "ANSIBLE_PLAYBOOK_VARS_ROOT",
+    "ANSIBLE_PRECEDENCE",
+    "ANSIBLE_PRIVATE_ROLE_VARS",
+    "ANSIBLE_RUN_VARS_PLUGINS",
+    "ANSIBLE_STRATEGY",
+    "ANSIBLE_TEST_PLUGINS",
+    "ANSIBLE_TRANSFORM_INVALID_GROUP_CHARS",
+    "ANSIBLE_VARS_ENABLED",
+    "ANSIBLE_VARS_PLUGINS",
+    "ANSIBLE_VERBOSE_TO_STDERR",
+    "ANSIBLE_YAML_FILENAME_EXT",
+];
 
 /// Settings that speed up or decorate the original and have no meaning here; no warning for them.
 const WITHOUT_MEANING: &[(&str, &str)] = &[

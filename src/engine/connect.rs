@@ -46,6 +46,8 @@ pub struct ConnectDefaults {
     pub become_flags: Option<String>,
     /// `become_exe` of the configuration.
     pub become_exe: Option<String>,
+    /// `become_allow_same_user` of the configuration.
+    pub become_same_user: bool,
 }
 
 /// How a task reaches its host.
@@ -144,6 +146,46 @@ impl Pool {
     }
 }
 
+/// Where it is said how a host is reached.
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    /// The host's variables.
+    pub(super) layers: &'a Layers,
+    /// The task's keywords.
+    pub(super) task: &'a crate::playbook::Attrs,
+    /// What the keywords' templates see.
+    pub(super) task_layers: &'a Layers,
+    pub(super) templar: &'a Templar,
+}
+
+impl Said<'_> {
+    fn render(&self, value: &Value, layers: &Layers) -> Result<Option<Value>, TemplateError> {
+        let cx = TemplateContext::new(layers, crate::vars::scope::nowhere());
+        let value = self.templar.render(value, &cx).map_err(|e| e.at(value.span()))?;
+        Ok(Some(value).filter(|v| !matches!(v, Value::Null | Value::Omit)))
+    }
+    /// The first of these variables that there is.
+    pub(super) fn var(&self, names: &[&str]) -> Result<Option<Value>, TemplateError> {
+        for name in names {
+            if let Some(value) = self.layers.find(name)
+                && let Some(value) = self.render(value, self.layers)?
+            {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+    /// A keyword.
+    pub(super) fn keyword(&self, name: &str) -> Result<Option<Value>, TemplateError> {
+        self.task.get(name).map_or(Ok(None), |value| self.render(value, self.task_layers))
+    }
+}
+
+/// A value as text, empty counted as not given.
+pub(super) fn text(value: Option<Value>) -> Option<String> {
+    value.as_ref().and_then(crate::vars::value::scalar_text).filter(|t| !t.is_empty())
+}
+
 /// Finds out how a host is reached: variables over keywords over defaults.
 ///
 /// # Errors
@@ -156,33 +198,9 @@ pub fn way(
     templar: &Templar,
     task_layers: &Layers,
 ) -> Result<Way, TemplateError> {
-    let var = |names: &[&str]| -> Result<Option<Value>, TemplateError> {
-        for name in names {
-            if let Some(value) = layers.find(name) {
-                let value = templar
-                    .render(value, &TemplateContext::new(layers, crate::vars::scope::nowhere()))
-                    .map_err(|e| e.at(value.span()))?;
-                if !matches!(value, Value::Null | Value::Omit) {
-                    return Ok(Some(value));
-                }
-            }
-        }
-        Ok(None)
-    };
-    let keyword = |name: &str| -> Result<Option<Value>, TemplateError> {
-        match task.get(name) {
-            None => Ok(None),
-            Some(value) => {
-                let value = templar
-                    .render(value, &TemplateContext::new(task_layers, crate::vars::scope::nowhere()))
-                    .map_err(|e| e.at(value.span()))?;
-                Ok(Some(value).filter(|v| !matches!(v, Value::Null | Value::Omit)))
-            }
-        }
-    };
-    let text = |value: Option<Value>| {
-        value.as_ref().and_then(crate::vars::value::scalar_text).filter(|t| !t.is_empty())
-    };
+    let said = Said { layers, task, task_layers, templar };
+    let var = |names: &[&str]| said.var(names);
+    let keyword = |name: &str| said.keyword(name);
     let failed = |message: String, hint: &str, value: &Value| {
         let mut error = TemplateError::new(TemplateErrorKind::Failed, message);
         error.hint = Some(hint.to_owned());
@@ -298,6 +316,8 @@ pub fn way(
             ));
         };
         let own = |suffix: &str| format!("ansible_{}_{suffix}", parsed.name());
+        let login = if via == Via::Local { own_user() } else { target.user.clone() };
+        let same = login.as_ref() == Some(&user) && !defaults.become_same_user;
         Some(Become {
             method: parsed,
             user,
@@ -318,10 +338,24 @@ pub fn way(
                 None => text(keyword("become_exe")?).or_else(|| defaults.become_exe.clone()),
             },
         })
+        .filter(|_| !same)
     } else {
         None
     };
     Ok(Way { target, become_ })
+}
+
+/// The name of the user who runs this.
+fn own_user() -> Option<String> {
+    let uid = rustix::process::geteuid().as_raw().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let found = accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1) == Some(uid.as_str())).then(|| name.to_owned())
+    });
+    // Accounts of a directory are not in the file.
+    found.or_else(|| std::env::var("USER").ok())
 }
 
 /// `~` at the beginning of a path of this machine.

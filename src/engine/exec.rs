@@ -78,7 +78,7 @@ impl Exec {
                     Ok(Some(skip)) => skip,
                     _ => self.error(&error),
                 };
-                return self.finish(&layers, outcome, &self.keywords_or_default(&layers), false, Vec::new());
+                return self.finish(&layers, outcome, &self.manners(&layers).0, false, Vec::new());
             }
         }
         let done = match &self.task.loop_ {
@@ -111,15 +111,21 @@ impl Exec {
                     (_, NoItems::Failed(error)) => self.error(&error),
                     (_, NoItems::NoList(wrong)) => TaskOutcome::complaint(*wrong),
                 };
-                return self.finish(layers, outcome, &self.keywords_or_default(layers), false, Vec::new());
+                return self.finish(layers, outcome, &self.manners(layers).0, false, Vec::new());
             }
         };
         if items.is_empty() {
-            let mut outcome = TaskOutcome::skip("No items in the list");
+            let mut outcome = TaskOutcome { skipped: true, ..TaskOutcome::default() };
             outcome.values.insert(Key::from("skipped_reason"), Value::text("No items in the list"));
             outcome.values.insert(Key::from("results"), Value::list(Vec::new()));
-            return self.finish(layers, outcome, &self.keywords_or_default(layers), false, Vec::new());
+            return self.finish(layers, outcome, &self.manners(layers).0, false, Vec::new());
         }
+        let pause = match self.loop_pause(layers) {
+            Ok(pause) => pause,
+            Err(error) => {
+                return self.finish(layers, self.error(&error), &self.manners(layers).0, false, Vec::new());
+            }
+        };
         let mut results: Vec<(TaskOutcome, Keywords)> = Vec::new();
         let mut registered: Vec<Value> = Vec::new();
         if self.may_batch() && items.len() > 1 {
@@ -135,30 +141,38 @@ impl Exec {
             }
             while let Some((index, scope, outcome, keywords)) = pending.next().await {
                 let outcome = self.label(outcome, &scope, &items[index], index, names);
-                registered.push(Value::map(outcome.to_map()));
+                registered.push(Value::map(outcome.item_map()));
                 self.tell_item(&scope, &outcome, &keywords, &items[index]);
                 results.push((outcome, keywords));
             }
         } else {
-            // What an item registers and sets is seen by those that follow.
+            // What an item registers and sets is seen by those that follow; the host keeps it if the whole loop ends well.
             let mut seen = layers.clone();
+            let mut brought = Map::new();
             for index in 0..items.len() {
                 if index > 0 {
-                    self.pause(&seen).await;
+                    tokio::time::sleep(pause).await;
                 }
                 let scope = seen.with(loops::item_vars(&items, index, &names));
                 let (outcome, keywords) = self.item(&scope, Some(&items[index])).await;
                 let outcome = self.label(outcome, &scope, &items[index], index, &names);
-                if self.keep_facts(&outcome, &keywords) {
-                    seen = self.shared.store.task_layers(&self.host, &self.play, &self.task);
-                }
-                let value = Value::map(outcome.to_map());
+                let value = Value::map(outcome.item_map());
+                self.bring(&mut brought, &outcome, &keywords);
                 if let Some(name) = &self.task.register {
-                    seen.push_owned([(Key::from(name.as_str()), value.clone())].into_iter().collect());
+                    brought.insert(Key::from(name.as_str()), value.clone());
+                }
+                if !brought.is_empty() {
+                    seen = layers.with(brought.clone());
                 }
                 registered.push(value);
                 self.tell_item(&scope, &outcome, &keywords, &items[index]);
                 let stop = self.breaks(&scope, &outcome);
+                let stop = match stop {
+                    Ok(stop) => stop,
+                    Err(error) => {
+                        return self.finish(layers, self.error(&error), &keywords, false, Vec::new());
+                    }
+                };
                 results.push((outcome, keywords));
                 if stop {
                     break;
@@ -217,40 +231,42 @@ impl Exec {
             || self.task.vars.iter().any(|m| map_mentions(m, name))
     }
 
-    async fn pause(&self, layers: &Layers) {
-        let Some(value) = &self.task.loop_control.pause else { return };
-        if let Ok(value) = self.shared.templar.render(value, &self.cx(layers)) {
-            let seconds =
-                value.as_number().or_else(|| value.as_str().and_then(|t| t.parse().ok())).unwrap_or(0.0);
-            tokio::time::sleep(Duration::from_secs_f64(seconds.max(0.0))).await;
+    /// The time between the items of the loop.
+    fn loop_pause(&self, layers: &Layers) -> Result<Duration, TemplateError> {
+        let Some(written) = &self.task.loop_control.pause else { return Ok(Duration::ZERO) };
+        let value = self.shared.templar.render(written, &self.cx(layers)).map_err(|mut error| {
+            error.message = format!("Error processing keyword 'pause': {}", error.message);
+            error.at(written.span())
+        })?;
+        if matches!(value, Value::Null | Value::Omit) {
+            return Ok(Duration::ZERO);
         }
+        let text = value.as_str().and_then(|t| t.trim().parse().ok());
+        let seconds = value.as_number().or(text).ok_or_else(|| self.unfit("pause", &value, "float"));
+        seconds.map(span_of).map_err(|error| error.at(written.span()))
     }
 
-    fn breaks(&self, scope: &Layers, outcome: &TaskOutcome) -> bool {
+    fn breaks(&self, scope: &Layers, outcome: &TaskOutcome) -> Result<bool, TemplateError> {
         if self.task.loop_control.break_when.is_empty() {
-            return false;
-        }
-        let mut scope = scope.clone();
-        if let Some(name) = &self.task.register {
-            scope
-                .push_owned([(Key::from(name.as_str()), Value::map(outcome.to_map()))].into_iter().collect());
+            return Ok(false);
         }
         let all = Value::list(self.task.loop_control.break_when.clone());
-        self.shared.templar.condition(&all, &self.cx(&scope)).unwrap_or(false)
+        self.shared.templar.condition(&all, &self.cx(&self.registered(scope, outcome)))
     }
 
     /// One item, or the task without a loop.
     async fn item(&self, layers: &Layers, item: Option<&Value>) -> (TaskOutcome, Keywords) {
+        let layers = &self.with_connection(layers);
         match self.condition(layers) {
             Ok(None) => {}
-            Ok(Some(skip)) => return (skip, self.keywords_or_default(layers)),
+            Ok(Some(skip)) => return (skip, self.manners(layers).0),
             Err(error) => {
-                return (self.error(&error), self.keywords_or_default(layers));
+                return (self.error(&error), self.manners(layers).0);
             }
         }
         let keywords = match self.keywords(layers) {
             Ok(keywords) => keywords,
-            Err(error) => return (self.error(&error), Keywords::default()),
+            Err(failed) => return (self.error(&failed.1), failed.0),
         };
         let cx = self.cx(layers);
         let number = |value: &Option<Value>| -> Result<Option<Value>, TemplateError> {
@@ -286,23 +302,13 @@ impl Exec {
             if retries > 1 || has_until {
                 outcome.set("attempts", Value::Int(attempt));
             }
-            let mut scope = layers.clone();
-            if let Some(name) = &self.task.register {
-                scope.push_owned(
-                    [(Key::from(name.as_str()), Value::map(outcome.to_map()))].into_iter().collect(),
-                );
-            }
+            let scope = self.after(layers, &outcome, &keywords);
             self.judge(&scope, &mut outcome);
             if !(retries > 1 || has_until) || outcome.unreachable || outcome.skipped {
                 return (outcome, keywords);
             }
             let good = if has_until {
-                let mut scope = layers.clone();
-                if let Some(name) = &self.task.register {
-                    scope.push_owned(
-                        [(Key::from(name.as_str()), Value::map(outcome.to_map()))].into_iter().collect(),
-                    );
-                }
+                let scope = self.after(layers, &outcome, &keywords);
                 let until = Value::list(self.task.until.clone());
                 match self.shared.templar.condition(&until, &self.cx(&scope)) {
                     Ok(good) => good,
@@ -334,7 +340,32 @@ impl Exec {
                 item: label,
             });
             attempt += 1;
-            tokio::time::sleep(Duration::from_secs_f64(delay)).await;
+            tokio::time::sleep(span_of(delay)).await;
+        }
+    }
+
+    /// A scope with a result under the name that it is registered by.
+    pub(super) fn registered(&self, scope: &Layers, outcome: &TaskOutcome) -> Layers {
+        let mut scope = scope.clone();
+        if let Some(name) = &self.task.register {
+            scope.push_owned(Map::from([(Key::from(name.as_str()), Value::map(outcome.to_map()))]));
+        }
+        scope
+    }
+
+    /// A scope with what a result brings: the variables that it sets, and itself.
+    fn after(&self, scope: &Layers, outcome: &TaskOutcome, keywords: &Keywords) -> Layers {
+        let mut brought = Map::new();
+        self.bring(&mut brought, outcome, keywords);
+        self.registered(&scope.with(brought), outcome)
+    }
+
+    /// Adds the variables that a result sets on the task's own host.
+    fn bring(&self, to: &mut Map, outcome: &TaskOutcome, keywords: &Keywords) {
+        let set = outcome.set.as_ref().map(|(set, _)| set);
+        let set = set.filter(|_| self.facts_host(keywords) == self.host);
+        for vars in [outcome.facts.as_ref(), outcome.included_vars.as_ref(), set].into_iter().flatten() {
+            to.extend(vars.iter().map(|(k, v)| (k.clone(), v.clone())));
         }
     }
 
@@ -416,6 +447,11 @@ impl Exec {
     }
 }
 
+/// A number of seconds as a time to wait: however large it is, and whatever else it is.
+pub(crate) fn span_of(seconds: f64) -> Duration {
+    Duration::from_secs_f64(if seconds.is_nan() { 0.0 } else { seconds.clamp(0.0, 1e9) })
+}
+
 fn value_mentions(value: &Value, name: &str) -> bool {
     match value {
         Value::Str(text) => text.as_str().contains(name),
@@ -427,4 +463,19 @@ fn value_mentions(value: &Value, name: &str) -> bool {
 
 fn map_mentions(map: &Map, name: &str) -> bool {
     map.values().any(|v| value_mentions(v, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_is_a_time_to_wait() {
+        assert_eq!(span_of(0.5), Duration::from_millis(500));
+        assert_eq!(span_of(-3.0), Duration::ZERO);
+        assert_eq!(span_of(f64::NAN), Duration::ZERO);
+        for endless in [1e300, f64::INFINITY] {
+            assert_eq!(span_of(endless), Duration::from_secs(1_000_000_000));
+        }
+    }
 }

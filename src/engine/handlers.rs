@@ -153,7 +153,7 @@ impl Batch<'_> {
         let mut included = Vec::new();
         for (host, done) in results {
             if done.outcome.include.is_none() {
-                self.count_handler(&host, &done);
+                self.count(&host, &done);
             }
             for name in &done.notify {
                 self.notify(name, std::slice::from_ref(&host), handler);

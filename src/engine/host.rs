@@ -200,12 +200,6 @@ impl HostState {
         self.gone = true;
     }
 
-    /// Whether a rescue part is running.
-    #[must_use]
-    pub fn in_rescue(&self) -> bool {
-        self.stack.iter().any(|f| f.section == Section::Rescue)
-    }
-
     fn position(&self) -> Position {
         let inner = self.stack.iter().skip(1).map(|f| f.group).chain([0]);
         let at = |f: &Frame, inner: u32| {

@@ -101,6 +101,7 @@ pub fn load(loader: &Loader, task: &Task, entry: &Entry, playbook_dir: &Path) ->
         handlers: false,
         depth: 0,
         role_chain: task.role_chain.clone(),
+        dependents: Vec::new(),
     };
     let main = match &entry.what {
         What::Tasks(path) => {

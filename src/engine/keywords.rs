@@ -34,10 +34,6 @@ pub struct Keywords {
 }
 
 impl Exec {
-    pub(super) fn keywords_or_default(&self, layers: &Layers) -> Keywords {
-        self.keywords(layers).unwrap_or_default()
-    }
-
     /// The condition: `None` if the task is to run, else the skip.
     pub(super) fn condition(&self, layers: &Layers) -> Result<Option<TaskOutcome>, TemplateError> {
         for condition in self.task.attrs.list("when") {
@@ -55,30 +51,79 @@ impl Exec {
         Ok(None)
     }
 
+    /// A keyword's value; `None` if it is not set, or omitted.
+    fn keyword(&self, name: &str, layers: &Layers) -> Result<Option<Value>, TemplateError> {
+        let Some(value) = self.task.attrs.get(name) else { return Ok(None) };
+        let value = self.shared.templar.render(value, &self.cx(layers)).map_err(|mut error| {
+            if name != "delegate_to" {
+                error.message = format!("Error processing keyword '{name}': {}", error.message);
+            }
+            error.at(value.span())
+        })?;
+        Ok(Some(value).filter(|v| !matches!(v, Value::Omit | Value::Null)))
+    }
+
+    fn flag(&self, name: &str, default: bool, layers: &Layers) -> Result<bool, TemplateError> {
+        match self.keyword(name, layers)? {
+            None => Ok(default),
+            Some(value) => truthy(&value).ok_or_else(|| self.unfit(name, &value, "bool")),
+        }
+    }
+
+    /// The keywords that decide how a result is taken: what is printed of it, and whether its failure counts. They hold for
+    /// tasks too that are skipped, or whose other keywords fail. One that fails itself counts as true: nothing is printed that
+    /// may be a secret. With them, the first of them that fails.
+    pub(super) fn manners(&self, layers: &Layers) -> (Keywords, Option<TemplateError>) {
+        let options = &self.shared.options;
+        let mut wrong = None;
+        let mut flag = |name: &str, default: bool| {
+            self.flag(name, default, layers).unwrap_or_else(|error| {
+                wrong.get_or_insert(error);
+                true
+            })
+        };
+        let mut keywords = Keywords {
+            no_log: flag("no_log", options.no_log),
+            ignore_errors: flag("ignore_errors", false),
+            ignore_unreachable: flag("ignore_unreachable", false),
+            check: options.check,
+            diff: options.diff,
+            ..Keywords::default()
+        };
+        match self.keyword("delegate_to", layers) {
+            Ok(name) => {
+                let name = name.as_ref().and_then(Value::as_str).filter(|h| !h.is_empty());
+                keywords.delegate = name.map(str::to_owned);
+            }
+            Err(error) => {
+                wrong.get_or_insert(error);
+            }
+        }
+        (keywords, wrong)
+    }
+
     /// The keywords of the task in effect.
     ///
     /// # Errors
-    /// If one of their templates fails.
-    pub fn keywords(&self, layers: &Layers) -> Result<Keywords, TemplateError> {
+    /// If one of their templates fails; with what [`Self::manners`] gives.
+    pub fn keywords(&self, layers: &Layers) -> Result<Keywords, Box<(Keywords, TemplateError)>> {
+        let (manners, wrong) = self.manners(layers);
+        match wrong.map_or_else(|| self.others(&manners, layers), Err) {
+            Ok(keywords) => Ok(keywords),
+            Err(error) => Err(Box::new((manners, error))),
+        }
+    }
+
+    /// The keywords that only matter to a task that runs.
+    fn others(&self, manners: &Keywords, layers: &Layers) -> Result<Keywords, TemplateError> {
         let cx = self.cx(layers);
-        let render = |name: &str| -> Result<Option<Value>, TemplateError> {
-            match self.task.attrs.get(name) {
-                None => Ok(None),
-                Some(value) => {
-                    let value = self.shared.templar.render(value, &cx).map_err(|e| e.at(value.span()))?;
-                    Ok(Some(value).filter(|v| !matches!(v, Value::Omit | Value::Null)))
-                }
-            }
-        };
-        let flag = |name: &str, default: bool| -> Result<bool, TemplateError> {
-            match render(name)? {
-                None => Ok(default),
-                Some(value) => truthy(&value).ok_or_else(|| self.unfit(name, &value, "bool")),
-            }
-        };
         let mut environment = indexmap::IndexMap::new();
         for value in self.task.attrs.list("environment") {
-            match self.shared.templar.render(value, &cx)? {
+            let rendered = self.shared.templar.render(value, &cx).map_err(|mut error| {
+                error.message = format!("Error processing keyword 'environment': {}", error.message);
+                error.at(value.span())
+            })?;
+            match rendered {
                 Value::Map(map) => {
                     for (key, value) in map.iter() {
                         let text = crate::vars::value::scalar_text(value)
@@ -98,23 +143,16 @@ impl Exec {
                 }
             }
         }
-        let seconds = match render("timeout")? {
-            None => 0,
+        let seconds = match self.keyword("timeout", layers)? {
+            None => self.shared.options.task_timeout,
             Some(value) => whole(&value).ok_or_else(|| self.unfit("timeout", &value, "int"))?.max(0) as u64,
         };
         Ok(Keywords {
-            check: flag("check_mode", self.shared.options.check)?,
-            diff: flag("diff", self.shared.options.diff)?,
-            no_log: flag("no_log", false)?,
+            check: self.flag("check_mode", manners.check, layers)?,
+            diff: self.flag("diff", manners.diff, layers)?,
             environment: environment.into_iter().collect(),
-            delegate: render("delegate_to")?
-                .as_ref()
-                .and_then(Value::as_str)
-                .filter(|h| !h.is_empty())
-                .map(str::to_owned),
             timeout: seconds,
-            ignore_errors: flag("ignore_errors", false)?,
-            ignore_unreachable: flag("ignore_unreachable", false)?,
+            ..manners.clone()
         })
     }
 

@@ -73,8 +73,8 @@ impl<'a> Batch<'a> {
 
     pub(super) async fn run(&mut self) {
         while !self.ended {
-            let Some((task, position, hosts)) = self.next() else { break };
-            self.step(&task, &position, hosts).await;
+            let Some((task, hosts)) = self.next() else { break };
+            self.step(&task, hosts).await;
         }
         if self.rendered.force_handlers {
             self.flush(true).await;
@@ -89,7 +89,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The first task that any host has to do, and the hosts that are at it.
-    fn next(&mut self) -> Option<(Arc<Task>, Position, Vec<String>)> {
+    fn next(&mut self) -> Option<(Arc<Task>, Vec<String>)> {
         let mut best: Option<(Arc<Task>, Position, Vec<String>)> = None;
         for (host, state) in &mut self.hosts {
             let Next::Task(task, position) = state.peek() else {
@@ -104,12 +104,17 @@ impl<'a> Batch<'a> {
                 _ => best = Some((task, position, vec![host.clone()])),
             }
         }
-        best
+        best.map(|(task, _, hosts)| (task, hosts))
     }
 
-    async fn step(&mut self, task: &Arc<Task>, _position: &Position, hosts: Vec<String>) {
-        if self.seeks(task, &hosts) {
+    async fn step(&mut self, task: &Arc<Task>, hosts: Vec<String>) {
+        if self.seeks(task) {
             self.advance(&hosts);
+            return;
+        }
+        let (known, hosts) = self.with_facts(task, hosts);
+        self.advance(&known);
+        if hosts.is_empty() {
             return;
         }
         if task.action.kind == Kind::Meta {
@@ -129,19 +134,27 @@ impl<'a> Batch<'a> {
         self.settle(task, &hosts, once, results).await;
     }
 
+    /// `gathering = smart`: the hosts whose facts are known already when facts are to be gathered, and the others.
+    fn with_facts(&self, task: &Task, hosts: Vec<String>) -> (Vec<String>, Vec<String>) {
+        let shared = &self.run.shared;
+        let gathers = task.implicit && task.action.is("ansible.builtin.gather_facts");
+        if !gathers || !shared.options.gather_once {
+            return (Vec::new(), hosts);
+        }
+        hosts.into_iter().partition(|host| shared.store.facts(host).facts.contains_key("gather_subset"))
+    }
+
     /// `--start-at-task`: whether the task is before the one that is wanted.
-    fn seeks(&self, task: &Arc<Task>, hosts: &[String]) -> bool {
+    fn seeks(&self, task: &Arc<Task>) -> bool {
         if !self.run.with_progress(|p| p.seeking) || task.implicit {
             return false;
         }
         let Some(wanted) = &self.run.shared.options.start_at else { return false };
-        let name = self.name_of(task, hosts.first());
-        let plain = task.name.as_ref().and_then(Value::as_str).unwrap_or_default();
-        let matches = |text: &str| {
-            text == wanted || globset::Glob::new(wanted).is_ok_and(|g| g.compile_matcher().is_match(text))
-        };
-        let bare = name.split_once(" : ").map_or(name.as_str(), |(_, rest)| rest);
-        if matches(&name) || matches(plain) || matches(bare) {
+        // Names as they are written: nothing is rendered for tasks that are passed over.
+        let full = task.listed_name();
+        let plain = task.name.as_ref().and_then(Value::as_str);
+        let matches = |text: &str| text == wanted || crate::inventory::is_like(text, wanted);
+        if matches(&full) || plain.is_some_and(matches) {
             self.run.with_progress(|p| p.seeking = false);
             return false;
         }
@@ -171,6 +184,14 @@ impl<'a> Batch<'a> {
     pub(super) fn name_of(&self, task: &Task, host: Option<&String>) -> String {
         let layers = host.map(|h| self.run.shared.store.task_layers(h, &self.vars, task)).unwrap_or_default();
         self.run.shared.task_name(task, &layers)
+    }
+
+    fn own_name_of(&self, task: &Task, host: &str) -> String {
+        if task.name.is_none() {
+            return String::new();
+        }
+        let layers = self.run.shared.store.task_layers(host, &self.vars, task);
+        self.run.shared.own_name(task, &layers)
     }
 
     pub(super) fn announce(&self, task: &Task, hosts: &[String], handler: bool) {
@@ -228,9 +249,7 @@ impl<'a> Batch<'a> {
             shared.reporter.event(Event::HostStart { host: host.clone() });
             async move { (host, exec.run().await) }
         };
-        if let [only] = hosts {
-            return vec![run_one(only.clone()).await];
-        }
+        // Each in a task of its own: should one panic, that is a failure on its host.
         let work = futures::stream::iter(hosts.iter().cloned()).map(|host| {
             let name = host.clone();
             let task = tokio::spawn(run_one(host));
@@ -309,10 +328,6 @@ impl<'a> Batch<'a> {
         }
     }
 
-    pub(super) fn count_handler(&self, host: &str, done: &Done) {
-        self.count(host, done);
-    }
-
     /// A handler failed on a host.
     pub(super) fn fail_handler(&mut self, host: &str, task: &Task, done: &Done) {
         let concerned = [host.to_owned()];
@@ -325,7 +340,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn count(&self, host: &str, done: &Done) {
+    pub(super) fn count(&self, host: &str, done: &Done) {
         self.run.count(host, |stats| match done.status {
             Status::Ok => stats.ok += 1,
             Status::Changed => {
@@ -363,7 +378,7 @@ impl<'a> Batch<'a> {
             });
             if rescued {
                 let store = &self.run.shared.store;
-                store.set(host, "ansible_failed_task", task_value(task));
+                store.set(host, "ansible_failed_task", task_value(task, &self.own_name_of(task, host)));
                 store.set(host, "ansible_failed_result", Value::Map(Arc::clone(&done.result)));
             } else {
                 self.failed.insert(host.clone());
@@ -570,12 +585,11 @@ impl<'a> Batch<'a> {
 }
 
 /// A task as a rescue sees it.
-fn task_value(task: &Task) -> Value {
+fn task_value(task: &Task, name: &str) -> Value {
     let mut map = Map::new();
-    let name = task.name.as_ref().and_then(Value::as_str).unwrap_or_default();
     map.insert(Key::from("name"), Value::text(name));
     map.insert(Key::from("action"), Value::text(task.action_written.as_str()));
-    map.insert(Key::from("resolved_action"), Value::text(task.action.spec.name));
+    map.insert(Key::from("_resolved_action"), Value::text(task.action.spec.name));
     map.insert(Key::from("args"), Value::from(Value::Map(Arc::clone(&task.args)).to_json()));
     map.insert(Key::from("tags"), Value::list(task.tags().cloned().collect()));
     Value::map(map)

@@ -2,6 +2,7 @@
 
 use crate::playbook::{Loop, LoopControl};
 use crate::template::{Templar, TemplateContext, TemplateError};
+pub use crate::vars::value::truthy;
 use crate::vars::{Key, Map, Value};
 use windlass_yaml::Span;
 use windlass_yaml::diagnostic::Diagnostic;
@@ -141,16 +142,8 @@ impl Names {
     }
 }
 
-/// A keyword's value as a boolean.
-#[must_use]
-pub fn truthy(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(b) => Some(*b),
-        Value::Int(i) => Some(*i != 0),
-        Value::Str(text) => windlass_protocol::args::parse_bool(text.as_str()),
-        _ => None,
-    }
-}
+/// What is printed in the place of an item that may not be shown.
+pub const CENSORED: &str = "(censored due to no_log)";
 
 /// How an item is printed if there is no label.
 #[must_use]

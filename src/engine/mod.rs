@@ -4,6 +4,7 @@
 
 mod by_template;
 pub mod connect;
+mod connect_vars;
 pub mod delegate;
 pub mod exec;
 pub mod handlers;

@@ -7,7 +7,7 @@ use super::result::TaskOutcome;
 use crate::report::{Event, Status, TaskResult};
 use crate::template::TemplateError;
 use crate::vars::scope::Layers;
-use crate::vars::{Key, Map, Value};
+use crate::vars::{Key, Value};
 use std::sync::Arc;
 
 impl Exec {
@@ -37,32 +37,28 @@ impl Exec {
     }
 
     /// What stands for an item in the output. The item's own result is registered by then.
-    fn label_text(
+    pub(crate) fn label_text(
         &self,
         scope: &Layers,
         outcome: &TaskOutcome,
         item: &Value,
     ) -> Result<String, TemplateError> {
         let Some(label) = &self.task.loop_control.label else { return Ok(loops::label_of(item)) };
-        let rendered = match &self.task.register {
-            Some(name) => {
-                let own = Map::from([(Key::from(name.as_str()), Value::map(outcome.to_map()))]);
-                self.shared.templar.render(label, &self.cx(&scope.with(own)))?
-            }
-            None => self.shared.templar.render(label, &self.cx(scope))?,
-        };
+        let scope = self.registered(scope, outcome);
+        let rendered = self.shared.templar.render(label, &self.cx(&scope))?;
         Ok(loops::label_of(&rendered))
     }
 
+    /// The host whose facts a task sets.
+    pub(super) fn facts_host<'a>(&'a self, keywords: &'a Keywords) -> &'a str {
+        let theirs = self.task.attrs.get("delegate_facts").and_then(truthy).unwrap_or(false);
+        keywords.delegate.as_deref().filter(|_| theirs).unwrap_or(&self.host)
+    }
+
     /// Adds facts and variables that a result brings.
-    /// Tells whether there were any.
-    pub(super) fn keep_facts(&self, outcome: &TaskOutcome, keywords: &Keywords) -> bool {
+    pub(super) fn keep_facts(&self, outcome: &TaskOutcome, keywords: &Keywords) {
         let store = &self.shared.store;
-        let delegate_facts = self.task.attrs.get("delegate_facts").and_then(truthy).unwrap_or(false);
-        let host = match (&keywords.delegate, delegate_facts) {
-            (Some(delegate), true) => delegate.as_str(),
-            _ => self.host.as_str(),
-        };
+        let host = self.facts_host(keywords);
         if let Some(facts) = &outcome.facts {
             store.add_facts(host, facts);
         }
@@ -78,7 +74,6 @@ impl Exec {
         if let Some(vars) = &outcome.included_vars {
             store.include(host, vars);
         }
-        outcome.facts.is_some() || outcome.set.is_some() || outcome.included_vars.is_some()
     }
 
     pub(super) fn tell_item(&self, scope: &Layers, outcome: &TaskOutcome, keywords: &Keywords, item: &Value) {
@@ -91,7 +86,7 @@ impl Exec {
             delegate: keywords.delegate.clone(),
             status: status_of(outcome),
             result: Arc::new(outcome.to_map()),
-            item: Some(if keywords.no_log { "None".to_owned() } else { label }),
+            item: Some(if keywords.no_log { loops::CENSORED.to_owned() } else { label }),
             ignored: keywords.ignore_errors,
             no_log: keywords.no_log,
             hint: outcome.hint.clone(),
@@ -112,15 +107,12 @@ impl Exec {
         has_items: bool,
         items: Vec<TaskOutcome>,
     ) -> Done {
-        if has_items && self.may_batch() {
-            items.iter().for_each(|item| {
-                self.keep_facts(item, keywords);
-            });
-        }
-        if !has_items {
-            self.keep_facts(&outcome, keywords);
-        }
         let status = status_of(&outcome);
+        if !matches!(status, Status::Failed | Status::Unreachable) {
+            // Of a task that failed nothing is kept, be that ignored or not.
+            let results = if has_items { items.as_slice() } else { std::slice::from_ref(&outcome) };
+            results.iter().for_each(|result| self.keep_facts(result, keywords));
+        }
         let ignored = match status {
             Status::Failed => keywords.ignore_errors,
             Status::Unreachable => keywords.ignore_unreachable,

@@ -4,7 +4,7 @@ use super::linear::Batch;
 use super::run::Run;
 use crate::actions;
 use crate::playbook::load::Under;
-use crate::playbook::{Attrs, Block, Node, Play, TagFilter, Task};
+use crate::playbook::{Attrs, Block, Node, Play, Role, TagFilter, Task};
 use crate::report::Event;
 use crate::template::{TemplateContext, TemplateError};
 use crate::vars::scope::Layers;
@@ -22,6 +22,8 @@ pub struct Rendered {
     pub name: String,
     /// Hosts in order.
     pub hosts: Vec<String>,
+    /// The same in the order of the inventory.
+    pub in_inventory: Vec<String>,
     /// How many hosts each batch has.
     pub batches: Vec<usize>,
     /// `max_fail_percentage`
@@ -66,6 +68,7 @@ impl Run {
             None => None,
         };
         let mut hosts = self.hosts_of(&pattern, play)?;
+        let in_inventory = hosts.clone();
         let order = own("order")?;
         match order.as_ref().and_then(Value::as_str) {
             Some("sorted") => hosts.sort(),
@@ -85,6 +88,7 @@ impl Run {
         Ok(Rendered {
             name: name.unwrap_or(pattern),
             hosts,
+            in_inventory,
             batches,
             max_fail,
             force_handlers: self.shared.options.force_handlers
@@ -205,16 +209,30 @@ impl Run {
     /// Magic variables of a play and its batch.
     fn play_magic(&self, rendered: &Rendered, play: &Play, hosts: &[String], batch: &[String]) -> Map {
         let list = |names: &[String]| Value::list(names.iter().map(|n| Value::text(n.as_str())).collect());
-        let roles = || Value::list(play.roles.iter().map(|r| Value::text(r.name.as_str())).collect());
+        let left: Vec<String> =
+            rendered.in_inventory.iter().filter(|host| hosts.contains(host)).cloned().collect();
+        // Roles that the play names itself, and those that they depend on.
+        let is_dependency = |role: &Role| {
+            play.roles.iter().flat_map(|r| &r.dependencies).any(|d| std::ptr::eq(Arc::as_ptr(d), role))
+        };
+        let (named, dependencies): (Vec<String>, Vec<String>) = {
+            let (dependencies, named): (Vec<_>, Vec<_>) = play.roles.iter().partition(|r| is_dependency(r));
+            let names =
+                |roles: Vec<&Arc<Role>>| roles.into_iter().map(|r| r.name.clone()).collect::<Vec<_>>();
+            let once: indexmap::IndexSet<String> = names(dependencies).into_iter().collect();
+            (names(named), once.into_iter().collect())
+        };
+        let all: indexmap::IndexSet<String> = dependencies.iter().chain(&named).cloned().collect();
         [
             ("ansible_play_name", Value::text(rendered.name.as_str())),
-            ("ansible_play_hosts_all", list(&rendered.hosts)),
-            ("ansible_play_hosts", list(hosts)),
+            ("ansible_play_hosts_all", list(&rendered.in_inventory)),
+            ("ansible_play_hosts", list(&left)),
             ("ansible_play_batch", list(batch)),
-            ("play_hosts", list(hosts)),
-            ("role_names", roles()),
-            ("ansible_role_names", roles()),
-            ("ansible_play_role_names", roles()),
+            ("play_hosts", list(batch)),
+            ("role_names", list(&named)),
+            ("ansible_role_names", list(&all.into_iter().collect::<Vec<_>>())),
+            ("ansible_play_role_names", list(&named)),
+            ("ansible_dependent_role_names", list(&dependencies)),
         ]
         .into_iter()
         .map(|(k, v)| (Key::from(k), v))
@@ -316,7 +334,10 @@ impl Run {
         let implicit = |name: &str, args: Map, title: Option<&str>| -> Option<Node> {
             let action = actions::resolve(name)?;
             let mut own = Attrs::default();
-            own.set("tags", Value::list(vec![Value::text("always")]));
+            // A play with tags gathers facts only if they are chosen.
+            if title.is_none() || play.attrs.list("tags").is_empty() {
+                own.set("tags", Value::list(vec![Value::text("always")]));
+            }
             let attrs = own.child_of(&play.attrs);
             let task = Task {
                 args: Arc::new(args),
@@ -388,6 +409,7 @@ pub fn tags_of(task: &Task, templar: &crate::template::Templar, scope: &Layers) 
             if let Some(role) = &task.role {
                 scope.push(&role.defaults);
                 scope.push(&role.vars);
+                scope.push(&role.own_vars);
             }
             task.vars.iter().for_each(|l| scope.push(l));
             match templar.render(tag, &TemplateContext::new(&scope, crate::vars::scope::nowhere())) {

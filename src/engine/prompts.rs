@@ -70,6 +70,10 @@ impl Run {
         let default = question.text("default");
         let (private, confirm) = (question.flag("private", true)?, question.flag("confirm", false)?);
         let asked = self.ask(question, default.as_deref(), private, confirm);
+        if asked.is_none() && default.is_none() && question.text("encrypt").is_none() {
+            // As in Ansible, nobody's answer is this text.
+            return Ok(Value::text("None"));
+        }
         let typed = asked.filter(|t| !t.is_empty() || default.is_none()).or_else(|| default.clone());
         let Some(typed) = typed else {
             let name = &question.name;

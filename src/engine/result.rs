@@ -88,7 +88,9 @@ impl TaskOutcome {
         self.speaker = reason.speaker;
         self.place = reason.place;
         self.hint = reason.hint;
-        self.values.extend(reason.values);
+        for (key, value) in reason.values {
+            self.values.entry(key).or_insert(value);
+        }
     }
     /// A failure with a message.
     #[must_use]
@@ -147,6 +149,16 @@ impl TaskOutcome {
         out
     }
 
+    /// The mapping that stands for an item in its loop's result.
+    #[must_use]
+    pub fn item_map(&self) -> Map {
+        let mut map = self.to_map();
+        if self.include.is_some() {
+            map.shift_remove("changed");
+        }
+        map
+    }
+
     /// The mapping that is registered and printed.
     #[must_use]
     pub fn to_map(&self) -> Map {
@@ -160,7 +172,7 @@ impl TaskOutcome {
                 map.insert(key.clone(), value.clone());
             }
         }
-        let silent = self.looped || (self.skipped && !self.skipped_itself);
+        let silent = self.looped || self.include.is_some() || (self.skipped && !self.skipped_itself);
         let failed = self.failed || self.exhausted;
         if !self.unreachable && (failed || !silent) {
             map.insert(Key::from("failed"), Value::Bool(failed));

@@ -41,6 +41,12 @@ pub struct RunOptions {
     pub any_errors_fatal: bool,
     /// Whether plays gather facts unless they say otherwise.
     pub gather_by_default: bool,
+    /// Facts that a host has are not gathered again.
+    pub gather_once: bool,
+    /// `no_log` of the configuration.
+    pub no_log: bool,
+    /// `task_timeout` of the configuration; 0 is none.
+    pub task_timeout: u64,
     /// Connections.
     pub connect: ConnectDefaults,
 }

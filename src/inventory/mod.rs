@@ -20,6 +20,7 @@ mod yaml_source;
 
 pub use error::{InventoryError, ModelError, PatternError};
 pub use model::{Group, Host, Inventory};
+pub(crate) use pattern::is_like;
 pub use pattern::split_patterns;
 pub use vars::LayerKind;
 

@@ -200,6 +200,11 @@ impl<'p> Matcher<'p> {
     }
 }
 
+/// Whether a text matches a shell wildcard, by the rules of Python's `fnmatch`.
+pub(crate) fn is_like(text: &str, wildcard: &str) -> bool {
+    fancy_regex::Regex::new(&glob(wildcard)).is_ok_and(|regex| regex.is_match(text).unwrap_or(false))
+}
+
 /// A shell wildcard as a regular expression, by the rules of Python's `fnmatch`.
 fn glob(pattern: &str) -> String {
     let mut out = String::from("^(?s:");

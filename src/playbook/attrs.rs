@@ -47,7 +47,7 @@ impl Attrs {
     pub fn child_of(self, parent: &Arc<Attrs>) -> Arc<Self> {
         if self.0.is_empty() { Arc::clone(parent) } else { Arc::new(self.under(parent)) }
     }
-    /// Without the keywords that a dynamic include does not hand down.
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

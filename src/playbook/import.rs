@@ -6,11 +6,12 @@ use super::problems::Problems;
 use super::role::RoleFrom;
 use super::task::{Node, Task};
 use crate::template::Scope;
+use crate::vars::value::truthy;
 use crate::vars::{Key, Map, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use windlass_yaml::Node as Yaml;
 use windlass_yaml::diagnostic::Diagnostic;
-use windlass_yaml::{Mapping, Node as Yaml};
 
 /// What names of imports may use besides `-e`.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +52,10 @@ impl Loader {
             add(&statics.play_vars);
         }
         if let Some(role) = &under.role {
+            role.dependents.iter().for_each(|d| add(&d.vars));
             add(&role.vars);
+            add(&role.own_vars);
+            role.dependents.iter().for_each(|d| add(&d.params));
             add(&role.params);
         }
         under.vars.iter().for_each(|m| add(m));
@@ -69,12 +73,10 @@ impl Loader {
         vars
     }
 
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn import_tasks(
         &self,
         task: &Task,
         own: &Attrs,
-        _map: &Mapping,
         under: &Under,
         made: &mut Made,
         problems: &mut Problems,
@@ -129,12 +131,10 @@ impl Loader {
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn import_role(
         &self,
         task: &Task,
         own: &Attrs,
-        _map: &Mapping,
         under: &Under,
         made: &mut Made,
         problems: &mut Problems,
@@ -167,9 +167,9 @@ impl Loader {
             vars: text("vars_from", problems),
             defaults: text("defaults_from", problems),
             handlers: text("handlers_from", problems),
-            allow_duplicates: Some(task.args.get("allow_duplicates").and_then(as_bool).unwrap_or(true)),
-            public: task.args.get("public").and_then(as_bool).unwrap_or(true),
-            validate: task.args.get("rolespec_validate").and_then(as_bool).unwrap_or(true),
+            allow_duplicates: Some(task.args.get("allow_duplicates").and_then(truthy).unwrap_or(true)),
+            public: task.args.get("public").and_then(truthy).unwrap_or(true),
+            validate: task.args.get("rolespec_validate").and_then(truthy).unwrap_or(true),
         };
         let inner = Under {
             attrs: own.clone().child_of(&under.attrs),
@@ -213,16 +213,6 @@ impl Loader {
             out.extend(loaded.nodes);
         }
         out
-    }
-}
-
-/// A literal or textual boolean.
-pub(super) fn as_bool(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(b) => Some(*b),
-        Value::Str(text) => windlass_protocol::args::parse_bool(text.as_str()),
-        Value::Int(i) => Some(*i != 0),
-        _ => None,
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Under {
     pub depth: usize,
     /// Roles whose variables are seen besides the own one's.
     pub role_chain: Vec<Arc<Role>>,
+    /// The roles whose dependency is read.
+    pub dependents: Vec<Arc<super::role::Dependent>>,
 }
 
 /// Reads playbooks, roles and task files, and remembers what it has read.
@@ -255,13 +257,7 @@ impl Loader {
         if let Some(node) = map.get("vars") {
             vars.extend(self.vars_of(node, problems).iter().map(|(k, v)| (k.clone(), v.clone())));
         }
-        let listed = |name: &str| -> Vec<Value> {
-            match map.get(name).map(|n| self.value(n)) {
-                None | Some(Value::Null) => Vec::new(),
-                Some(Value::List(items)) => items.to_vec(),
-                Some(other) => vec![other],
-            }
-        };
+        let listed = |name: &str| self.listed(map, name);
         let (vars_files, vars_prompt) = (listed("vars_files"), listed("vars_prompt"));
         let vars = Arc::new(vars);
         let under = Under { attrs: Arc::clone(&attrs), dir: dir.to_owned(), ..Under::default() };
@@ -282,7 +278,7 @@ impl Loader {
             Some(node) => self.nodes(node, &Under { handlers: true, ..under.clone() }, &mut made, problems),
             None => Vec::new(),
         };
-        // Handlers of the play come before those of roles that a task imports, as they are in the file first.
+        // Handlers of roles come before the play's own: of two with one name the play's counts.
         let mut handlers = made.handlers;
         handlers.extend(own_handlers);
         Some(Play {
@@ -339,6 +335,15 @@ impl Loader {
                 );
                 Arc::default()
             }
+        }
+    }
+
+    /// A keyword that is a list, or one entry of it.
+    pub(super) fn listed(&self, map: &windlass_yaml::Mapping, name: &str) -> Vec<Value> {
+        match map.get(name).map(|n| self.value(n)) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::List(items)) => items.to_vec(),
+            Some(other) => vec![other],
         }
     }
 

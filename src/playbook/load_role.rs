@@ -1,13 +1,13 @@
 //! Reads a role's folder.
 
 use super::attrs::Attrs;
-use super::import::as_bool;
 use super::keywords;
 use super::load::{Loader, Made, Under};
 use super::problems::{Problems, nearest};
-use super::role::{LoadedRole, Role, RoleFrom, identity};
+use super::role::{Dependent, LoadedRole, Role, RoleFrom, identity};
 use super::task::{Block, Node, Task};
 use crate::actions;
+use crate::vars::value::truthy;
 use crate::vars::{Key, Map, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,8 +100,7 @@ impl Loader {
         }
         let meta = self.role_file(&path, "meta", "main", problems);
         let defaults = self.role_vars(&path, "defaults", from.defaults.as_deref(), site.span, problems);
-        let mut vars = (*self.role_vars(&path, "vars", from.vars.as_deref(), site.span, problems)).clone();
-        vars.extend(site.vars.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let vars = self.role_vars(&path, "vars", from.vars.as_deref(), site.span, problems);
         if let Some(Some(node)) = meta.as_deref()
             && node.as_map().is_none()
             && !node.is_null()
@@ -116,13 +115,18 @@ impl Loader {
             );
         }
         let meta_map = meta.as_deref().and_then(|m| m.as_ref()).and_then(Yaml::as_map);
-        let allow = meta_map.and_then(|m| m.get("allow_duplicates")).and_then(|n| as_bool(&self.value(n)));
+        let allow = meta_map.and_then(|m| m.get("allow_duplicates")).and_then(|n| truthy(&self.value(n)));
         let mut loaded = LoadedRole::default();
         let mut dependencies = Vec::new();
         let parents: Vec<Arc<Role>> = under.role_chain.iter().cloned().chain(under.role.clone()).collect();
+        let params = Arc::new(site.params.clone());
+        let seen = vars.iter().chain(site.vars.iter()).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let dependent = Dependent { vars: Arc::new(seen), params: Arc::clone(&params) };
+        let mut dependents = under.dependents.clone();
+        dependents.push(Arc::new(dependent));
         if let Some(list) = meta_map.and_then(|m| m.get("dependencies")).and_then(Yaml::as_seq) {
             for entry in list {
-                let inner = Under { depth: under.depth + 1, ..under.clone() };
+                let inner = Under { depth: under.depth + 1, dependents: dependents.clone(), ..under.clone() };
                 let Some(dependency) = self.role_entry(entry, &inner, made, problems) else { continue };
                 loaded.nodes.extend(dependency.nodes);
                 loaded.handlers.extend(dependency.handlers);
@@ -139,8 +143,10 @@ impl Loader {
             identity: identity(&path, &site.params, &site.vars, site.own, from),
             name: short,
             defaults,
-            vars: Arc::new(vars),
-            params: Arc::new(site.params.clone()),
+            vars,
+            own_vars: Arc::clone(&site.vars),
+            params,
+            dependents: under.dependents.clone(),
             parents,
             dependencies,
             allow_duplicates: from.allow_duplicates.or(allow).unwrap_or(false),
@@ -152,6 +158,7 @@ impl Loader {
             dir: path.join("tasks"),
             depth: under.depth + 1,
             role_chain: role.parents.clone(),
+            dependents: Vec::new(),
             ..under.clone()
         };
         let mut nodes = Vec::new();

@@ -65,13 +65,7 @@ impl Loader {
         } else if let Some(node) = call.node {
             self.module_args(&call.action, node, &mut args, &mut args_template, problems);
         }
-        let listed = |name: &str| -> Vec<Value> {
-            match map.get(name).map(|n| self.value(n)) {
-                None | Some(Value::Null) => Vec::new(),
-                Some(Value::List(items)) => items.to_vec(),
-                Some(other) => vec![other],
-            }
-        };
+        let listed = |name: &str| self.listed(map, name);
         let single = |name: &str| map.get(name).map(|n| self.value(n)).filter(|v| !matches!(v, Value::Null));
         let mut vars = under.vars.clone();
         if let Some(node) = map.get("vars") {
@@ -129,8 +123,8 @@ impl Loader {
         self.check_syntax(map, expects_failure(&task, &own), problems);
         self.check_arguments(&task, &own, &call.span, problems);
         match task.action.kind {
-            Kind::ImportTasks => self.import_tasks(&task, &own, map, under, made, problems, out),
-            Kind::ImportRole => self.import_role(&task, &own, map, under, made, problems, out),
+            Kind::ImportTasks => self.import_tasks(&task, &own, under, made, problems, out),
+            Kind::ImportRole => self.import_role(&task, &own, under, made, problems, out),
             _ => out.push(Node::Task(Arc::new(task))),
         }
     }

@@ -14,10 +14,14 @@ pub struct Role {
     pub path: PathBuf,
     /// `defaults/`.
     pub defaults: Arc<Map>,
-    /// `vars/`, then `vars:` where it is used (not of an include, those are the task's).
+    /// `vars/`. The play sees them where the role is public.
     pub vars: Arc<Map>,
+    /// `vars:` where it is used in `roles:` or `dependencies:`, for its own tasks alone.
+    pub own_vars: Arc<Map>,
     /// Further keys where it is used in `roles:` or `dependencies:`.
     pub params: Arc<Map>,
+    /// What it sees of the roles that depend on it, outermost first.
+    pub dependents: Vec<Arc<Dependent>>,
     /// The roles that depend on it or include it, outermost first.
     pub parents: Vec<Arc<Role>>,
     /// The roles that it depends on.
@@ -28,6 +32,15 @@ pub struct Role {
     pub identity: String,
     /// The play sees its defaults and vars.
     pub public: bool,
+}
+
+/// What a dependency sees of a role that depends on it.
+#[derive(Debug)]
+pub struct Dependent {
+    /// `vars/`, then `vars:` where it is used.
+    pub vars: Arc<Map>,
+    /// Further keys where it is used.
+    pub params: Arc<Map>,
 }
 
 impl Role {

@@ -154,6 +154,15 @@ impl Task {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         NEXT.fetch_add(1, Ordering::Relaxed)
     }
+    /// Its name as it is written, its role's in front.
+    #[must_use]
+    pub fn listed_name(&self) -> String {
+        let name = self.name.as_ref().and_then(Value::as_str).unwrap_or(&self.action_written);
+        match &self.role {
+            Some(role) => format!("{} : {name}", role.display_name()),
+            None => name.to_owned(),
+        }
+    }
     /// The tags that it has in effect, templates not rendered.
     pub fn tags(&self) -> impl Iterator<Item = &Value> {
         self.attrs.list("tags").iter()

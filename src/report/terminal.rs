@@ -18,8 +18,6 @@ pub struct Style {
     pub width: usize,
     /// `-v`, counted.
     pub verbosity: u8,
-    /// Diffs are shown.
-    pub diff: bool,
     /// A live progress line.
     pub progress: bool,
     /// Hosts that were skipped get a line.
@@ -36,7 +34,6 @@ impl Default for Style {
             color: false,
             width: 79,
             verbosity: 0,
-            diff: false,
             progress: false,
             show_skipped: true,
             show_ok: true,
@@ -243,7 +240,8 @@ impl Terminal {
     }
 
     fn show_diff(&self, state: &mut State, result: &TaskResult) {
-        if !self.style.diff || result.diff.is_empty() || result.no_log {
+        // Where no diff was asked for, by `-D` or the task, there is none.
+        if result.diff.is_empty() || result.no_log {
             return;
         }
         if result.status != Status::Changed
@@ -333,7 +331,16 @@ impl Terminal {
     /// A failure's cause with its place in the playbook, in front of the result.
     fn cause(&self, state: &mut State, result: &TaskResult) {
         let Some(span) = result.origin.as_ref().filter(|_| !result.no_log) else { return };
-        let msg = result.result.get("msg").and_then(Value::as_str).unwrap_or("the task failed");
+        let msg = match result.result.get("msg") {
+            None | Some(Value::Null) => "the task failed".to_owned(),
+            Some(Value::Str(text)) => text.as_str().to_owned(),
+            Some(other) => windlass_protocol::args::python_text(&other.to_json()),
+        };
+        // A condition of the task that fails leaves the module's message as it is.
+        let judged = ["changed_when_result", "failed_when_result"].into_iter();
+        let judged = judged.filter_map(|key| result.result.get(key)).find_map(Value::as_str);
+        let judged = judged.map(|text| format!("Task failed: {text}"));
+        let msg = judged.as_deref().unwrap_or(&msg);
         let msg = match result.speaker {
             Speaker::Executor => msg.to_owned(),
             Speaker::Action => format!("Task failed: Action failed: {msg}"),

@@ -89,7 +89,8 @@ async fn attempt(
         Some(become_) => elevate::wrap(become_, &script, &nonce),
     };
     debug_assert!(!elevation.terminal || terminal);
-    let process = way.exec(Line::Words(&elevation.argv), terminal).await?;
+    let started = way.exec(Line::Words(&elevation.argv), terminal).await;
+    let process = started.map_err(|error| elevate::unstarted(become_, way.name(), error))?;
     let talk = Talk {
         process,
         host: way.name(),

@@ -1,6 +1,6 @@
 //! Becoming another user: the command that does it, and understanding what it says.
 
-use super::error::{BecomeError, BecomeFailure};
+use super::error::{BecomeError, BecomeFailure, ConnectError};
 use super::process::Exit;
 use super::target::{Become, BecomeMethod};
 
@@ -82,6 +82,31 @@ pub(crate) fn wrap(become_: &Become, script: &str, nonce: &str) -> Elevation {
         }
     }
     Elevation { argv, prompt, terminal }
+}
+
+/// An error from starting the program: where this machine itself is the host, the become program may not be there.
+pub(crate) fn unstarted(become_: Option<&Become>, host: &str, error: ConnectError) -> ConnectError {
+    let (become_, program, reason) = match (become_, error) {
+        (Some(become_), ConnectError::Program { program, reason })
+            if program == become_.exe.as_deref().unwrap_or(become_.method.name()) =>
+        {
+            (become_, program, reason)
+        }
+        (_, error) => return error,
+    };
+    let kind = if reason.contains("No such file") {
+        BecomeFailure::NoProgram(program)
+    } else {
+        BecomeFailure::Other(reason)
+    };
+    BecomeError {
+        host: host.to_owned(),
+        method: become_.method.name(),
+        user: become_.user.clone(),
+        kind,
+        said: String::new(),
+    }
+    .into()
 }
 
 /// Makes an error of what the program said before it ended.
@@ -194,6 +219,19 @@ mod tests {
         let doas = wrap(&Become { method: BecomeMethod::Doas, flags: None, ..sudo }, "S", "n");
         assert!(doas.terminal);
         assert_eq!(doas.argv, ["doas", "-u", "www-data", "--", "/bin/sh", "-c", "S"]);
+    }
+
+    #[test]
+    fn a_missing_become_program_is_no_missing_host() {
+        let sudo = Become::sudo("root");
+        let error = |program: &str| ConnectError::Program {
+            program: program.to_owned(),
+            reason: "No such file or directory".to_owned(),
+        };
+        let failed = unstarted(Some(&sudo), "h", error("sudo"));
+        assert!(!failed.is_unreachable(), "{failed}");
+        assert!(unstarted(Some(&sudo), "h", error("ssh")).is_unreachable());
+        assert!(unstarted(None, "h", error("sudo")).is_unreachable());
     }
 
     #[test]

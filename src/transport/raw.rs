@@ -16,7 +16,10 @@ pub(crate) async fn run(
 ) -> Result<RawOutput, ConnectError> {
     let elevation = become_.map(|become_| elevate::wrap(become_, command, &nonce()));
     let mut process = match &elevation {
-        Some(elevation) => way.exec(Line::Words(&elevation.argv), elevation.terminal).await?,
+        Some(elevation) => way
+            .exec(Line::Words(&elevation.argv), elevation.terminal)
+            .await
+            .map_err(|error| elevate::unstarted(become_, way.name(), error))?,
         None => way.exec(Line::Text(command), false).await?,
     };
     let terminal = elevation.as_ref().is_some_and(|elevation| elevation.terminal);

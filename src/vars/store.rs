@@ -273,9 +273,14 @@ impl Store {
             play.roles.iter().filter(|r| r.public).for_each(|r| out.push(&r.vars));
         }
         if let Some(task) = task {
-            task.role_chain.iter().for_each(|r| out.push(&r.vars));
+            for role in &task.role_chain {
+                out.push(&role.vars);
+                out.push(&role.own_vars);
+            }
             if let Some(role) = &task.role {
+                role.dependents.iter().for_each(|d| out.push(&d.vars));
                 role_layers(role, &mut out, &|r| &r.vars);
+                out.push(&role.own_vars);
             }
             task.vars.iter().for_each(|l| out.push(l));
         }
@@ -284,6 +289,7 @@ impl Store {
         if let Some(task) = task {
             task.role_chain.iter().for_each(|r| out.push(&r.params));
             if let Some(role) = &task.role {
+                role.dependents.iter().for_each(|d| out.push(&d.params));
                 out.push(&role.params);
             }
             task.include_params.iter().for_each(|l| out.push(l));
@@ -302,10 +308,12 @@ impl Store {
             magic.insert(Key::from("role_name"), Value::text(role.name.as_str()));
             magic.insert(Key::from("ansible_role_name"), Value::text(role.name.as_str()));
             magic.insert(Key::from("role_path"), Value::text(role.path.to_string_lossy()));
-            let names = parents.clone().map(|r| Value::text(r.name.as_str())).collect();
-            magic.insert(Key::from("ansible_parent_role_names"), Value::list(names));
-            let paths = parents.map(|r| Value::text(r.path.to_string_lossy())).collect();
-            magic.insert(Key::from("ansible_parent_role_paths"), Value::list(paths));
+            let names: Vec<Value> = parents.clone().map(|r| Value::text(r.name.as_str())).collect();
+            if !names.is_empty() {
+                magic.insert(Key::from("ansible_parent_role_names"), Value::list(names));
+                let paths = parents.map(|r| Value::text(r.path.to_string_lossy())).collect();
+                magic.insert(Key::from("ansible_parent_role_paths"), Value::list(paths));
+            }
         }
         out.push_owned(magic);
         out
@@ -329,10 +337,7 @@ struct HostVars {
 impl Dynamic for HostVars {
     fn get(&self, key: &str) -> Result<Option<Value>, TemplateError> {
         let Some(store) = self.store.upgrade() else { return Ok(None) };
-        if !store.has_host(key) {
-            return Ok(None);
-        }
-        Ok(Some(Value::Dynamic(Arc::new(HostView { store: self.store.clone(), host: key.to_owned() }))))
+        Ok(store.has_host(key).then(|| store.view(key)))
     }
     fn keys(&self) -> Vec<Key> {
         let Some(store) = self.store.upgrade() else { return Vec::new() };
@@ -356,7 +361,10 @@ impl Dynamic for HostView {
     }
     fn keys(&self) -> Vec<Key> {
         let Some(store) = self.store.upgrade() else { return Vec::new() };
-        crate::template::Scope::names(&store.host_layers(&self.host))
+        let mut names = crate::template::Scope::names(&store.host_layers(&self.host));
+        // A host does not have all hosts in it again.
+        names.retain(|name| name.as_str() != Some("hostvars"));
+        names
     }
 }
 
@@ -371,6 +379,18 @@ impl Store {
         ]
         .into_iter()
         .collect()
+    }
+
+    /// One host's variables as `hostvars` has them.
+    #[must_use]
+    pub fn view(&self, host: &str) -> Value {
+        Value::Dynamic(Arc::new(HostView { store: self.me.clone(), host: host.to_owned() }))
+    }
+
+    /// Whether a host is the localhost that no inventory names.
+    #[must_use]
+    pub fn is_implicit(&self, host: &str) -> bool {
+        self.inventory().is_implicit(host)
     }
 
     /// Reads the inventory's sources again.

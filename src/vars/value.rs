@@ -345,6 +345,17 @@ impl From<Map> for Value {
     }
 }
 
+/// A keyword's value as a boolean.
+#[must_use]
+pub fn truthy(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(b) => Some(*b),
+        Value::Int(i) => Some(*i != 0),
+        Value::Str(text) => windlass_protocol::args::parse_bool(text.as_str()),
+        _ => None,
+    }
+}
+
 /// A scalar as Python's `str()` prints it; `None` for a list, a mapping or null.
 #[must_use]
 pub fn scalar_text(value: &Value) -> Option<String> {
