@@ -1,6 +1,7 @@
 //! Whether anything matches a path pattern.
 
 use crate::system::Observe;
+use crate::text::Fnmatch;
 use std::path::Path;
 
 /// Whether a path exists (a dangling link counts), or, if it has `*`, `?` or `[`, anything matches it.
@@ -25,9 +26,28 @@ fn walk(sys: &dyn Observe, base: &str, parts: &[&str]) -> bool {
         let path = join(first);
         return sys.lstat(Path::new(&path)).is_ok_and(|m| m.is_some()) && walk(sys, &path, rest);
     }
-    let Ok(pattern) = glob::Pattern::new(first) else { return false };
+    let pattern = Fnmatch::new(first);
     let folder = if base.is_empty() { "." } else { base };
     let names = sys.read_dir(Path::new(folder)).unwrap_or_default();
     let shown = |name: &String| !name.starts_with('.') || first.starts_with('.');
     names.into_iter().filter(shown).any(|name| pattern.matches(&name) && walk(sys, &join(&name), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::any_match;
+    use crate::system::fake::Fake;
+
+    #[test]
+    fn patterns_are_those_of_python() {
+        let fake = Fake::new();
+        fake.file("/srv/a/x.conf", "");
+        fake.file("/srv/.hidden", "");
+        for pattern in ["/srv/a", "/srv/*/x.*", "/srv/**/x.conf", "/srv/a/[!y]**f", "/srv/.h*"] {
+            assert!(any_match(&fake, pattern), "{pattern}");
+        }
+        for pattern in ["/srv/*h*", "/srv/a/[y]*", "/srv/[a", "/none/*"] {
+            assert!(!any_match(&fake, pattern), "{pattern}");
+        }
+    }
 }
