@@ -10,6 +10,7 @@ use windlass::config::Config;
 use windlass::secrets::{Redactor, Terminal};
 
 fn main() -> ExitCode {
+    windlass_agent::keep_memory_private();
     let cli = parse();
     // Templates within templates take more stack than the first thread may have.
     let work = std::thread::Builder::new().stack_size(windlass::template::STACK).spawn(move || run(cli));

@@ -4,8 +4,7 @@ mod many;
 
 use crate::blobs::Blobs;
 use crate::module::{Applied, ModuleError};
-use crate::system::machine::utc;
-use crate::system::{Mutate, OutputSink, RunOutput};
+use crate::system::{LocalTime, Mutate, OutputSink, RunOutput};
 use std::io;
 use std::path::{Path, PathBuf};
 use windlass_protocol::change::Content;
@@ -15,7 +14,8 @@ use windlass_protocol::{Change, Op, RunSpec, Stream};
 /// one another and made by several threads.
 ///
 /// # Errors
-/// The failure of a step, in its operator's terms; earlier steps stay done, and those that are always to be done are.
+/// The failure of a step, in its operator's terms; earlier steps stay done and are among [`ModuleError::changes`], and those that
+/// are always to be done are done.
 pub fn apply(
     changes: &[Change],
     blobs: &Blobs,
@@ -24,7 +24,9 @@ pub fn apply(
 ) -> Result<Applied, ModuleError> {
     let mut applied = Applied::default();
     let mut rest = changes;
-    let Err(mut error) = in_order(&mut rest, blobs, sys, sink, &mut applied) else { return Ok(applied) };
+    let Err(mut error) = in_order(changes, &mut rest, blobs, sys, sink, &mut applied) else {
+        return Ok(applied);
+    };
     for change in rest.iter().filter(|change| change.always) {
         if let Err(another) = step(change, blobs, sys, None, &mut applied) {
             error.msg.push_str(&format!("; and afterwards: {}", another.msg));
@@ -33,8 +35,9 @@ pub fn apply(
     Err(error)
 }
 
-/// Does the steps until one fails; `rest` are those behind it.
+/// Does the steps until one fails; `rest` are all of them at first, then those behind it.
 fn in_order(
+    changes: &[Change],
     rest: &mut &[Change],
     blobs: &Blobs,
     sys: &dyn Mutate,
@@ -43,19 +46,26 @@ fn in_order(
 ) -> Result<(), ModuleError> {
     while let Some((change, later)) = rest.split_first() {
         let (run, behind) = rest.split_at(many::run_length(rest));
+        let before = &changes[..changes.len() - rest.len()];
         if many::is_worth_it(run.len()) {
             *rest = behind;
-            many::apply(run, blobs, sys, applied)?;
+            many::apply(run, blobs, sys, applied).map_err(|error| behind_what_was_done(before, error))?;
             continue;
         }
         *rest = later;
         let output = match &mut sink {
             Some(sink) => step(change, blobs, sys, Some(&mut **sink), applied),
             None => step(change, blobs, sys, None, applied),
-        }?;
-        applied.outputs.push(output);
+        };
+        applied.outputs.push(output.map_err(|error| behind_what_was_done(before, error))?);
     }
     Ok(())
+}
+
+/// The error, with what was done before in front of what it says was done.
+fn behind_what_was_done(before: &[Change], mut error: ModuleError) -> ModuleError {
+    error.changes.splice(0..0, before.iter().cloned());
+    error
 }
 
 fn step(
@@ -69,10 +79,7 @@ fn step(
         Op::Write { path, content, attrs, backup, validate, in_place } => {
             let target = Path::new(path);
             if *backup && sys.stat(target).map_err(at(path))?.is_some() {
-                let copy = backup_path(sys, target);
-                // The backup of a link is of what it shows, not another link to what is about to change.
-                let shown = sys.canonicalize(target).map_err(at(path))?;
-                sys.copy_tree(Path::new(&shown), &copy).map_err(at(path))?;
+                let copy = back_up(sys, target).map_err(at(path))?;
                 applied.backups.push(copy.to_string_lossy().into_owned());
             }
             let mut reader = open(content, path, blobs, sys)?;
@@ -158,6 +165,10 @@ fn open<'a>(
 fn execute(run: &RunSpec, sys: &dyn Mutate, sink: Option<OutputSink<'_>>) -> Result<RunOutput, ModuleError> {
     let sink: Option<&mut dyn FnMut(Stream, &[u8])> = if run.secret { None } else { sink };
     let output = sys.run(run, sink).map_err(|error| {
+        if error.kind() == io::ErrorKind::FileTooLarge {
+            // It ran to its end, only its output is lost.
+            return ModuleError { changed: true, ..ModuleError::new(error.to_string()) };
+        }
         let text = if run.secret { run.argv.first().cloned().unwrap_or_default() } else { quoted(&run.argv) };
         let program = run.argv.first().map_or("", String::as_str);
         ModuleError::new(format!(
@@ -195,59 +206,32 @@ fn quoted(argv: &[String]) -> String {
     argv.iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
-/// Ansible's name of a backup: `path.PID.YYYY-MM-DD@HH:MM:SS~`.
-fn backup_path(sys: &dyn Mutate, path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.{}~", std::process::id(), stamp(sys.now().0)));
-    PathBuf::from(name)
+/// Copies a file to Ansible's name of a backup: `path.PID.YYYY-MM-DD@HH:MM:SS~`, in the machine's time. Where something has
+/// that name (the backup of a moment ago, or a trap), the number goes up.
+fn back_up(sys: &dyn Mutate, path: &Path) -> io::Result<PathBuf> {
+    // The backup of a link is of what it shows, not another link to what is about to change.
+    let shown = sys.canonicalize(path)?;
+    let time = stamp(&sys.local_time(sys.now().0));
+    let first = std::process::id();
+    for number in first..=first.saturating_add(MOST_BACKUPS) {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{number}.{time}~"));
+        let copy = PathBuf::from(name);
+        match sys.copy_tree(Path::new(&shown), &copy) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => return other.map(|()| copy),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, "no free name for a backup"))
 }
 
-/// UTC as `YYYY-MM-DD@HH:MM:SS`.
-fn stamp(seconds: i64) -> String {
-    let t = utc(seconds);
-    format!("{:04}-{:02}-{:02}@{:02}:{:02}:{:02}", t.year, t.month, t.day, t.hour, t.minute, t.second)
+/// How many backups of one file a second may see.
+const MOST_BACKUPS: u32 = 1000;
+
+fn stamp(time: &LocalTime) -> String {
+    let LocalTime { year, month, day, hour, minute, second, .. } = time;
+    format!("{year:04}-{month:02}-{day:02}@{hour:02}:{minute:02}:{second:02}")
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use crate::blobs::Blobs;
-    use crate::system::fake::{Fake, output};
-    use std::io;
-    use windlass_protocol::{Change, FileKind, Op, RunSpec, What};
-
-    #[test]
-    fn what_was_for_the_other_steps_is_taken_away_after_a_failure() {
-        let change = |op| Change::new(What::PathRemoved { path: "/x".into(), kind: FileKind::File }, op);
-        let remove = |path: &str| change(Op::Remove { path: path.into(), recursive: false });
-        for ends in ["not there", "fails", "well"] {
-            let fake = Fake::new();
-            for path in ["/srv/a", "/srv/b", "/srv/c"] {
-                fake.file(path, "");
-            }
-            if ends != "not there" {
-                let code = i32::from(ends == "fails");
-                fake.program("work", move |_, _| output(code, "", "no"));
-            }
-            let work = change(Op::Run(RunSpec::new(["work"])));
-            let changes = [work, remove("/srv/a"), remove("/srv/b").always(), remove("/srv/c").always()];
-            let result = super::apply(&changes, &Blobs::default(), &fake, None);
-            assert_eq!(result.is_ok(), ends == "well");
-            assert_eq!(fake.node("/srv/a").is_none(), ends == "well", "{ends}");
-            assert!(fake.node("/srv/b").is_none() && fake.node("/srv/c").is_none(), "{ends}");
-        }
-        let fake = Fake::new();
-        fake.file("/srv/b", "");
-        fake.fail("remove", "/srv/b", io::ErrorKind::PermissionDenied);
-        let changes = [change(Op::Run(RunSpec::new(["work"]))), remove("/srv/b").always()];
-        let error = super::apply(&changes, &Blobs::default(), &fake, None).unwrap_err();
-        assert!(error.msg.contains("'work'; and afterwards: /srv/b: "), "{}", error.msg);
-    }
-
-    #[test]
-    fn backup_stamps_are_civil_dates() {
-        assert_eq!(super::stamp(0), "1970-01-01@00:00:00");
-        assert_eq!(super::stamp(951_782_399), "2000-02-28@23:59:59");
-        assert_eq!(super::stamp(1_763_000_000), "2025-11-13@02:13:20");
-    }
-}
+mod tests;

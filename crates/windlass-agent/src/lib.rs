@@ -16,3 +16,10 @@ pub mod text;
 pub mod web;
 
 pub use module::{Context, Finish, Module, ModuleError, Plan};
+
+/// Keeps what this process holds, passwords among it, out of core dumps and away from other processes of the same user.
+/// Programs that it runs are not concerned.
+pub fn keep_memory_private() {
+    // Where the kernel refuses, there is nothing better to do.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}

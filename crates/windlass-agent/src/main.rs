@@ -7,6 +7,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    windlass_agent::keep_memory_private();
     match std::env::args().nth(1).as_deref() {
         None => match windlass_agent::server::serve_stdio() {
             Ok(()) => ExitCode::SUCCESS,

@@ -143,6 +143,8 @@ fn run(
     mut sink: Option<OutputSink<'_>>,
 ) -> Ran {
     let mut done: Vec<Change> = Vec::new();
+    // Whether a plan that was applied, in whole or in part, was a change.
+    let mut changed = false;
     let result = (|| {
         let mut args: JsonMap = serde_json::from_slice(args).map_err(|error| unfit(&error))?;
         let observer: &dyn Observe = sys;
@@ -152,13 +154,13 @@ fn run(
         if cx.check {
             return Ok(plan);
         }
-        let mut changed = false;
         for round in 0.. {
             let is_change = plan.is_change();
             let mut applied = match &mut sink {
                 Some(sink) => apply::apply(&plan.changes, cx.blobs, sys, Some(&mut **sink)),
                 None => apply::apply(&plan.changes, cx.blobs, sys, None),
-            }?;
+            }
+            .inspect_err(|error| changed |= is_change && !error.changes.is_empty())?;
             applied.round = round;
             match task.finish(cx, observer, plan, &applied)? {
                 Finish::Done(mut finished) => {
@@ -190,13 +192,13 @@ fn run(
             outcome.set_values(&values);
             Ran { outcome, send }
         }
-        Err(ModuleError { msg, mut values, changed, changes }) => {
+        Err(ModuleError { msg, mut values, changed: own, changes }) => {
             add_path_info(&mut values, sys);
             let mut outcome = Outcome::failure(msg);
             outcome.set_values(&values);
             done.extend(changes);
             outcome.changes = done;
-            outcome.changed = changed;
+            outcome.changed = own || changed;
             Ran { outcome, send: Vec::new() }
         }
     }

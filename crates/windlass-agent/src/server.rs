@@ -27,7 +27,7 @@ use windlass_protocol::{Blob, FromAgent, Hello, PROTOCOL_VERSION, Request, ToAge
 
 use crate::system::real::Stop;
 
-/// How many requests may wait. The reader stops reading beyond that, so that memory stays bounded.
+/// How many requests may wait. The reader stops reading beyond that: then a cancel is not noticed at once.
 const QUEUE: usize = 4096;
 /// How long a request that was told to stop may take to clean up behind itself when the stream has ended.
 const FAREWELL: Duration = Duration::from_secs(8);

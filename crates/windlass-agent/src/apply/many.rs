@@ -28,7 +28,8 @@ pub(super) fn is_worth_it(count: usize) -> bool {
 /// Applies a run of such changes: the folders first, in order, then the files.
 ///
 /// # Errors
-/// Of several failures the first in the order of the changes; the other threads stop at their next file.
+/// Of several failures the first in the order of the changes, with all that was done; the other threads stop at their
+/// next file.
 pub(super) fn apply(
     run: &[Change],
     blobs: &Blobs,
@@ -37,8 +38,12 @@ pub(super) fn apply(
 ) -> Result<(), ModuleError> {
     let (files, folders): (Vec<&Change>, Vec<&Change>) =
         run.iter().partition(|change| matches!(change.op, Op::WriteLoose { .. }));
-    for folder in folders {
-        step(folder, blobs, sys, None, applied)?;
+    for (at, folder) in folders.iter().enumerate() {
+        let done = |mut error: ModuleError| {
+            error.changes.extend(folders[..at].iter().map(|change| (*change).clone()));
+            error
+        };
+        step(folder, blobs, sys, None, applied).map_err(done)?;
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     // The first file that failed; those behind it need not be begun.
@@ -49,14 +54,14 @@ pub(super) fn apply(
         for (at, file) in files.iter().enumerate() {
             let number = part * size + at;
             if number > failed.load(Ordering::Relaxed) {
-                return Ok(());
+                return (at, None);
             }
             if let Err(error) = step(file, blobs, sys, None, &mut unused) {
                 failed.fetch_min(number, Ordering::Relaxed);
-                return Err((number, error));
+                return (at, Some((number, error)));
             }
         }
-        Ok(())
+        (files.len(), None)
     };
     let results: Vec<_> = std::thread::scope(|scope| {
         let write = &write;
@@ -68,18 +73,21 @@ pub(super) fn apply(
         running.into_iter().map(|thread| thread.join()).collect()
     });
     let mut first: Option<(usize, ModuleError)> = None;
-    for result in results {
-        match result {
-            Ok(Ok(())) => {}
-            Ok(Err(found)) if first.as_ref().is_none_or(|(number, _)| found.0 < *number) => {
-                first = Some(found)
-            }
-            Ok(Err(_)) => {}
-            Err(panic) => std::panic::resume_unwind(panic),
+    let mut done = folders;
+    for (files, result) in files.chunks(size).zip(results) {
+        let (count, failure) = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        done.extend(&files[..count]);
+        if let Some(found) =
+            failure.filter(|found| first.as_ref().is_none_or(|(number, _)| found.0 < *number))
+        {
+            first = Some(found);
         }
     }
     match first {
-        Some((_, error)) => Err(error),
+        Some((_, mut error)) => {
+            error.changes.extend(done.into_iter().cloned());
+            Err(error)
+        }
         None => {
             applied.outputs.extend(run.iter().map(|_| None));
             Ok(())
@@ -142,5 +150,11 @@ mod tests {
         let error = crate::apply::apply(&plan.changes, &blobs, &Real::new(), None).unwrap_err();
         assert!(error.msg.starts_with(&format!("{}/d0/f5: ", root.path().display())), "{}", error.msg);
         assert!(root.path().join("d0/f4").is_file(), "what came before it is done");
+        let told = format!("{:?}", error.changes);
+        assert!(told.contains("d0/f4\"") && !told.contains("d0/f5\""), "and is told: {told}");
+        for change in &error.changes {
+            let Op::WriteLoose { path, .. } = &change.op else { continue };
+            assert!(Path::new(path).is_file(), "{path} is said to be done");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    windlass_agent::keep_memory_private();
     match windlass_agent::system::http::program::serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

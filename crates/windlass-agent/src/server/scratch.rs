@@ -50,6 +50,8 @@ impl Scratch {
         DirBuilder::new().mode(0o700).create(&path).ok()?;
         let lock = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path.join(LOCK)).ok();
         let lock = lock.filter(|file| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok());
+        // Who sweeps may have held the lock before we had it, and then has taken the folder away.
+        let lock = lock.filter(|file| file.metadata().is_ok_and(|meta| meta.nlink() > 0));
         match lock {
             Some(file) => Some(Self { path, lock: Arc::new(Mutex::new(Some(file))) }),
             None => {
@@ -148,19 +150,20 @@ fn sweep(place: &Place, uid: u32) {
         if !is_own(&path, uid) || entry.metadata().is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
             continue;
         }
-        // Between its mkdir and its lock a living agent's folder looks abandoned; an old one is.
-        let unlocked = match File::open(path.join(LOCK)) {
-            Ok(file) => flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
-            Err(_) => true,
-        };
         let young = entry
             .metadata()
             .and_then(|meta| meta.modified())
             .is_ok_and(|time| time.elapsed().is_ok_and(|age| age.as_secs() < 60));
-        if unlocked && !(young && std::fs::metadata(path.join(LOCK)).is_err()) {
-            mark::clear(&path);
-            let _ = std::fs::remove_dir_all(&path);
-        }
+        // Held until the folder is gone: an agent that gets the lock after us sees that its file has no name any more.
+        let _lock = match File::open(path.join(LOCK)) {
+            Ok(file) if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() => continue,
+            Ok(file) => Some(file),
+            // Between its mkdir and its lock a living agent's folder looks abandoned; an old one is.
+            Err(_) if young => continue,
+            Err(_) => None,
+        };
+        mark::clear(&path);
+        let _ = std::fs::remove_dir_all(&path);
     }
 }
 

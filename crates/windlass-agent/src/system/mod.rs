@@ -305,10 +305,10 @@ pub trait Mutate: Observe {
         mtime: Option<(i64, u32)>,
         follow: bool,
     ) -> io::Result<()>;
-    /// Copies a tree with its attributes.
+    /// Copies a tree with its attributes to a name that nothing has yet.
     ///
     /// # Errors
-    /// Any failure on the way.
+    /// [`io::ErrorKind::AlreadyExists`] if something has it, be it a link that shows nothing; any failure on the way.
     fn copy_tree(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Runs a program to its end. `sink` gets the output as it comes.
     ///

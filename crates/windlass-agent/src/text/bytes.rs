@@ -3,16 +3,31 @@
 /// First sign for a byte that is no text; the byte's value is added.
 const ESCAPE: u32 = 0x0010_FE00;
 
+fn is_sign(c: char) -> bool {
+    (ESCAPE + 0x80..=ESCAPE + 0xFF).contains(&(c as u32))
+}
+
 /// Bytes as text that [`encode`] turns back into the same bytes.
 #[must_use]
 pub fn decode(bytes: &[u8]) -> String {
-    if let Ok(text) = std::str::from_utf8(bytes) {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && !text.contains(is_sign)
+    {
         return text.to_owned();
     }
     let mut out = String::with_capacity(bytes.len() + 16);
+    let escape = |byte: u8| char::from_u32(ESCAPE + u32::from(byte));
+    let mut buffer = [0; 4];
     for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        out.extend(chunk.invalid().iter().filter_map(|byte| char::from_u32(ESCAPE + u32::from(*byte))));
+        for c in chunk.valid().chars() {
+            if is_sign(c) {
+                // A real one of these would turn back into one byte; its own bytes, all above ASCII, turn back into it.
+                out.extend(c.encode_utf8(&mut buffer).bytes().filter_map(escape));
+            } else {
+                out.push(c);
+            }
+        }
+        out.extend(chunk.invalid().iter().copied().filter_map(escape));
     }
     out
 }
@@ -40,5 +55,8 @@ mod tests {
         let all: Vec<u8> = (0..=255).chain("grün".bytes()).collect();
         assert_eq!(encode(&decode(&all)), all);
         assert_eq!(decode("grün".as_bytes()), "grün");
+        for text in ["\u{10FE80}", "a\u{10FEFF}b", "\u{10FE7F}\u{10FF00}"] {
+            assert_eq!(encode(&decode(text.as_bytes())), text.as_bytes());
+        }
     }
 }

@@ -214,6 +214,10 @@ impl Mutate for Fake {
     fn copy_tree(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.call("copy_tree", to)?;
+        let real = state.tree.resolve(to, false)?;
+        if state.tree.get(&real).is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         state.tree.copy(from, to)
     }
 

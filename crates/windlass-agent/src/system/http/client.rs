@@ -12,7 +12,7 @@ use windlass_protocol::http::{HttpRequest, Redirects};
 /// Redirects that are followed at most.
 const MAX_REDIRECTS: usize = 10;
 /// The largest body that is kept in memory.
-const MAX_BODY: u64 = 256 << 20;
+pub(super) const MAX_BODY: u64 = 64 << 20;
 
 /// Makes a request and whatever it leads to. `stopped` tells whether the answer is still wanted.
 ///

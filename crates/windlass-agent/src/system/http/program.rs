@@ -62,6 +62,9 @@ pub struct Program {
     missed: Arc<AtomicBool>,
 }
 
+/// The most that the program prints: a body, and what stands around it.
+pub(in crate::system) const MAX_ANSWER: usize = client::MAX_BODY as usize + (1 << 20);
+
 impl Program {
     /// It lies in the first of these places where anything is.
     #[must_use]

@@ -1,8 +1,10 @@
 //! Mode, owner, chattr's letters, ACLs and SELinux contexts.
 
 use rustix::fs::{AtFlags, CWD, Gid, IFlags, Mode, OFlags, Uid, XattrFlags};
+use rustix::io::Errno;
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use windlass_protocol::FileAttrs;
@@ -66,8 +68,11 @@ pub(super) fn generation_of(path: &Path) -> Option<u32> {
     version.ok()
 }
 
-fn set_letters(path: &Path, text: &str) -> io::Result<()> {
-    let Some(fd) = open_plain(path) else { return Ok(()) };
+fn set_letters_at(path: &Path, text: &str) -> io::Result<()> {
+    open_plain(path).map_or(Ok(()), |fd| set_letters(fd, text))
+}
+
+fn set_letters(fd: impl AsFd, text: &str) -> io::Result<()> {
     let old = rustix::fs::ioctl_getflags(&fd)?.bits();
     let (operator, letters) = match text.chars().next() {
         Some(sign @ ('+' | '-' | '=')) => (sign, &text[1..]),
@@ -109,23 +114,19 @@ pub(super) fn get_xattr(path: &Path, name: &str) -> Option<Vec<u8>> {
     Some(value)
 }
 
-pub(super) fn xattr_names(path: &Path) -> Vec<String> {
-    let Ok(size) = rustix::fs::llistxattr(path, &mut [0u8; 0][..]) else { return Vec::new() };
-    let mut list = vec![0u8; size];
-    let Ok(size) = rustix::fs::llistxattr(path, list.as_mut_slice()) else { return Vec::new() };
-    list[..size]
-        .split(|byte| *byte == 0)
-        .filter(|name| !name.is_empty())
-        .map(|name| String::from_utf8_lossy(name).into_owned())
-        .collect()
-}
-
 /// Copies extended attributes, POSIX ACLs and the SELinux context among them. What the file system or the user's
 /// rights do not allow is left out: the content matters more.
-pub(super) fn copy_xattrs(from: &Path, to: &Path) {
-    for name in xattr_names(from) {
-        if let Some(value) = get_xattr(from, &name) {
-            let _ = rustix::fs::lsetxattr(to, name.as_str(), &value, XattrFlags::empty());
+pub(super) fn copy_xattrs(from: &File, to: &File) {
+    let list = |buffer: &mut [u8]| rustix::fs::flistxattr(from, buffer);
+    let Ok(size) = list(&mut []) else { return };
+    let mut names = vec![0u8; size];
+    let Ok(size) = list(&mut names) else { return };
+    for name in names[..size].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let get = |buffer: &mut [u8]| rustix::fs::fgetxattr(from, name, buffer);
+        let Ok(size) = get(&mut []) else { continue };
+        let mut value = vec![0u8; size];
+        if let Ok(size) = get(&mut value) {
+            let _ = rustix::fs::fsetxattr(to, name, &value[..size], XattrFlags::empty());
         }
     }
 }
@@ -142,24 +143,67 @@ pub(super) fn chown(path: &Path, uid: Option<u32>, gid: Option<u32>, follow: boo
     rustix::fs::chownat(CWD, path, uid, gid, at_flags(follow)).map_err(io::Error::from)
 }
 
-pub(super) fn chmod(path: &Path, mode: u32) -> io::Result<()> {
-    rustix::fs::chmod(path, Mode::from_raw_mode(mode & 0o7777)).map_err(io::Error::from)
-}
-
-/// [`set`] for a file that was only just made: through its descriptor, which is quicker than by its path.
-pub(super) fn set_new(file: &File, path: &Path, attrs: &FileAttrs) -> io::Result<()> {
-    let FileAttrs { mode, uid, gid, .. } = attrs;
-    if attrs.attributes.is_some() || attrs.context.is_some() {
-        return set(path, attrs, false);
-    }
-    if uid.is_none() && gid.is_none() && mode.is_none() {
+pub(super) fn fchown(file: &File, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
+    if uid.is_none() && gid.is_none() {
         return Ok(());
     }
-    let (uid, gid, mode) = differing(&file.metadata()?, attrs);
-    if uid.is_some() || gid.is_some() {
-        rustix::fs::fchown(file, uid.map(Uid::from_raw), gid.map(Gid::from_raw))?;
+    Ok(rustix::fs::fchown(file, uid.map(Uid::from_raw), gid.map(Gid::from_raw))?)
+}
+
+/// Gives owner and group of `old` by `chown`. Who may not give a file away keeps it.
+pub(super) fn give_owner(
+    old: &Metadata,
+    chown: impl Fn(Option<u32>, Option<u32>) -> io::Result<()>,
+) -> io::Result<()> {
+    match chown(Some(old.uid()), Some(old.gid())) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let _ = chown(None, Some(old.gid()));
+            Ok(())
+        }
+        other => other,
     }
-    mode.map_or(Ok(()), |mode| Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?))
+}
+
+/// Sets the mode. Without `follow` not that of what a link shows, also when the link comes only now.
+pub(super) fn chmod(path: &Path, mode: u32, follow: bool) -> io::Result<()> {
+    let mode = Mode::from_raw_mode(mode & 0o7777);
+    if follow {
+        return Ok(rustix::fs::chmod(path, mode)?);
+    }
+    let held = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    // A descriptor of this kind cannot be given a mode, but its name among ours can. It names the file itself.
+    match rustix::fs::chmod(format!("/proc/self/fd/{}", held.as_raw_fd()), mode) {
+        Err(Errno::NOENT) => Ok(rustix::fs::chmod(path, mode)?),
+        other => Ok(other?),
+    }
+}
+
+/// [`set`] for a file that is open: whatever takes its name meanwhile is left alone.
+pub(super) fn set_open(file: &File, attrs: &FileAttrs) -> io::Result<()> {
+    let takes_away = attrs.attributes.as_deref().is_some_and(|text| text.starts_with('-'));
+    if let Some(text) = attrs.attributes.as_deref().filter(|_| takes_away) {
+        set_letters(file, text)?;
+    }
+    if let Some(value) = context_of(attrs) {
+        rustix::fs::fsetxattr(file, "security.selinux", &value, XattrFlags::empty())?;
+    }
+    if attrs.uid.is_some() || attrs.gid.is_some() || attrs.mode.is_some() {
+        let (uid, gid, mode) = differing(&file.metadata()?, attrs);
+        fchown(file, uid, gid)?;
+        if let Some(mode) = mode {
+            rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?;
+        }
+    }
+    match attrs.attributes.as_deref().filter(|_| !takes_away) {
+        Some(text) => set_letters(file, text),
+        None => Ok(()),
+    }
+}
+
+/// The SELinux context that is asked for, as the kernel takes it; none where SELinux is off.
+fn context_of(attrs: &FileAttrs) -> Option<Vec<u8>> {
+    let context = attrs.context.as_deref().filter(|_| selinux_is_on())?;
+    Some([context.as_bytes(), b"\0"].concat())
 }
 
 /// Only what differs of owner, group and mode: a tree's new files mostly have their owner already, and each change costs a
@@ -178,7 +222,7 @@ fn set_owner_and_mode(path: &Path, attrs: &FileAttrs, follow: bool) -> io::Resul
     chown(path, uid, gid, follow)?;
     // A link itself has no mode on Linux.
     match mode.filter(|_| !meta.file_type().is_symlink()) {
-        Some(mode) => chmod(path, mode),
+        Some(mode) => chmod(path, mode, follow),
         None => Ok(()),
     }
 }
@@ -188,18 +232,16 @@ fn set_owner_and_mode(path: &Path, attrs: &FileAttrs, follow: bool) -> io::Resul
 pub(super) fn set(path: &Path, attrs: &FileAttrs, follow: bool) -> io::Result<()> {
     let takes_away = attrs.attributes.as_deref().is_some_and(|text| text.starts_with('-'));
     if let Some(text) = attrs.attributes.as_deref().filter(|_| takes_away) {
-        set_letters(path, text)?;
+        set_letters_at(path, text)?;
     }
-    if let Some(context) = attrs.context.as_deref().filter(|_| selinux_is_on()) {
-        let mut value = context.as_bytes().to_vec();
-        value.push(0);
+    if let Some(value) = context_of(attrs) {
         rustix::fs::lsetxattr(path, "security.selinux", &value, XattrFlags::empty())?;
     }
     if attrs.uid.is_some() || attrs.gid.is_some() || attrs.mode.is_some() {
         set_owner_and_mode(path, attrs, follow)?;
     }
     if let Some(text) = attrs.attributes.as_deref().filter(|_| !takes_away) {
-        set_letters(path, text)?;
+        set_letters_at(path, text)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_OMIT};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use windlass_protocol::frame::MAX_FRAME;
 use windlass_protocol::{FileAttrs, HttpRequest, RunSpec};
 
 impl Mutate for Real {
@@ -85,7 +86,14 @@ impl Mutate for Real {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         match std::fs::rename(from, to) {
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                tree::copy(from, to)?;
+                // Under a name of its own first: what has the wanted one stays until all is there.
+                let (temporary, ()) =
+                    Temporary::beside(to, self.mark.as_deref(), |name| tree::copy(from, name))?;
+                if let Err(error) = std::fs::rename(&temporary.path, to) {
+                    let _ = tree::remove(&temporary.path, true);
+                    return Err(error);
+                }
+                temporary.keep();
                 tree::remove(from, true)
             }
             other => other,
@@ -117,7 +125,7 @@ impl Mutate for Real {
     }
 
     fn run(&self, run: &RunSpec, sink: Option<OutputSink<'_>>) -> io::Result<RunOutput> {
-        self.execute(run, sink)
+        self.execute(run, sink, MAX_FRAME)
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::path::Path;
+use windlass_protocol::frame::MAX_FRAME;
 use windlass_protocol::{FileKind, HttpRequest, RunSpec};
 
 /// Folders beside `PATH` in which system programs are.
@@ -85,7 +86,7 @@ impl Observe for Real {
     }
 
     fn query(&self, run: &RunSpec) -> io::Result<RunOutput> {
-        self.execute(run, None)
+        self.execute(run, None, MAX_FRAME)
     }
 
     fn find_program(&self, name: &str) -> Option<String> {
@@ -172,7 +173,9 @@ impl Observe for Real {
 
     fn http(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
         match &self.web {
-            super::Web::Program(program) => program.ask(request, |run| self.execute(run, None)),
+            super::Web::Program(program) => {
+                program.ask(request, |run| self.execute(run, None, http::program::MAX_ANSWER))
+            }
             super::Web::Here(fetch) => fetch(request, &|| self.is_given_up()),
         }
     }

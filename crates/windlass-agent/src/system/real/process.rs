@@ -49,7 +49,14 @@ impl Real {
         late.then(|| io::Error::new(io::ErrorKind::TimedOut, "the task took longer than its timeout"))
     }
 
-    pub(super) fn execute(&self, run: &RunSpec, sink: Option<OutputSink<'_>>) -> io::Result<RunOutput> {
+    /// Runs a program to its end. Of its output no more than `limit` bytes are kept; if there is more, the program still runs
+    /// to its end, and the result is an error of kind [`io::ErrorKind::FileTooLarge`].
+    pub(super) fn execute(
+        &self,
+        run: &RunSpec,
+        sink: Option<OutputSink<'_>>,
+        limit: usize,
+    ) -> io::Result<RunOutput> {
         let Some((program, arguments)) = run.argv.split_first() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no program to run"));
         };
@@ -70,11 +77,14 @@ impl Real {
             return Err(error);
         }
         let mut child = command.spawn().map_err(|error| named(error, run.cwd.as_deref()))?;
-        let result = self.pump(&mut child, &run.stdin, sink);
-        if result.is_err() {
-            end_group(&mut child);
+        let mut said = Said { limit, ..Said::default() };
+        match self.pump(&mut child, &run.stdin, sink, &mut said) {
+            Ok(code) => said.output(code),
+            Err(error) => {
+                end_group(&mut child);
+                Err(error)
+            }
         }
-        result
     }
 
     fn pump(
@@ -82,8 +92,8 @@ impl Real {
         child: &mut Child,
         input: &[u8],
         mut sink: Option<OutputSink<'_>>,
-    ) -> io::Result<RunOutput> {
-        let mut output = RunOutput::default();
+        said: &mut Said,
+    ) -> io::Result<i32> {
         let mut stdin = child.stdin.take();
         let mut stdout = child.stdout.take();
         let mut stderr = child.stderr.take();
@@ -115,8 +125,7 @@ impl Real {
             if let Some(status) = status
                 && (silent || quiet_since.elapsed() >= LINGER)
             {
-                output.code = status.code().unwrap_or_else(|| -status.signal().unwrap_or(1));
-                return Ok(output);
+                return Ok(status.code().unwrap_or_else(|| -status.signal().unwrap_or(1)));
             }
             let mut wait = LOOK;
             if let Some(deadline) = self.deadline {
@@ -138,8 +147,8 @@ impl Real {
                 stdin = None;
             }
             let mut got = 0;
-            got += drain(&mut stdout, &mut buffer, Stream::Stdout, &mut output.stdout, &mut sink)?;
-            got += drain(&mut stderr, &mut buffer, Stream::Stderr, &mut output.stderr, &mut sink)?;
+            got += drain(&mut stdout, &mut buffer, Stream::Stdout, said, &mut sink)?;
+            got += drain(&mut stderr, &mut buffer, Stream::Stderr, said, &mut sink)?;
             if got > 0 {
                 quiet_since = Instant::now();
             }
@@ -154,6 +163,41 @@ fn named(error: io::Error, cwd: Option<&str>) -> io::Error {
     cwd.map_or(error, |cwd| {
         io::Error::new(io::ErrorKind::NotFound, format!("there is no working directory {cwd}"))
     })
+}
+
+/// What a program has printed so far.
+#[derive(Default)]
+struct Said {
+    output: RunOutput,
+    total: usize,
+    limit: usize,
+}
+
+impl Said {
+    fn add(&mut self, stream: Stream, bytes: &[u8]) {
+        self.total = self.total.saturating_add(bytes.len());
+        if self.total > self.limit {
+            // It will not be shown, so it need not be kept; but who prints it must not be held up.
+            self.output = RunOutput::default();
+            return;
+        }
+        match stream {
+            Stream::Stdout => self.output.stdout.extend_from_slice(bytes),
+            Stream::Stderr => self.output.stderr.extend_from_slice(bytes),
+        }
+    }
+
+    fn output(self, code: i32) -> io::Result<RunOutput> {
+        if self.total > self.limit {
+            let text = format!(
+                "the command printed {} bytes, more than the {} that can be sent back; redirect large output to a file on \
+                 the target and fetch it",
+                self.total, self.limit
+            );
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+        }
+        Ok(RunOutput { code, ..self.output })
+    }
 }
 
 fn is_transient(error: &io::Error) -> bool {
@@ -185,7 +229,7 @@ fn drain<R: Read>(
     pipe: &mut Option<R>,
     buffer: &mut [u8],
     stream: Stream,
-    into: &mut Vec<u8>,
+    said: &mut Said,
     sink: &mut Option<OutputSink<'_>>,
 ) -> io::Result<usize> {
     let mut total = 0;
@@ -194,7 +238,7 @@ fn drain<R: Read>(
             Ok(0) => *pipe = None,
             Ok(count) => {
                 total += count;
-                into.extend_from_slice(&buffer[..count]);
+                said.add(stream, &buffer[..count]);
                 if let Some(sink) = sink {
                     sink(stream, &buffer[..count]);
                 }

@@ -252,3 +252,48 @@ fn a_working_directory_that_is_missing_is_named() {
     assert_eq!(run("true", "/no/such/folder"), "there is no working directory /no/such/folder");
     assert_eq!(run("no-such-program", "/"), "No such file or directory (os error 2)");
 }
+
+#[test]
+fn a_copy_goes_through_no_link_and_over_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let real = Real::new();
+    let private = FileAttrs { mode: Some(0o600), ..FileAttrs::default() };
+    write(&at("config"), "new", &FileAttrs { mode: Some(0o644), ..FileAttrs::default() }).unwrap();
+    write(&at("shadow"), "secret", &private).unwrap();
+    for trap in ["shadow", "nothing"] {
+        real.symlink(&at("trap"), trap).unwrap();
+        let error = real.copy_tree(&at("config"), &at("trap")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    }
+    let error = real.copy_tree(&at("config"), &at("shadow")).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    let shadow = real.lstat(&at("shadow")).unwrap().unwrap();
+    assert_eq!((std::fs::read_to_string(at("shadow")).unwrap().as_str(), shadow.mode), ("secret", 0o600));
+    assert_eq!(names(folder.path()), ["config", "shadow", "trap"]);
+}
+
+#[test]
+fn a_mode_is_not_given_through_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    write(&at("target"), "t", &FileAttrs { mode: Some(0o600), ..FileAttrs::default() }).unwrap();
+    Real::new().symlink(&at("link"), "target").unwrap();
+    // Whatever the kernel says of it, the target keeps its mode.
+    let _ = super::attrs::chmod(&at("link"), 0o666, false);
+    let mode = |name: &str| std::fs::metadata(at(name)).unwrap().mode() & 0o7777;
+    assert_eq!(mode("target"), 0o600);
+    super::attrs::chmod(&at("target"), 0o640, false).unwrap();
+    assert_eq!(mode("target"), 0o640);
+}
+
+#[test]
+fn more_output_than_can_be_sent_is_drained_but_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("mark");
+    let script = format!("head -c 20000000 /dev/zero; touch {}", mark.display());
+    let error = Real::new().run(&RunSpec::new(["sh", "-c", &script]), None).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    assert!(error.to_string().contains("printed 20000000 bytes, more than the 16777216"), "{error}");
+    assert!(mark.exists(), "it ran to its end");
+}

@@ -114,49 +114,52 @@ pub(super) fn write_file(
     });
     let (temporary, fd) = match made {
         Ok(made) => made,
-        Err(error) if manner.in_place && old.is_some() && is_refusal(&error) => {
-            let mut bytes = Vec::new();
-            content.read_to_end(&mut bytes)?;
-            overwrite(path, &mut bytes.as_slice(), manner.durable)?;
-            return attrs::set(path, wanted, true);
-        }
-        Err(error) => return Err(explain(error, path)),
+        Err(error) => match old.filter(|_| manner.in_place && is_refusal(&error)) {
+            Some(old) => {
+                let mut bytes = Vec::new();
+                content.read_to_end(&mut bytes)?;
+                let file = overwrite(path, &mut bytes.as_slice(), &old, manner.durable)?;
+                return attrs::set_open(&file, wanted);
+            }
+            None => return Err(explain(error, path)),
+        },
     };
     let mut file = File::from(fd);
     copy_all(content, &mut file).map_err(|error| explain(error, path))?;
 
+    // All by the descriptor: whoever may write to the folder may put a link in the place of the temporary name.
     if let Some(old) = &old {
-        keep_old(path, &temporary.path, old, wanted)?;
+        keep_old(path, &file, old, wanted)?;
     } else if wanted.mode.is_none() && !folder_gives_acl {
-        attrs::chmod(&temporary.path, 0o666 & !manner.umask)?;
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(0o666 & !manner.umask))?;
     }
     // `+i` would refuse the rename: it comes last.
     let early = FileAttrs { attributes: None, ..wanted.clone() };
-    attrs::set_new(&file, &temporary.path, &early)?;
+    attrs::set_open(&file, &early)?;
     if manner.durable {
         file.sync_all().map_err(|error| explain(error, path))?;
     }
+    // A check may run what was written, which nobody may have open for writing then.
     drop(file);
     check(&temporary.path)?;
 
-    let overwritten = if old.as_ref().is_some_and(|meta| meta.nlink() > 1) {
+    let overwritten = match &old {
         // All names of a file with several keep showing the same one. The complete new content is beside it
         // already, so that a full disk is met before the old content is touched.
-        copy_over(&temporary.path, path, manner.durable)
-    } else {
-        match std::fs::rename(&temporary.path, path) {
-            Ok(()) => {
+        Some(old) if old.nlink() > 1 => Some(copy_over(&temporary.path, path, old, manner.durable)),
+        old => match (std::fs::rename(&temporary.path, path), old) {
+            (Ok(()), _) => {
                 temporary.keep();
-                Ok(false)
+                None
             }
-            Err(error) if manner.in_place && old.is_some() && is_refusal(&error) => {
-                copy_over(&temporary.path, path, manner.durable)
+            (Err(error), Some(old)) if manner.in_place && is_refusal(&error) => {
+                Some(copy_over(&temporary.path, path, old, manner.durable))
             }
-            Err(error) => Err(error),
-        }
+            (Err(error), _) => Some(Err(error)),
+        },
     };
-    if overwritten.map_err(|error| explain(error, path))? {
-        attrs::set(path, &early, false)?;
+    if let Some(file) = overwritten.transpose().map_err(|error| explain(error, path))? {
+        attrs::set_open(&file, &early)?;
     }
     if wanted.attributes.is_some() {
         let rest = FileAttrs { attributes: wanted.attributes.clone(), ..FileAttrs::default() };
@@ -169,23 +172,24 @@ pub(super) fn write_file(
 }
 
 /// Gives the new file what the old one had and the operator does not ask to change.
-fn keep_old(path: &Path, new: &Path, old: &std::fs::Metadata, wanted: &FileAttrs) -> io::Result<()> {
+fn keep_old(path: &Path, new: &File, old: &std::fs::Metadata, wanted: &FileAttrs) -> io::Result<()> {
     // Who may not give a file away keeps it, as a shell's redirection to a new file would.
-    let uid = wanted.uid.is_none().then(|| old.uid());
-    let gid = wanted.gid.is_none().then(|| old.gid());
-    match attrs::chown(new, uid, gid, false) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let _ = attrs::chown(new, None, gid, false);
-        }
-        other => other?,
+    attrs::give_owner(old, |uid, gid| {
+        let uid = uid.filter(|_| wanted.uid.is_none());
+        attrs::fchown(new, uid, gid.filter(|_| wanted.gid.is_none()))
+    })?;
+    if let Ok(from) = rustix::fs::open(path, OLD | OFlags::RDONLY, Mode::empty()) {
+        attrs::copy_xattrs(&File::from(from), new);
     }
-    attrs::copy_xattrs(path, new);
     if wanted.mode.is_none() {
         // After the ACL, whose mask it sets again, and after the owner, whose change drops set-id bits.
-        attrs::chmod(new, old.mode() & 0o7777)?;
+        rustix::fs::fchmod(new, Mode::from_raw_mode(old.mode() & 0o7777))?;
     }
     Ok(())
 }
+
+/// How a file that is there is opened. It was a regular one, but its name may have been given to a link or a pipe.
+const OLD: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 
 fn copy_all(content: &mut dyn Read, file: &mut File) -> io::Result<()> {
     // Most files are small, and a large buffer costs two calls of the system for each.
@@ -207,16 +211,29 @@ fn copy_all(content: &mut dyn Read, file: &mut File) -> io::Result<()> {
     }
 }
 
-/// Writes the content of `new` into the file at `path`. True: it is done, and the attributes are still to be set.
-fn copy_over(new: &Path, path: &Path, durable: bool) -> io::Result<bool> {
-    overwrite(path, &mut File::open(new)?, durable)?;
-    Ok(true)
+/// Writes the content of `new` into the file at `path`, whose attributes are still to be set.
+fn copy_over(new: &Path, path: &Path, old: &std::fs::Metadata, durable: bool) -> io::Result<File> {
+    overwrite(path, &mut File::open(new)?, old, durable)
 }
 
-fn overwrite(path: &Path, content: &mut dyn Read, durable: bool) -> io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().write(true).truncate(true).open(path)?;
+/// Writes into the file at `path`, if it still is the one that `old` was read from.
+fn overwrite(
+    path: &Path,
+    content: &mut dyn Read,
+    old: &std::fs::Metadata,
+    durable: bool,
+) -> io::Result<File> {
+    let mut file = File::from(rustix::fs::open(path, OLD | OFlags::WRONLY, Mode::empty())?);
+    let meta = file.metadata()?;
+    if (meta.dev(), meta.ino()) != (old.dev(), old.ino()) {
+        return Err(io::Error::other("it was exchanged while it was written; nothing was changed"));
+    }
+    file.set_len(0)?;
     copy_all(content, &mut file)?;
-    if durable { file.sync_all() } else { Ok(()) }
+    if durable {
+        file.sync_all()?;
+    }
+    Ok(file)
 }
 
 /// Errors of a rename (or of making a file beside) that say that this path may not be replaced, only written.
@@ -244,5 +261,32 @@ fn explain(error: io::Error, path: &Path) -> io::Error {
             io::Error::new(io::ErrorKind::NotFound, format!("the folder {folder} does not exist"))
         }
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_the_file_that_was_looked_at_is_written_into() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for (name, text) in [("config", "old"), ("shadow", "secret")] {
+            std::fs::write(at(name), text).unwrap();
+        }
+        let old = std::fs::symlink_metadata(at("config")).unwrap();
+        let text = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+        overwrite(&at("config"), &mut &b"new"[..], &old, false).unwrap();
+        assert_eq!(text("config"), "new");
+        // Meanwhile somebody puts a link, or another name of another file, in its place.
+        std::fs::remove_file(at("config")).unwrap();
+        std::os::unix::fs::symlink("shadow", at("config")).unwrap();
+        assert!(overwrite(&at("config"), &mut &b"new"[..], &old, false).is_err());
+        std::fs::remove_file(at("config")).unwrap();
+        std::fs::hard_link(at("shadow"), at("config")).unwrap();
+        assert!(overwrite(&at("config"), &mut &b"new"[..], &old, false).is_err());
+        assert_eq!(text("shadow"), "secret");
     }
 }
