@@ -17,7 +17,10 @@ struct ToFile {
 }
 
 impl Sink for ToFile {
-    fn write(&mut self, _index: u32, piece: &[u8], _last: bool) -> std::io::Result<()> {
+    fn write(&mut self, index: u32, piece: &[u8], _last: bool) -> std::io::Result<()> {
+        if index != 0 {
+            return Err(std::io::Error::other("a content that was not asked for"));
+        }
         use sha1::Digest;
         self.any = true;
         self.sha1.update(piece);

@@ -163,10 +163,6 @@ fn connections(
         _ if config.flag("HOST_KEY_CHECKING") => None,
         _ => Some(HostKeyChecking::Off),
     };
-    let mut common = config.given("ANSIBLE_SSH_ARGS").unwrap_or_default();
-    if let Some(more) = c.ssh_common_args.clone().or_else(|| config.given("ANSIBLE_SSH_COMMON_ARGS")) {
-        common = format!("{common} {more}");
-    }
     Ok(ConnectDefaults {
         connection: c
             .connection
@@ -177,7 +173,8 @@ fn connections(
         password: login,
         key_file: c.private_key.clone().or_else(|| config.path("DEFAULT_PRIVATE_KEY_FILE")),
         timeout: c.timeout.or_else(|| config.text("DEFAULT_TIMEOUT").parse().ok()),
-        common_args: Some(common.trim().to_owned()).filter(|t| !t.is_empty()),
+        ssh_args: config.given("ANSIBLE_SSH_ARGS"),
+        common_args: c.ssh_common_args.clone().or_else(|| config.given("ANSIBLE_SSH_COMMON_ARGS")),
         extra_args: c.ssh_extra_args.clone().or_else(|| config.given("ANSIBLE_SSH_EXTRA_ARGS")),
         host_key_checking: checking,
         port: config.given("DEFAULT_REMOTE_PORT").and_then(|p| p.parse().ok()),

@@ -26,6 +26,8 @@ pub struct ConnectDefaults {
     pub key_file: Option<PathBuf>,
     /// `-T`
     pub timeout: Option<u64>,
+    /// `ssh_args` of the configuration.
+    pub ssh_args: Option<String>,
     /// `--ssh-common-args`
     pub common_args: Option<String>,
     /// `--ssh-extra-args`
@@ -267,8 +269,8 @@ pub fn way(
         target.key_passphrase =
             text(var(&["ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase"])?)
                 .map(Secret::new);
+        target.first_ssh_args = text(var(&["ansible_ssh_args"])?).or_else(|| defaults.ssh_args.clone());
         target.ssh_args = [
-            text(var(&["ansible_ssh_args"])?),
             text(var(&["ansible_ssh_common_args"])?).or_else(|| defaults.common_args.clone()),
             text(var(&["ansible_ssh_extra_args"])?).or_else(|| defaults.extra_args.clone()),
         ]
@@ -367,5 +369,32 @@ pub fn expand_home(path: &str) -> String {
             Err(_) => path.to_owned(),
         },
         None => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::vars::{Key, Map};
+
+    #[test]
+    fn a_hosts_common_args_leave_the_configured_ssh_args() {
+        let defaults = ConnectDefaults {
+            ssh_args: Some("-J bastion".to_owned()),
+            common_args: Some("-o A=1".to_owned()),
+            ..ConnectDefaults::default()
+        };
+        let templar = Templar::new(crate::template::TemplarSettings::default());
+        let args = |vars: &[(&str, &str)]| {
+            let vars: Map = vars.iter().map(|(k, v)| (Key::from(*k), Value::text(*v))).collect();
+            let (layers, attrs) = (Layers::default().with(vars), crate::playbook::Attrs::default());
+            let target = way("web", &layers, &attrs, &defaults, &templar, &layers).unwrap().target;
+            (target.first_ssh_args.unwrap_or_default(), target.ssh_args)
+        };
+        assert_eq!(args(&[]), ("-J bastion".into(), vec!["-o A=1".into()]));
+        let common = args(&[("ansible_ssh_common_args", "-o B=2"), ("ansible_ssh_extra_args", "-v")]);
+        assert_eq!(common, ("-J bastion".into(), vec!["-o B=2".into(), "-v".into()]));
+        assert_eq!(args(&[("ansible_ssh_args", "-C")]), ("-C".into(), vec!["-o A=1".into()]));
     }
 }

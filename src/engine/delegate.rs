@@ -134,7 +134,7 @@ impl<'a> Remote<'a> {
         let agent = self.agent().await?;
         let shared = &self.exec.shared;
         let stream = (shared.options.verbosity > 0 && !self.keywords.no_log && streams(module)).then(|| {
-            let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+            let (sender, mut receiver) = tokio::sync::mpsc::channel(64);
             let (reporter, host) = (Arc::clone(&shared.reporter), self.exec.host.clone());
             tokio::spawn(async move {
                 while let Some((stream, data)) = receiver.recv().await {

@@ -21,7 +21,7 @@ mod fault;
 pub use contents::UnpackError;
 pub use fault::ProtocolFault;
 
-/// How many frames may wait to be written. A chunk of a content is one, so this bounds memory too.
+/// How many frames may wait to be written, or answers to be taken. A chunk of a content is one, so this bounds memory too.
 const WAITING: usize = 64;
 /// How much of what the agent says on standard error is kept for messages.
 const SAID: usize = 4 << 10;
@@ -48,21 +48,6 @@ pub trait Sink: Send {
     fn write(&mut self, index: u32, piece: &[u8], last: bool) -> std::io::Result<()>;
 }
 
-/// Keeps contents in memory, for small ones.
-#[derive(Debug, Default)]
-pub struct MemorySink(pub Vec<Vec<u8>>);
-
-impl Sink for MemorySink {
-    fn write(&mut self, index: u32, piece: &[u8], _last: bool) -> std::io::Result<()> {
-        let index = index as usize;
-        if self.0.len() <= index {
-            self.0.resize_with(index + 1, Vec::new);
-        }
-        self.0[index].extend_from_slice(piece);
-        Ok(())
-    }
-}
-
 /// A task for an agent.
 #[derive(Default)]
 pub struct Call<'a> {
@@ -78,8 +63,8 @@ pub struct Call<'a> {
     pub environment: Vec<(String, String)>,
     /// Contents that the module needs, by name.
     pub blobs: Vec<(String, Source)>,
-    /// Gets a command's output while it runs.
-    pub stream: Option<mpsc::UnboundedSender<(Stream, Vec<u8>)>>,
+    /// Gets a command's output while it runs. If that fills up, the agent is slowed down.
+    pub stream: Option<mpsc::Sender<(Stream, Vec<u8>)>>,
     /// Gets the contents that the module sends back; without one they are dropped.
     pub sink: Option<&'a mut dyn Sink>,
     /// Give up after this time.
@@ -96,9 +81,18 @@ enum Answer {
     LacksWeb,
 }
 
+/// A call whose outcome is waited for.
+struct Waiting {
+    answers: mpsc::Sender<Answer>,
+    /// Whether it wants a command's output.
+    streams: bool,
+    /// How many pieces of contents may come before we give credit for more.
+    credit: u32,
+}
+
 #[derive(Default)]
 struct State {
-    waiting: HashMap<u64, mpsc::UnboundedSender<Answer>>,
+    waiting: HashMap<u64, Waiting>,
     dead: Option<AgentError>,
 }
 
@@ -227,23 +221,23 @@ impl AgentHandle {
         let blobs = blobs.map_err(|error| error.unwrap_or_else(|| self.death()))?;
         let frame = self.request(id, call, blobs)?;
 
-        let (answer, mut answers) = mpsc::unbounded_channel();
+        let (sender, mut answers) = mpsc::channel(WAITING);
         {
             let mut state = lock(&self.0.state);
             if let Some(dead) = &state.dead {
                 return Err(dead.clone());
             }
-            state.waiting.insert(id, answer);
+            let (streams, credit) = (call.stream.is_some(), frame::INITIAL_CREDIT);
+            state.waiting.insert(id, Waiting { answers: sender, streams, credit });
         }
         let mut guard = CancelOnDrop { agent: &self.0, frames: &frames, id, sent: false };
         frames.send(frame).await.map_err(|_| self.death())?;
         guard.sent = true;
-        // From here on the sender must not keep the agent's input open.
         while let Some(answer) = answers.recv().await {
             match answer {
                 Answer::Output(stream, data) => {
                     if let Some(to) = &call.stream {
-                        let _ = to.send((stream, data));
+                        let _ = to.send((stream, data)).await;
                     }
                 }
                 Answer::Content { index, data, last } => {
@@ -254,6 +248,9 @@ impl AgentHandle {
                             reason: super::error::plain(&error),
                         };
                         sink.write(index, &piece, last).map_err(failed)?;
+                    }
+                    if let Some(waiting) = lock(&self.0.state).waiting.get_mut(&id) {
+                        waiting.credit += 1;
                     }
                     let credit = frame::encode(&ToAgent::Credit { id, chunks: 1 });
                     let credit = credit.map_err(|error| self.protocol(error))?;
@@ -369,12 +366,12 @@ struct Reader {
 
 impl Reader {
     async fn run(mut self, first: bytes::Bytes, mut events: mpsc::Receiver<Event>) {
-        let mut broken = self.take(&first).err();
+        let mut broken = self.take(&first).await.err();
         while broken.is_none()
             && let Some(event) = events.recv().await
         {
             match event {
-                Event::Stdout(bytes) => broken = self.take(&bytes).err(),
+                Event::Stdout(bytes) => broken = self.take(&bytes).await.err(),
                 Event::Stderr(bytes) => {
                     self.said.extend_from_slice(&bytes);
                     let over = self.said.len().saturating_sub(SAID);
@@ -396,20 +393,24 @@ impl Reader {
         state.waiting.clear();
     }
 
-    fn take(&mut self, bytes: &[u8]) -> Result<(), ProtocolFault> {
+    async fn take(&mut self, bytes: &[u8]) -> Result<(), ProtocolFault> {
         self.decoder.push(bytes);
         while let Some(message) = self.decoder.next_message::<FromAgent>()? {
             match message {
                 FromAgent::Hello(hello) => self.hello(hello)?,
-                FromAgent::Output { id, stream, data } => self.answer(id, Answer::Output(stream, data))?,
+                FromAgent::Output { id, stream, data } => {
+                    check_size(data.len())?;
+                    self.answer(id, Answer::Output(stream, data)).await?;
+                }
                 FromAgent::ContentChunk { id, index, data, last } => {
-                    self.answer(id, Answer::Content { index, data, last })?;
+                    check_size(data.len())?;
+                    self.answer(id, Answer::Content { index, data, last }).await?;
                 }
                 FromAgent::Done { id, outcome } => {
-                    self.answer(id, Answer::Done(outcome))?;
+                    self.answer(id, Answer::Done(outcome)).await?;
                     lock(&self.state).waiting.remove(&id);
                 }
-                FromAgent::LacksWeb { id } => self.answer(id, Answer::LacksWeb)?,
+                FromAgent::LacksWeb { id } => self.answer(id, Answer::LacksWeb).await?,
                 FromAgent::Fatal { message } => self.fatal = Some(ProtocolFault::Complaint(message)),
             }
         }
@@ -426,14 +427,36 @@ impl Reader {
         Ok(())
     }
 
-    fn answer(&self, id: u64, answer: Answer) -> Result<(), ProtocolFault> {
+    /// Hands an answer to the call that waits for it. If that does not keep up, nothing more is read: what a host sends must
+    /// not pile up here.
+    async fn answer(&self, id: u64, answer: Answer) -> Result<(), ProtocolFault> {
         if self.greeting.is_some() {
             return Err(ProtocolFault::NoHello);
         }
-        if let Some(waiting) = lock(&self.state).waiting.get(&id) {
+        let to = {
+            let mut state = lock(&self.state);
             // Otherwise the call was given up.
-            let _ = waiting.send(answer);
-        }
+            let Some(waiting) = state.waiting.get_mut(&id) else { return Ok(()) };
+            match answer {
+                Answer::Output(..) if !waiting.streams => return Ok(()),
+                Answer::Content { .. } => {
+                    let left = waiting.credit.checked_sub(1);
+                    waiting.credit = left.ok_or(ProtocolFault::NoCredit)?;
+                }
+                _ => {}
+            }
+            waiting.answers.clone()
+        };
+        let _ = to.send(answer).await;
         Ok(())
     }
 }
+
+/// Pieces of output and contents are no larger than [`frame::CHUNK`], but for what compressing may add.
+fn check_size(size: usize) -> Result<(), ProtocolFault> {
+    let most = lz4_flex::block::get_maximum_output_size(frame::CHUNK) + 4;
+    if size > most { Err(ProtocolFault::Piece { size, most }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -345,7 +345,7 @@ fn agents(settings: &Settings) -> Result<Arc<Build>, ConnectError> {
     let mut hasher = blake3::Hasher::new();
     for (_, path) in &settings.agents {
         let bytes = std::fs::read(path)
-            .map_err(|error| ConnectError::Key { path: path.clone(), reason: plain(&error) })?;
+            .map_err(|error| ConnectError::AgentFile { path: path.clone(), reason: plain(&error) })?;
         hasher.update(&bytes);
     }
     Ok(Arc::new(Build { id: short(&hasher), files: settings.agents.clone(), packed: Mutex::default() }))
@@ -399,7 +399,7 @@ impl Build {
                 Which::Web => path.with_file_name("windlass-web"),
             };
             return std::fs::read(&path)
-                .map_err(|error| ConnectError::Key { path: path.clone(), reason: plain(&error) });
+                .map_err(|error| ConnectError::AgentFile { path: path.clone(), reason: plain(&error) });
         }
         EmbeddedAgent::for_machine(machine)
             .and_then(|agent| match which {
@@ -423,7 +423,8 @@ fn script(id: &str, nonce: &str, terminal: bool) -> String {
     let raw = if terminal { "stty raw -echo 2>/dev/null; " } else { "" };
     // On a terminal both streams are one, and the agent's own words would fall between its frames.
     let quiet = if terminal { " 2>/dev/null" } else { "" };
-    let text = SCRIPT.replace("@ID@", id).replace("@MARK@", &format!("windlass-{nonce}"));
+    let text =
+        SCRIPT.replace("@ID@", id).replace("@NONCE@", nonce).replace("@MARK@", &format!("windlass-{nonce}"));
     format!(
         "{raw}{}",
         text.replace("@QUIET@", quiet).split('\n').map(str::trim).collect::<Vec<_>>().join(" ")
@@ -453,7 +454,7 @@ at() {
   *) return 1;;
   esac;
 };
-m=`umask`; umask 077; a=agent-@ID@; u=`id -u`;
+m=`umask`; umask 077; i=`uname -m`; a=agent-@ID@-$i; u=`id -u`;
 for n in 1 2 3 4 5 6; do
   at || continue;
   f=$d/$a;
@@ -464,11 +465,11 @@ for n in 1 2 3 4 5 6; do
   at || continue;
   if [ $n = 2 ]; then mk "$b/.cache" || { t="$t $d:no-folder"; continue; }; fi;
   mk "$d" || { t="$t $d:no-folder"; continue; };
-  chmod 700 "$d"; f=$d/$a; x=$f.$$; rm -f "$x";
+  chmod 700 "$d"; f=$d/$a; x=$f.$$.@NONCE@; rm -f "$x";
   { echo : >"$x" && chmod 700 "$x"; } 2>/dev/null || { rm -f "$x"; t="$t $d:not-writable"; continue; };
   "$x" 2>/dev/null || { rm -f "$x"; t="$t $d:noexec"; continue; };
   rm -f "$x";
-  w need `uname -m` $z;
+  w need $i $z;
   read -r c s k || exit 1;
   case $k in
   gzip) head -c "$c" | { gzip -dc >"$x" 2>/dev/null || cat >/dev/null; };;

@@ -62,6 +62,9 @@ pub enum ConnectError {
     /// The agent cannot be started on the host.
     #[error("the agent cannot be started on {host}: {reason}")]
     Bootstrap { host: String, reason: String, hint: Option<String> },
+    /// A program that is to be sent in place of an embedded one cannot be read.
+    #[error("the agent {path} cannot be read: {reason}")]
+    AgentFile { path: PathBuf, reason: String },
     /// No agent for that kind of machine.
     #[error(transparent)]
     NoAgent(std::sync::Arc<EmbeddedError>),
@@ -148,7 +151,7 @@ impl ConnectError {
     /// Whether the host counts as unreachable. Otherwise the task failed on a host that can be reached.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        !matches!(self, Self::Become(_) | Self::Bootstrap { .. } | Self::NoAgent(_))
+        !matches!(self, Self::Become(_) | Self::Bootstrap { .. } | Self::AgentFile { .. } | Self::NoAgent(_))
     }
 
     /// Whether there was a connection before.
@@ -196,7 +199,9 @@ impl ConnectError {
                 }
                 hint
             }
-            Self::Key { .. } | Self::Config(_) | Self::Program { .. } => return None,
+            Self::Key { .. } | Self::Config(_) | Self::Program { .. } | Self::AgentFile { .. } => {
+                return None;
+            }
             Self::Jump { error, .. } => return error.hint(),
             Self::Lost { .. } => "the host may have been restarted, or the network failed".into(),
             Self::Become(error) => return error.hint(),

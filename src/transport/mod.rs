@@ -20,7 +20,7 @@ pub mod ssh_config;
 mod system_ssh;
 mod target;
 
-pub use agent::{AgentHandle, Call, MemorySink, ProtocolFault, Sink, Source, UnpackError};
+pub use agent::{AgentHandle, Call, ProtocolFault, Sink, Source, UnpackError};
 pub use connection::{Connection, RawOutput};
 pub use error::{AgentError, BecomeError, BecomeFailure, ConnectError};
 pub use ssh::keys::Passphrases;

@@ -6,6 +6,7 @@ use super::elevate::{self, PromptMark};
 use super::error::ConnectError;
 use super::process::{Event, Exit, Process};
 use super::target::Become;
+use windlass_protocol::frame::MAX_FRAME;
 
 /// Runs it and collects what it prints.
 pub(crate) async fn run(
@@ -36,10 +37,17 @@ pub(crate) async fn run(
     };
     let read = async {
         let mut exit = early;
+        let mut total = output.stdout.len() + output.stderr.len();
         while exit.is_none() {
             match events.recv().await {
-                Some(Event::Stdout(bytes)) => output.stdout.extend_from_slice(&bytes),
-                Some(Event::Stderr(bytes)) => output.stderr.extend_from_slice(&bytes),
+                Some(Event::Stdout(bytes)) => {
+                    total += bytes.len();
+                    keep(&mut output.stdout, &bytes, total);
+                }
+                Some(Event::Stderr(bytes)) => {
+                    total += bytes.len();
+                    keep(&mut output.stderr, &bytes, total);
+                }
                 Some(Event::Exit(end)) => exit = Some(end),
                 None => break,
             }
@@ -49,13 +57,46 @@ pub(crate) async fn run(
     let ((), exit) = tokio::join!(write, read);
     output.code = match exit {
         Some(Exit::Code(code)) => i32::try_from(code).unwrap_or(255),
-        Some(Exit::Signal(_)) => 137,
+        Some(Exit::Signal(name)) => 128 + signal_number(&name),
         None => {
             let reason = "while a command ran".to_owned();
             return Err(ConnectError::Lost { host: way.name().to_owned(), reason });
         }
     };
     Ok(output)
+}
+
+/// Keeps output as long as all of it together is no more than a result may have. The rest is read, so that the command ends,
+/// and passed over; the end that is cut off says so.
+fn keep(kept: &mut Vec<u8>, bytes: &[u8], total: usize) {
+    const CUT: &[u8] = b"\n[the rest of the output is left out: it is too large]\n";
+    if total <= MAX_FRAME {
+        kept.extend_from_slice(bytes);
+    } else if !kept.ends_with(CUT) {
+        kept.extend_from_slice(CUT);
+    }
+}
+
+/// The number of a signal that is told by number or by name, without `SIG`.
+fn signal_number(name: &str) -> i32 {
+    const NAMES: [(&str, i32); 13] = [
+        ("HUP", 1),
+        ("INT", 2),
+        ("QUIT", 3),
+        ("ILL", 4),
+        ("ABRT", 6),
+        ("FPE", 8),
+        ("KILL", 9),
+        ("USR1", 10),
+        ("SEGV", 11),
+        ("USR2", 12),
+        ("PIPE", 13),
+        ("ALRM", 14),
+        ("TERM", 15),
+    ];
+    let known = || NAMES.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
+    // Of one that nobody knows only this much is said: it was a signal.
+    name.parse().ok().or_else(known).unwrap_or(0)
 }
 
 /// Waits for the prompt and answers it. Output of the command itself shows that there is none to come.
@@ -109,5 +150,27 @@ async fn answer(
                 let _ = process.input.send(line.as_bytes()).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_have_their_numbers() {
+        assert_eq!(["9", "TERM", "SEGV", "15"].map(signal_number), [9, 15, 11, 15]);
+        assert_eq!(signal_number("STRANGE@example.org"), 0);
+    }
+
+    #[test]
+    fn output_without_end_is_not_kept() {
+        let mut kept = Vec::new();
+        let piece = vec![b'x'; 1 << 20];
+        for count in 1..=100 {
+            keep(&mut kept, &piece, count << 20);
+        }
+        assert!(kept.len() < MAX_FRAME + 100);
+        assert!(kept.ends_with(b"it is too large]\n"));
     }
 }

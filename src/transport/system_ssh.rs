@@ -7,6 +7,7 @@ use super::process::{self, Event, Exit, Process};
 use super::ssh_config::ConfigMistake;
 use super::target::{HostKeyChecking, Target};
 use std::path::PathBuf;
+use std::process::Stdio;
 use tokio::process::Command;
 
 /// The way by the `ssh` program.
@@ -30,7 +31,7 @@ impl SystemSsh {
         let control = control.map_err(|error| failed(super::error::plain(&error)))?;
         let this = Self { target: target.clone(), control };
         let mut master = this.command()?;
-        master.args(["-M", "-o", "ControlPersist=yes", "-N", "-f"]);
+        master.args(["-M", "-N", "-f"]);
         master.arg("--").arg(&target.host);
         let mut process = process::spawn(master)?;
         let mut said = String::new();
@@ -60,6 +61,9 @@ impl SystemSsh {
         let mut ssh = Command::new(target.ssh_executable.as_deref().unwrap_or("ssh".as_ref()));
         ssh.args(["-o", "BatchMode=yes", "-T"]);
         ssh.arg("-o").arg(format!("ControlPath={}", self.socket().display()));
+        // Long enough for what comes next; if we are killed, the logged-in connection does not stay for ever.
+        ssh.args(["-o", "ControlPersist=60s"]);
+        Self::words(&mut ssh, target.first_ssh_args.as_ref())?;
         match target.host_key_checking {
             Some(HostKeyChecking::Off) => {
                 ssh.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]);
@@ -84,21 +88,44 @@ impl SystemSsh {
         for file in &target.key_files {
             ssh.arg("-i").arg(file);
         }
-        for text in &target.ssh_args {
+        Self::words(&mut ssh, &target.ssh_args)?;
+        Ok(ssh)
+    }
+
+    fn words<'a>(ssh: &mut Command, texts: impl IntoIterator<Item = &'a String>) -> Result<(), ConnectError> {
+        for text in texts {
             let words = shlex::split(text)
-                .ok_or_else(|| ConfigMistake::Unbalanced(text.clone()).at("ansible_ssh_common_args"))?;
+                .ok_or_else(|| ConfigMistake::Unbalanced(text.clone()).at("the arguments for ssh"))?;
             ssh.args(words);
         }
-        Ok(ssh)
+        Ok(())
+    }
+
+    fn farewell(&self) -> Option<Command> {
+        // The socket goes with the connection.
+        let mut ssh = self.socket().exists().then(|| self.command().ok())??;
+        ssh.args(["-O", "exit", "--"]).arg(&self.target.host);
+        Some(ssh)
     }
 
     /// Ends the shared connection.
     pub(crate) async fn close(&self) {
-        if let Ok(mut ssh) = self.command() {
-            ssh.args(["-O", "exit", "--"]).arg(&self.target.host);
-            if let Ok(mut process) = process::spawn(ssh) {
-                while process.events.recv().await.is_some() {}
-            }
+        if let Some(ssh) = self.farewell()
+            && let Ok(mut process) = process::spawn(ssh)
+        {
+            while process.events.recv().await.is_some() {}
+        }
+    }
+}
+
+impl Drop for SystemSsh {
+    fn drop(&mut self) {
+        // Who closed it has no socket any more. Otherwise a logged-in connection would be left: the socket is local and the
+        // answer quick.
+        if let Some(ssh) = self.farewell() {
+            let mut ssh = ssh.into_std();
+            ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            let _ = ssh.status();
         }
     }
 }

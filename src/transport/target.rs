@@ -1,8 +1,9 @@
 //! What the engine says about a host and about becoming another user.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -86,7 +87,9 @@ pub struct Target {
     pub key_text: Option<Secret>,
     /// The passphrase of `key_files` (`ansible_ssh_private_key_passphrase`).
     pub key_passphrase: Option<Secret>,
-    /// `ansible_ssh_common_args` and `ansible_ssh_extra_args`, each as written.
+    /// `ansible_ssh_args` as written: in front of all else, so that it wins.
+    pub first_ssh_args: Option<String>,
+    /// `ansible_ssh_common_args` and `ansible_ssh_extra_args`, each as written: behind what is said here.
     pub ssh_args: Vec<String>,
     /// How it is reached.
     pub via: Via,
@@ -175,6 +178,9 @@ pub struct Settings {
     /// What was loaded already.
     #[doc(hidden)]
     pub shared: Arc<super::Passphrases>,
+    /// What was warned of already.
+    #[doc(hidden)]
+    pub said: Arc<Mutex<HashSet<String>>>,
 }
 
 /// Takes warnings.
@@ -188,6 +194,14 @@ impl fmt::Debug for Warn {
 }
 
 impl Settings {
+    /// A warning that holds for many hosts.
+    pub(crate) fn warn_once(&self, text: impl Into<String>) {
+        let text = text.into();
+        if self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
+            self.warn(text);
+        }
+    }
+
     pub(crate) fn warn(&self, text: impl Into<String>) {
         let text = text.into();
         match &self.warn {

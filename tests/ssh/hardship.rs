@@ -32,7 +32,7 @@ fn folders_that_cannot_be_used() {
         wait(async {
             let connection = open(target).await?;
             let agent = connection.agent(None).await?;
-            let path = stdout(&agent, "readlink /proc/$PPID/exe").await;
+            let path = stdout(&agent, "tr '\\0' '\\n' </proc/$PPID/cmdline | head -n 1").await;
             let scratch = leftovers(&host);
             connection.close().await;
             Ok::<_, ConnectError>((path, scratch))

@@ -5,6 +5,7 @@
 //! paths are resolved by the caller.
 
 mod options;
+mod received;
 mod remote;
 mod task;
 mod transfer;

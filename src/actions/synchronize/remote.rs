@@ -1,5 +1,6 @@
 //! What the engine has to offer.
 
+use crate::transport::Sink;
 use std::future::Future;
 use std::path::PathBuf;
 use windlass_protocol::{JsonMap, Outcome};
@@ -27,8 +28,6 @@ pub enum UploadSource {
 pub struct Reply {
     /// The outcome.
     pub outcome: Outcome,
-    /// Contents that the agent sent, in their order.
-    pub contents: Vec<Vec<u8>>,
 }
 
 /// A host's agent, as this task reaches it: check mode, diff, environment and become are those of the task.
@@ -36,11 +35,12 @@ pub trait Remote: Send {
     /// How a request fails on the way.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Sends one request and waits for its end.
+    /// Sends one request and waits for its end. What the agent sends back goes to the sink.
     fn request(
         &mut self,
         module: &str,
         args: JsonMap,
         blobs: Vec<Upload>,
+        sink: Option<&mut dyn Sink>,
     ) -> impl Future<Output = Result<Reply, Self::Error>> + Send;
 }

@@ -4,7 +4,7 @@ use super::{How, Remote, Reply, SyncError, Upload, UploadSource, run};
 use crate::actions::Cx;
 use crate::engine::delegate::{self, RemoteError};
 use crate::engine::result::TaskOutcome;
-use crate::transport::{MemorySink, Source};
+use crate::transport::{Sink, Source};
 use windlass_protocol::modules::synchronize::{Direction, SynchronizeArgs};
 use windlass_protocol::spec::PathArg;
 use windlass_protocol::{Json, JsonMap};
@@ -19,7 +19,13 @@ struct Connection<'a>(&'a delegate::Remote<'a>);
 impl Remote for Connection<'_> {
     type Error = Failure;
 
-    async fn request(&mut self, module: &str, args: JsonMap, blobs: Vec<Upload>) -> Result<Reply, Failure> {
+    async fn request(
+        &mut self,
+        module: &str,
+        args: JsonMap,
+        blobs: Vec<Upload>,
+        sink: Option<&mut dyn Sink>,
+    ) -> Result<Reply, Failure> {
         let blobs = blobs.into_iter().map(|upload| {
             let source = match upload.source {
                 UploadSource::Bytes(bytes) => Source::Bytes(bytes.into()),
@@ -27,10 +33,8 @@ impl Remote for Connection<'_> {
             };
             (upload.name, source)
         });
-        let mut sink = MemorySink::default();
-        let outcome =
-            self.0.request(module, args, blobs.collect(), Some(&mut sink)).await.map_err(Failure)?;
-        Ok(Reply { outcome, contents: sink.0 })
+        let outcome = self.0.request(module, args, blobs.collect(), sink).await.map_err(Failure)?;
+        Ok(Reply { outcome })
     }
 }
 

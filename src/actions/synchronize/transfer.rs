@@ -1,5 +1,6 @@
 //! Push and pull.
 
+use super::received::Received;
 use super::{OptionError, Remote, Reply, Upload, UploadSource, sync_options};
 use std::path::PathBuf;
 use windlass_agent::blobs::{BlobRef, Blobs};
@@ -121,8 +122,8 @@ async fn push<R: Remote>(
             let path = PathBuf::from(&root).join(&entry.path);
             blobs.push(Upload { name: content_name(*index), source: UploadSource::File(path) });
         }
-        let Reply { mut outcome, .. } =
-            remote.request(module, job_args(args, &job), blobs).await.map_err(SyncError::Remote)?;
+        let Reply { mut outcome } =
+            remote.request(module, job_args(args, &job), blobs, None).await.map_err(SyncError::Remote)?;
         match needs(&outcome) {
             Some(more) if !outcome.failed => {
                 wanted.extend(more);
@@ -146,7 +147,8 @@ async fn pull<R: Remote>(
 ) -> Result<Outcome, SyncError<R::Error>> {
     let module = SynchronizeArgs::SPEC.name;
     let job = SyncJob::List { src: args.src.to_string(), options: options.clone() };
-    let reply = remote.request(module, job_args(args, &job), Vec::new()).await.map_err(SyncError::Remote)?;
+    let reply =
+        remote.request(module, job_args(args, &job), Vec::new(), None).await.map_err(SyncError::Remote)?;
     if reply.outcome.failed {
         return Ok(reply.outcome);
     }
@@ -159,13 +161,15 @@ async fn pull<R: Remote>(
     blobs.insert("manifest", BlobRef::memory(encode_manifest(&manifest)?));
     let job = SyncJob::Apply { dest: args.dest.to_string(), single, options: options.clone() };
     let apply = job_args(args, &job);
+    let mut received = Received::default();
     for _ in 0..ROUNDS {
         let mut outcome = apply_here(&apply, &blobs, how);
         let Some(wanted) = needs(&outcome).filter(|_| !outcome.failed) else {
             outcome.warnings.splice(0..0, reply.outcome.warnings);
             return Ok(outcome);
         };
-        fetch(args, &root, &manifest, &wanted, &mut blobs, remote).await?;
+        let from = Source { root: &root, manifest: &manifest };
+        fetch(args, from, &wanted, (&mut received, &mut blobs), remote).await?;
     }
     Err(SyncError::Restless)
 }
@@ -188,40 +192,47 @@ fn apply_here(args: &JsonMap, blobs: &Blobs, how: How) -> Outcome {
     entry.run(&args, &cx, &Real::new(), None).outcome
 }
 
+/// The tree on the host.
+struct Source<'a> {
+    root: &'a str,
+    manifest: &'a Manifest,
+}
+
 async fn fetch<R: Remote>(
     args: &SynchronizeArgs,
-    root: &str,
-    manifest: &Manifest,
+    from: Source<'_>,
     wanted: &[usize],
-    blobs: &mut Blobs,
+    (received, blobs): (&mut Received, &mut Blobs),
     remote: &mut R,
 ) -> Result<(), SyncError<R::Error>> {
+    let root = from.root.trim_end_matches('/');
     let mut rest = wanted;
     while !rest.is_empty() {
-        let (mut bytes, mut count) = (0, 0);
-        let mut paths = Vec::new();
+        let mut bytes: u64 = 0;
+        let (mut paths, mut sizes) = (Vec::new(), Vec::new());
         for index in rest {
-            let entry = manifest.entries.get(*index).ok_or(SyncError::Answer("needs"))?;
-            if count > 0 && (bytes + entry.size > BATCH.0 || count >= BATCH.1) {
+            let entry = from.manifest.entries.get(*index).ok_or(SyncError::Answer("needs"))?;
+            // The sizes are the host's word.
+            let with_this = bytes.saturating_add(entry.size);
+            if !paths.is_empty() && (with_this > BATCH.0 || paths.len() >= BATCH.1) {
                 break;
             }
-            bytes += entry.size;
-            count += 1;
-            paths.push(format!("{}/{}", root.trim_end_matches('/'), entry.path));
+            bytes = with_this;
+            sizes.push(entry.size);
+            paths.push(format!("{root}/{}", entry.path));
         }
-        let (now, later) = rest.split_at(count);
+        let (now, later) = rest.split_at(paths.len());
         rest = later;
         let job = job_args(args, &SyncJob::Send { paths });
-        let reply =
-            remote.request(SynchronizeArgs::SPEC.name, job, Vec::new()).await.map_err(SyncError::Remote)?;
+        received.expect(sizes);
+        let reply = remote.request(SynchronizeArgs::SPEC.name, job, Vec::new(), Some(received)).await;
+        let reply = reply.map_err(SyncError::Remote)?;
         if reply.outcome.failed {
             return Err(SyncError::Local(ModuleError::new(reply.outcome.msg.unwrap_or_default())));
         }
-        if reply.contents.len() != now.len() {
-            return Err(SyncError::Answer("contents"));
-        }
-        for (index, content) in now.iter().zip(reply.contents) {
-            blobs.insert(content_name(*index), BlobRef::memory(content));
+        let contents = received.take().ok_or(SyncError::Answer("contents"))?;
+        for (index, content) in now.iter().zip(contents) {
+            blobs.insert(content_name(*index), content);
         }
     }
     Ok(())

@@ -35,6 +35,17 @@ pub enum ProtocolFault {
     /// It ended without a word.
     #[error("it ended before it said hello")]
     EndedFirst,
+    /// It does not wait until it may go on sending.
+    #[error("it sent more of a content than it had credit for")]
+    NoCredit,
+    /// It sends more at once than it may.
+    #[error("a piece has {size} bytes, over the limit of {most}")]
+    Piece {
+        /// What it sent.
+        size: usize,
+        /// What it may send.
+        most: usize,
+    },
     /// It asks for windlass-web again and again.
     #[error("it does not keep windlass-web")]
     LosesWeb,
@@ -76,7 +87,7 @@ mod tests {
     }
 
     /// What a reader that waits for the hello says of these bytes.
-    fn said(bytes: &[u8]) -> String {
+    async fn said(bytes: &[u8]) -> String {
         let (greeting, _greeted) = oneshot::channel();
         let mut reader = Reader {
             host: String::new(),
@@ -87,22 +98,22 @@ mod tests {
             exit: None,
             fatal: None,
         };
-        reader.take(bytes).unwrap_err().to_string()
+        reader.take(bytes).await.unwrap_err().to_string()
     }
 
-    #[test]
-    fn what_is_said_of_an_agent_that_breaks_the_protocol() {
+    #[tokio::test]
+    async fn what_is_said_of_an_agent_that_breaks_the_protocol() {
         let expected = format!("it speaks version 999 of the protocol, windlass version {PROTOCOL_VERSION}");
-        assert_eq!(said(&hello(999, None)), expected);
-        assert_eq!(said(&hello(PROTOCOL_VERSION, None)), "its hello does not say who it is");
+        assert_eq!(said(&hello(999, None)).await, expected);
+        assert_eq!(said(&hello(PROTOCOL_VERSION, None)).await, "its hello does not say who it is");
         let (user, home, machine) = ("u".to_owned(), "/".to_owned(), "x86_64".to_owned());
         let good = hello(PROTOCOL_VERSION, Some(AgentIdentity { pid: 1, uid: 1, user, home, machine }));
-        assert_eq!(said(&[good.clone(), good].concat()), "a second hello");
+        assert_eq!(said(&[good.clone(), good].concat()).await, "a second hello");
         let early = frame::encode(&FromAgent::LacksWeb { id: 1 }).unwrap();
-        assert_eq!(said(&early), "it did not begin with a hello");
+        assert_eq!(said(&early).await, "it did not begin with a hello");
         let expected =
             format!("the peer announced a frame of {} bytes, over the limit of {MAX_FRAME}", u32::MAX);
-        assert_eq!(said(&u32::MAX.to_le_bytes()), expected);
+        assert_eq!(said(&u32::MAX.to_le_bytes()).await, expected);
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl<'a> Login<'a> {
         if !config.identities_only {
             attempts.push_back(Attempt::AgentKeys);
         }
-        if !named {
+        if config.usual_identities {
             let usual = keys::usual(&self.machine.home);
             attempts.extend(usual.into_iter().map(|path| Attempt::File { path, named: false }));
         }

@@ -2,10 +2,12 @@
 
 use crate::transport::error::{ConnectError, plain};
 use crate::transport::known_hosts::{self, KnownHosts, Marker, Verdict};
-use crate::transport::ssh_config::{HostConfig, StrictHostKeyChecking};
+use crate::transport::ssh_config::{ConfigMistake, HostConfig, StrictHostKeyChecking};
 use crate::transport::target::Settings;
 use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::{Algorithm, Certificate, EcdsaCurve, HashAlg, PublicKey, PublicKeyOrCertificate};
+use std::path::Path;
+use std::sync::Arc;
 
 /// Judges the keys that one host shows.
 #[derive(Debug)]
@@ -15,6 +17,10 @@ pub(super) struct HostKeys {
     settings: Settings,
     /// The name under which the key is looked for.
     name: String,
+    /// The name without the port, as good as the first where that one is not found.
+    plain_name: Option<String>,
+    /// Keys in the wire format that no host may show, and where they are written.
+    revoked: Vec<(Vec<u8>, usize)>,
 }
 
 /// What a host's key may be used for.
@@ -43,24 +49,43 @@ fn key_type(algorithm: &Algorithm) -> String {
 }
 
 impl HostKeys {
-    pub(super) fn new(config: &HostConfig, settings: &Settings) -> Self {
+    /// Reads the files.
+    pub(super) fn new(config: &HostConfig, settings: &Settings) -> Result<Self, ConnectError> {
         let files = config.user_known_hosts.iter().chain(&config.global_known_hosts);
         let known = KnownHosts::load(files);
         for warning in &known.warnings {
-            settings.warn(warning.clone());
+            settings.warn_once(warning.clone());
+        }
+        if !config.passed_over.is_empty() {
+            settings.warn_once(format!(
+                "ssh_config sets {}, which the built-in client does not obey; ansible_connection=system_ssh does",
+                config.passed_over.join(", ")
+            ));
         }
         let name = match &config.host_key_alias {
             Some(alias) => alias.to_lowercase(),
             None => known_hosts::canonical_name(&config.hostname, config.port),
         };
-        Self { known, config: config.clone(), settings: settings.clone(), name }
+        let port_matters = config.host_key_alias.is_none() && config.port != 22;
+        let plain_name = port_matters.then(|| known_hosts::canonical_name(&config.hostname, 22));
+        let revoked = config.revoked_host_keys.as_deref().map(revoked_keys).transpose()?.unwrap_or_default();
+        Ok(Self { known, config: config.clone(), settings: settings.clone(), name, plain_name, revoked })
+    }
+
+    fn names(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.name).chain(&self.plain_name)
     }
 
     /// The algorithms to ask the host for: those of its known keys first. Otherwise a host with several keys might
     /// show another one than we know, and look like a stranger.
     pub(super) fn algorithms(&self) -> Vec<Algorithm> {
-        let types: Vec<&str> =
-            self.known.entries(&self.name, Marker::Key).map(|entry| entry.algorithm.as_str()).collect();
+        // The first name that is known counts, as when the key is judged.
+        let types = self
+            .names()
+            .map(|name| self.known.entries(name, Marker::Key).map(|entry| entry.algorithm.as_str()))
+            .map(Iterator::collect::<Vec<_>>)
+            .find(|types| !types.is_empty())
+            .unwrap_or_default();
         let mut algorithms = ALGORITHMS.to_vec();
         algorithms.sort_by_key(|algorithm| !types.contains(&key_type(algorithm).as_str()));
         algorithms
@@ -68,7 +93,26 @@ impl HostKeys {
 
     /// Whether certificates of this host can be checked.
     pub(super) fn has_authority(&self) -> bool {
-        self.known.entries(&self.name, Marker::Authority).next().is_some()
+        self.names().any(|name| self.known.entries(name, Marker::Authority).next().is_some())
+    }
+
+    /// `RevokedHostKeys` has the key.
+    fn check_revoked(&self, key: &PublicKey, bytes: &[u8]) -> Result<(), ConnectError> {
+        let Some((_, line)) = self.revoked.iter().find(|(revoked, _)| revoked == bytes) else {
+            return Ok(());
+        };
+        Err(ConnectError::HostKeyRevoked {
+            host: self.name.clone(),
+            algorithm: key_type(&key.algorithm()),
+            fingerprint: key.fingerprint(HashAlg::Sha256).to_string(),
+            file: self
+                .config
+                .revoked_host_keys
+                .as_ref()
+                .map(|file| file.display().to_string())
+                .unwrap_or_default(),
+            line: *line,
+        })
     }
 
     pub(super) fn check(&self, shown: &PublicKeyOrCertificate) -> Result<Trust, ConnectError> {
@@ -87,12 +131,17 @@ impl HostKeys {
         let bytes = authority.to_bytes().map_err(|error| bad(error.to_string()))?;
         let own = PublicKey::new(certificate.public_key().clone(), "");
         let own_bytes = own.to_bytes().map_err(|error| bad(error.to_string()))?;
-        for (key, bytes) in [(&authority, &bytes), (&own, &own_bytes)] {
-            if let Err(entry) = self.known.trusts_authority(&self.name, bytes) {
-                return Err(self.revoked(key, entry));
+        let mut trusted = false;
+        for name in self.names() {
+            for (key, bytes) in [(&authority, &bytes), (&own, &own_bytes)] {
+                self.check_revoked(key, bytes)?;
+                if let Err(entry) = self.known.trusts_authority(name, bytes) {
+                    return Err(self.revoked(key, entry));
+                }
             }
+            trusted |= matches!(self.known.trusts_authority(name, &bytes), Ok(true));
         }
-        if !matches!(self.known.trusts_authority(&self.name, &bytes), Ok(true)) {
+        if !trusted {
             return Ok(false);
         }
         if certificate.cert_type() != CertType::Host {
@@ -119,12 +168,11 @@ impl HostKeys {
             address: self.name.clone(),
             reason: format!("its host key makes no sense: {error}"),
         })?;
+        self.check_revoked(key, &bytes)?;
         let mut verdict = self.known.judge(&self.name, &kind, &bytes);
-        let port_matters = self.config.host_key_alias.is_none() && self.config.port != 22;
-        if matches!(verdict, Verdict::Unknown) && port_matters {
+        if let Some(plain_name) = self.plain_name.as_ref().filter(|_| matches!(verdict, Verdict::Unknown)) {
             // A key that was written down without the port is as good, as for OpenSSH.
-            let plain_name = known_hosts::canonical_name(&self.config.hostname, 22);
-            let other = self.known.judge(&plain_name, &kind, &bytes);
+            let other = self.known.judge(plain_name, &kind, &bytes);
             if matches!(other, Verdict::Known | Verdict::Revoked(_)) {
                 verdict = other;
             }
@@ -164,7 +212,7 @@ impl HostKeys {
 
     fn write_down(&self, kind: &str, bytes: &[u8]) {
         let Some(file) = self.config.user_known_hosts.first() else { return };
-        if file == std::path::Path::new("/dev/null") {
+        if file == Path::new("/dev/null") {
             return;
         }
         let hashed = self.config.hash_known_hosts;
@@ -186,5 +234,81 @@ impl HostKeys {
             file: entry.file.display().to_string(),
             line: entry.line,
         }
+    }
+}
+
+/// The keys of a file of `RevokedHostKeys`, with their lines. As for OpenSSH no host is trusted if the file cannot be read.
+fn revoked_keys(file: &Path) -> Result<Vec<(Vec<u8>, usize)>, ConnectError> {
+    let failed = |mistake: ConfigMistake| mistake.at(format!("RevokedHostKeys {}", file.display()));
+    let bytes = std::fs::read(file).map_err(|error| failed(ConfigMistake::Read(Arc::new(error))))?;
+    if bytes.starts_with(b"SSHKRL") {
+        return Err(failed(ConfigMistake::RevocationList).into());
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let key = |line: &str| PublicKey::from_openssh(line.trim()).ok()?.to_bytes().ok();
+    Ok(text.lines().enumerate().filter_map(|(at, line)| Some((key(line)?, at + 1))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::transport::ssh_config::{Args, Files, Machine, resolve};
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+
+    fn keys(known: &str, more: &str) -> Result<HostKeys, ConnectError> {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("known"), known).unwrap();
+        std::fs::write(at("keys"), format!("# a comment\n\n{KEY} old\n")).unwrap();
+        std::fs::write(at("krl"), b"SSHKRL\n\0rest").unwrap();
+        let mut args = Args::default();
+        let more = more.replace("@", folder.path().to_str().unwrap());
+        let text =
+            format!("-o UserKnownHostsFile={} -o GlobalKnownHostsFile=none {more}", at("known").display());
+        args.parse(&text, "args").unwrap();
+        let config = resolve("web", &args, &Files { user: None, system: None }, &Machine::own()).unwrap();
+        HostKeys::new(&config, &Settings::default())
+    }
+
+    #[test]
+    fn an_authority_without_the_port_counts_for_any_port() {
+        let known = format!("@cert-authority web {KEY}\n");
+        assert!(keys(&known, "-p 22").unwrap().has_authority());
+        assert!(keys(&known, "-p 2222").unwrap().has_authority());
+        assert!(!keys(&known, "-p 2222 -o HostKeyAlias=other").unwrap().has_authority());
+        assert!(!keys(&format!("@cert-authority db {KEY}\n"), "-p 2222").unwrap().has_authority());
+    }
+
+    #[test]
+    fn revoked_host_keys_are_refused_though_they_are_known() {
+        let known = format!("web {KEY}\n");
+        let shown = PublicKey::from_openssh(KEY).unwrap();
+        assert!(matches!(keys(&known, "").unwrap().check_key(&shown), Ok(Trust::Full)));
+        let refused = keys(&known, "-o RevokedHostKeys=@/keys").unwrap().check_key(&shown);
+        assert!(matches!(refused, Err(ConnectError::HostKeyRevoked { line: 3, .. })), "{refused:?}");
+        for file in ["missing", "krl"] {
+            let refused = keys(&known, &format!("-o RevokedHostKeys=@/{file}"));
+            assert!(matches!(refused, Err(ConnectError::Config(_))), "{file}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_obeyed_is_said_once() {
+        let said: std::sync::Arc<std::sync::Mutex<Vec<String>>> = std::sync::Arc::default();
+        let to = std::sync::Arc::clone(&said);
+        let warn = crate::transport::Warn(std::sync::Arc::new(move |text| to.lock().unwrap().push(text)));
+        let settings = Settings { warn: Some(warn), ..Settings::default() };
+        let mut args = Args::default();
+        args.parse("-o Ciphers=aes256-ctr -o UserKnownHostsFile=none -o GlobalKnownHostsFile=none", "args")
+            .unwrap();
+        for host in ["a", "b"] {
+            let config = resolve(host, &args, &Files { user: None, system: None }, &Machine::own()).unwrap();
+            HostKeys::new(&config, &settings.clone()).unwrap();
+        }
+        let said = said.lock().unwrap();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains("sets Ciphers") && said[0].contains("system_ssh"), "{said:?}");
     }
 }

@@ -7,6 +7,8 @@ use russh::keys::agent::client::{AgentClient, AgentStream};
 use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{Certificate, PrivateKey, PublicKey};
 use std::collections::HashMap;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -41,8 +43,14 @@ impl Passphrases {
         {
             return loaded.clone();
         }
-        let loaded = match std::fs::read_to_string(path) {
-            Ok(text) => decode(&text, passphrase, || prompter.and_then(|prompter| prompter.passphrase(path))),
+        let loaded = match read_private(path) {
+            Ok((text, mode)) if mode & 0o077 != 0 && text.contains("PRIVATE KEY") => Loaded::Broken(format!(
+                "its permissions {:04o} are too open: others can read it (`chmod 600`)",
+                mode & 0o7777
+            )),
+            Ok((text, _)) => {
+                decode(&text, passphrase, || prompter.and_then(|prompter| prompter.passphrase(path)))
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Loaded::Missing,
             Err(error) => Loaded::Broken(plain(&error)),
         };
@@ -67,6 +75,16 @@ impl Passphrases {
         let work = move || this.load(&path, passphrase.as_ref(), prompter.as_deref());
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Loaded::Broken(error.to_string()))
     }
+}
+
+/// A key file's text, and its mode as far as that is of concern: what belongs to somebody else is theirs to protect.
+fn read_private(path: &Path) -> std::io::Result<(String, u32)> {
+    let mut file = std::fs::File::open(path)?;
+    let meta = file.metadata()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    let own = meta.uid() == rustix::process::getuid().as_raw();
+    Ok((text, if own { meta.mode() } else { 0 }))
 }
 
 /// Decodes a private key in any of the usual formats.

@@ -8,7 +8,7 @@ mod stream;
 use super::bootstrap::{Exec, Line};
 use super::error::ConnectError;
 use super::process::{Event, Exit, Input, Process};
-use super::ssh_config::{self, Args, Files, HostConfig, Machine};
+use super::ssh_config::{self, Args, ConfigMistake, Files, HostConfig, Machine};
 use super::target::{HostKeyChecking, Settings, Target};
 use hostkey::{HostKeys, Trust};
 use russh::client::{self, DisconnectReason, Handle};
@@ -99,9 +99,16 @@ impl std::fmt::Debug for Ssh {
     }
 }
 
+/// More hops in front of one another are hardly meant.
+const MOST_HOPS: usize = 16;
+
 /// What the target itself says, in front of the configuration files.
 fn arguments(target: &Target) -> Result<Args, ConnectError> {
     let mut args = Args::default();
+    // Of several values for an option the first one holds.
+    if let Some(text) = &target.first_ssh_args {
+        args.parse(text, "the arguments for ssh")?;
+    }
     if let Some(checking) = target.host_key_checking {
         let value = match checking {
             HostKeyChecking::Strict => "yes",
@@ -167,18 +174,24 @@ impl Ssh {
         if config.proxy_command.is_none() {
             // The first hop may itself need hops, and so on.
             let mut hops = config.proxy_jump.clone();
+            // An address may be another host when it is seen from elsewhere, so it is the name that counts.
+            let place =
+                |config: &HostConfig| (config.original.to_lowercase(), config.port, config.user.clone());
+            let mut seen = vec![place(&config)];
             while let Some(first) = hops.first().cloned() {
                 let (mut jump_args, host) = hop(&first);
                 jump_args.config.clone_from(&args.config);
                 let mut jump = ssh_config::resolve(&host, &jump_args, &files, &machine)?;
                 let before = std::mem::take(&mut jump.proxy_jump);
-                if before.is_empty() || pending.len() > 8 || jump.proxy_command.is_some() {
+                if before.is_empty() || jump.proxy_command.is_some() {
                     break;
                 }
+                if seen.contains(&place(&jump)) || seen.len() > MOST_HOPS {
+                    return Err(ConfigMistake::JumpLoop(first).at("ProxyJump").into());
+                }
+                seen.push(place(&jump));
                 hops.splice(0..0, before);
-                pending.push((jump, first));
             }
-            pending.clear();
             for hop_text in hops {
                 let (mut jump_args, host) = hop(&hop_text);
                 jump_args.config.clone_from(&args.config);
@@ -266,7 +279,13 @@ async fn connect(
         Some(session) => stream::through(&session.handle, config, &address, limit).await?,
         None => stream::open(config, limit).await?,
     };
-    let keys = HostKeys::new(config, settings);
+    let read = {
+        let (config, settings) = (config.clone(), settings.clone());
+        move || HostKeys::new(&config, &settings)
+    };
+    let keys = tokio::task::spawn_blocking(read)
+        .await
+        .map_err(|error| ConnectError::Handshake { address: address.clone(), reason: error.to_string() })??;
     let options = Arc::new(options(config, &keys));
     let told: Arc<Mutex<Told>> = Arc::default();
     let client = Client { keys, told: Arc::clone(&told) };
@@ -379,7 +398,7 @@ async fn relay(
                 continue;
             }
             Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
-                ended = Some((Exit::Signal(format!("{signal_name:?}")), Instant::now() + TRAILING));
+                ended = Some((Exit::Signal(signal_text(&signal_name)), Instant::now() + TRAILING));
                 continue;
             }
             Some(ChannelMsg::Failure) => {
@@ -398,6 +417,14 @@ async fn relay(
             let _ = to.close().await;
             return;
         }
+    }
+}
+
+/// A signal's name as SSH has it: without `SIG`.
+fn signal_text(signal: &russh::Sig) -> String {
+    match signal {
+        russh::Sig::Custom(name) => name.clone(),
+        known => format!("{known:?}"),
     }
 }
 
@@ -422,6 +449,33 @@ async fn sleep_until(due: Option<Instant>) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn arguments_stand_where_the_reference_puts_them() {
+        let mut target = Target { port: Some(1), host: "h".into(), ..Target::default() };
+        target.ssh_args = vec!["-p 2 -o User=common".into()];
+        let port = |target: &Target| {
+            let (args, files) = (arguments(target).unwrap(), Files { user: None, system: None });
+            let config = ssh_config::resolve("h", &args, &files, &Machine::own()).unwrap();
+            (config.port, config.user, config.proxy_jump)
+        };
+        assert_eq!(port(&target), (1, "common".into(), vec![]));
+        target.first_ssh_args = Some("-o Port=3 -J bastion".into());
+        assert_eq!(port(&target), (3, "common".into(), vec!["bastion".into()]));
+    }
+
+    #[tokio::test]
+    async fn jump_hosts_in_a_circle_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        let settings = Settings { ssh_config: Some(file.clone()), ..Settings::default() };
+        let target = Target { host: "a".into(), ..Target::default() };
+        for text in ["Host *\n  ProxyJump bastion\n", "Host a\n  ProxyJump b\nHost b\n  ProxyJump a\n"] {
+            std::fs::write(&file, text).unwrap();
+            let error = Ssh::open(&target, &settings).await.unwrap_err();
+            assert!(error.to_string().starts_with("ProxyJump: jumphost loop via "), "{error}");
+        }
+    }
 
     #[test]
     fn hops_are_read() {

@@ -63,8 +63,9 @@ pub(super) async fn through(
 
 fn program(command: &str) -> Result<Way, ConnectError> {
     let failed = |reason: String| ConnectError::Program { program: command.to_owned(), reason };
-    // The user's own command line, as OpenSSH runs it.
-    let mut child = tokio::process::Command::new("/bin/sh")
+    // The user's own command line, by the user's own shell, as OpenSSH runs it.
+    let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+    let mut child = tokio::process::Command::new(shell.unwrap_or_else(|| "/bin/sh".into()))
         .arg("-c")
         .arg(format!("exec {command}"))
         .stdin(Stdio::piped())

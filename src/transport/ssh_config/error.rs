@@ -16,6 +16,23 @@ pub struct ConfigError {
 /// What is wrong at a place of a configuration.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ConfigMistake {
+    /// A host's name that a shell would execute.
+    #[error("hostname contains invalid characters")]
+    Hostname,
+    /// A user's name that a shell would execute.
+    #[error("remote username contains invalid characters")]
+    Username,
+    /// A file that others can write.
+    #[error("Bad owner or permissions: others can write it (`chmod go-w`)")]
+    Permissions,
+    /// The way to a jump host leads over itself.
+    #[error("jumphost loop via {0}")]
+    JumpLoop(String),
+    /// A list of revoked keys in OpenSSH's own format.
+    #[error(
+        "key revocation lists can only be read by OpenSSH: name the keys, one per line, or set ansible_connection=system_ssh"
+    )]
+    RevocationList,
     /// Files include each other without end.
     #[error("too many nested includes")]
     Nested,

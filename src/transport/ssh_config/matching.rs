@@ -123,7 +123,10 @@ pub(super) fn match_line(
                     "localuser" => matches(&candidate.machine.user),
                     "tagged" => matches(&candidate.tag),
                     "exec" => holds && executes(&value, line, candidate)?,
-                    "localnetwork" => false,
+                    // Programs are run, never a login shell or a subsystem.
+                    "sessiontype" => matches("exec"),
+                    // Of many commands none is the one; and this is no version of OpenSSH.
+                    "localnetwork" | "command" | "version" => false,
                     _ => return Err(line.error(ConfigMistake::UnknownCondition(criterion))),
                 }
             }

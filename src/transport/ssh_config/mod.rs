@@ -103,8 +103,14 @@ pub struct HostConfig {
     pub port: u16,
     /// Who logs in.
     pub user: String,
-    /// Keys named by `IdentityFile`; empty means the usual ones.
+    /// Keys named by `IdentityFile`.
     pub identity_files: Vec<PathBuf>,
+    /// `IdentityFile` says nothing, not even `none`: the usual keys are tried.
+    pub usual_identities: bool,
+    /// `RevokedHostKeys`: no host may show these.
+    pub revoked_host_keys: Option<PathBuf>,
+    /// Options that are set and would restrict algorithms, but do nothing here.
+    pub passed_over: Vec<String>,
     /// `IdentitiesOnly`: of an agent's keys only those named.
     pub identities_only: bool,
     /// Certificates named by `CertificateFile`.
@@ -146,6 +152,17 @@ pub struct HostConfig {
     /// Connect from this address.
     pub bind_address: Option<String>,
 }
+
+/// Options that restrict which algorithms are used, which is not done here.
+const RESTRICTING: [&str; 7] = [
+    "HostKeyAlgorithms",
+    "CASignatureAlgorithms",
+    "KexAlgorithms",
+    "Ciphers",
+    "MACs",
+    "PubkeyAcceptedAlgorithms",
+    "PubkeyAcceptedKeyTypes",
+];
 
 /// The options that may occur several times.
 const LISTS: [&str; 2] = ["identityfile", "certificatefile"];
@@ -194,6 +211,10 @@ impl Values {
 /// # Errors
 /// [`ConfigError`] for a file that cannot be read as configuration, or a value that makes no sense.
 pub fn resolve(host: &str, args: &Args, files: &Files, machine: &Machine) -> Result<HostConfig, ConfigError> {
+    // Both may come from an inventory, and stand in commands as %h and %r: before anything is executed.
+    check_hostname(host)?;
+    let given = args.options.iter().filter(|(keyword, _)| keyword == "user");
+    given.filter_map(|(_, values)| values.first()).try_for_each(|user| check_user(user))?;
     let mut values = Values::default();
     for (keyword, arguments) in &args.options {
         values.set(keyword, arguments);
@@ -205,12 +226,15 @@ pub fn resolve(host: &str, args: &Args, files: &Files, machine: &Machine) -> Res
     let mut final_pass = false;
     loop {
         let mut wants_final = false;
+        let usual_user = machine.home.join(".ssh/config");
         for (file, folder) in
             [(&files.user, machine.home.join(".ssh")), (&files.system, PathBuf::from("/etc/ssh"))]
         {
             let Some(file) = file else { continue };
             let explicit = args.config.is_some();
-            let reader = Reader { folder: &folder, machine };
+            // A file that was named is the business of who named it.
+            let private = !explicit && *file == usual_user;
+            let reader = Reader { folder: &folder, machine, private };
             let lines = reader.read(file, explicit)?;
             walk(&lines, host, &mut values, machine, final_pass, &mut wants_final, true)?;
         }
@@ -223,6 +247,28 @@ pub fn resolve(host: &str, args: &Args, files: &Files, machine: &Machine) -> Res
         final_pass = true;
     }
     typed(host, &values, machine)
+}
+
+/// What a shell would read as more than a name.
+const SHELL: [char; 14] = ['\'', '`', '"', '$', ';', '&', '<', '>', '|', '(', ')', '{', '}', '\\'];
+
+/// OpenSSH's rule for names of hosts.
+fn check_hostname(host: &str) -> Result<(), ConfigError> {
+    let bad = |c: char| SHELL.contains(&c) || c.is_whitespace() || c.is_control();
+    if host.starts_with('-') || host.contains(bad) {
+        return Err(ConfigMistake::Hostname.at(host.escape_debug().to_string()));
+    }
+    Ok(())
+}
+
+/// OpenSSH's rule for names of users: a domain's user has a backslash, and some have blanks or a `$`.
+fn check_user(user: &str) -> Result<(), ConfigError> {
+    let bad = |c: char| c.is_control() || SHELL.contains(&c) && c != '\\' && c != '$';
+    let option = user.split(char::is_whitespace).any(|word| word.starts_with('-'));
+    if option || user.contains(bad) || user.ends_with('\\') {
+        return Err(ConfigMistake::Username.at(user.escape_debug().to_string()));
+    }
+    Ok(())
 }
 
 /// Applies the lines that hold for the host.
@@ -315,7 +361,9 @@ fn typed(original: &str, values: &Values, machine: &Machine) -> Result<HostConfi
         Some(value) => matches!(value.as_str(), "yes" | "true" | "ask" | "confirm"),
     };
     let hostname = hostname(values, original, machine)?;
+    check_hostname(&hostname)?;
     let user = values.one("user").unwrap_or(&machine.user).to_owned();
+    check_user(&user)?;
     let port = match values.one("port") {
         None => 22,
         Some(text) => text.parse().ok().filter(|port| *port > 0).ok_or_else(|| wrong("Port", text))?,
@@ -375,6 +423,16 @@ fn typed(original: &str, values: &Values, machine: &Machine) -> Result<HostConfi
     Ok(HostConfig {
         port,
         identity_files: paths("identityfile", values.list("identityfile"))?,
+        usual_identities: values.list("identityfile").is_empty(),
+        revoked_host_keys: match values.one("revokedhostkeys") {
+            None | Some("none") => None,
+            Some(text) => Some(path("RevokedHostKeys", text)?),
+        },
+        passed_over: RESTRICTING
+            .iter()
+            .filter(|name| values.one(&name.to_ascii_lowercase()).is_some())
+            .map(|name| (*name).to_owned())
+            .collect(),
         identities_only: flag("identitiesonly", false),
         certificate_files: paths("certificatefile", values.list("certificatefile"))?,
         identity_agent,

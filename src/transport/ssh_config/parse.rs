@@ -1,6 +1,9 @@
 //! From text to lines, with included files in place.
 
 use super::{ConfigError, ConfigMistake, Machine, tokens};
+use std::fs::{File, Metadata};
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,6 +33,8 @@ pub(super) struct Reader<'a> {
     /// Relative includes are below it.
     pub(super) folder: &'a Path,
     pub(super) machine: &'a Machine,
+    /// Nobody but the user and root may be able to write the files: they name commands.
+    pub(super) private: bool,
 }
 
 impl Reader<'_> {
@@ -38,16 +43,27 @@ impl Reader<'_> {
         self.read_at(file, explicit, 0)
     }
 
+    fn is_private(&self, meta: &Metadata) -> bool {
+        (meta.uid() == 0 || meta.uid() == self.machine.uid) && meta.mode() & 0o022 == 0
+    }
+
     fn read_at(&self, file: &Path, explicit: bool, depth: usize) -> Result<Vec<Line>, ConfigError> {
         let failed = |mistake: ConfigMistake| mistake.at(file.display().to_string());
         if depth > DEPTH {
             return Err(failed(ConfigMistake::Nested));
         }
-        let text = match std::fs::read(file) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        let bytes = match File::open(file).and_then(|mut from| {
+            let (meta, mut bytes) = (from.metadata()?, Vec::new());
+            from.read_to_end(&mut bytes).map(|_| (meta, bytes))
+        }) {
+            Ok((meta, _)) if self.private && !self.is_private(&meta) => {
+                return Err(failed(ConfigMistake::Permissions));
+            }
+            Ok((_, bytes)) => bytes,
             Err(_) if !explicit => return Ok(Vec::new()),
             Err(error) => return Err(failed(ConfigMistake::Read(Arc::new(error)))),
         };
+        let text = String::from_utf8_lossy(&bytes);
         let mut lines = Vec::new();
         for (number, text) in text.lines().enumerate() {
             let place = || format!("{}:{}", file.display(), number + 1);

@@ -40,10 +40,10 @@ fn a_match_block_does_not_leak_into_the_host_before_it() {
 
 #[test]
 fn patterns_negation_quotes_and_comments() {
-    let text = "Host *.lab !gw.lab \"a b\" # who\n  User \"lab user\" # the rest\nHost ?x\n  User q\n";
+    let text = "Host *.lab !gw.lab \"ab\" # who\n  User \"lab user\" # the rest\nHost ?x\n  User q\n";
     assert_eq!(config(text, "n1.lab").user, "lab user");
     assert_eq!(config(text, "gw.lab").user, "me");
-    assert_eq!(config(text, "a b").user, "lab user");
+    assert_eq!(config(text, "ab").user, "lab user");
     assert_eq!(config(text, "ax").user, "q");
     assert_eq!(config(text, "aax").user, "me");
 }
@@ -209,4 +209,83 @@ fn as_ssh_itself_understands_it() {
             assert_eq!(one("hashknownhosts") == "yes", ours.hash_known_hosts, "{about}");
         }
     }
+}
+
+#[test]
+fn names_that_a_shell_would_execute_are_refused() {
+    let text = "Host *\n  ProxyCommand nc %h %p\n";
+    for host in [
+        "a;b",
+        "a b",
+        "$(id)",
+        "-oProxyCommand=x",
+        "a`id`",
+        "a|b",
+        "a\nb",
+        "a&b",
+        "a>b",
+        "a{b}",
+        "a\\b",
+        "'a",
+        "a\"b",
+    ] {
+        let error = lookup(text, host, "").unwrap_err();
+        assert!(error.to_string().ends_with("hostname contains invalid characters"), "{host}: {error}");
+        assert!(!error.to_string().contains('\n'));
+    }
+    for user in ["a;b", "$(id)", "-x", "a -x", "a`id`", "a\\", "a'b", "a|b"] {
+        let quoted = shlex::try_quote(user).unwrap().into_owned();
+        let error = lookup(text, "web", &format!("-l {quoted}")).unwrap_err();
+        assert!(
+            error.to_string().ends_with("remote username contains invalid characters"),
+            "{user}: {error}"
+        );
+    }
+    for (host, user) in [("fe80::1%eth0", "me"), ("web_1.lab", "DOMAIN\\me"), ("10.0.0.1", "svc$")] {
+        let quoted = shlex::try_quote(user).unwrap().into_owned();
+        assert_eq!(lookup("", host, &format!("-l {quoted}")).unwrap().user, user);
+    }
+    // Nothing is executed for such a name either, nor for one that the configuration makes of it.
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("mark");
+    let host = format!("x;touch${{IFS}}{}", mark.display());
+    assert!(lookup("Match exec \"true %h\"\n  Port 7\n", &host, "").is_err());
+    assert!(!mark.exists());
+    assert!(lookup("Host web\n  HostName a;b\n", "web", "").is_err());
+}
+
+#[test]
+fn identity_file_none_is_not_the_same_as_nothing() {
+    assert!(config("", "web").usual_identities);
+    let none = config("Host *\n  IdentityFile none\n", "web");
+    assert!(!none.usual_identities && none.identity_files.is_empty());
+}
+
+#[test]
+fn a_usual_file_that_others_can_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join(".ssh/config");
+    std::fs::create_dir(home.path().join(".ssh")).unwrap();
+    std::fs::write(&file, "Port 7\n").unwrap();
+    let machine = Machine { home: home.path().into(), uid: rustix::process::getuid().as_raw(), ..machine() };
+    let files = Files { system: None, ..Files::usual(&machine) };
+    let port = |mode: u32| {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        resolve("web", &Args::default(), &files, &machine).map(|config| config.port)
+    };
+    assert_eq!((port(0o600).unwrap(), port(0o644).unwrap()), (7, 7));
+    for mode in [0o664, 0o602] {
+        assert!(port(mode).unwrap_err().to_string().contains("Bad owner or permissions"));
+    }
+    // One that was named is the business of who named it, as for `ssh -F`.
+    assert!(resolve("web", &Args { config: Some(file), ..Args::default() }, &files, &machine).is_ok());
+}
+
+#[test]
+fn newer_conditions_are_known() {
+    let text = "Match sessiontype exec\n  Port 7\nMatch version OpenSSH_9*\n  User a\nMatch command rsync*\n  User b\n";
+    let found = config(text, "web");
+    assert_eq!((found.port, found.user.as_str()), (7, "me"));
+    assert_eq!(config("Match !sessiontype exec\n  Port 7\n", "web").port, 22);
 }
