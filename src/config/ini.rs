@@ -75,10 +75,11 @@ pub(super) fn parse(file: &Arc<SourceFile>) -> Result<BTreeMap<(String, String),
         };
         let name = trimmed[..at].trim();
         let key = (section.clone(), name.to_lowercase());
-        let value = trimmed[at + 1..].trim_start();
-        let begin = from + trimmed.len() - value.len();
-        // A comment behind a value begins with a blank and a semicolon.
-        let value = value.split(" ;").next().unwrap_or(value).trim();
+        let value = &trimmed[at + 1..];
+        let begin = from + trimmed.len() - value.trim_start().len();
+        // A comment behind a value begins with a blank or a tab, and a semicolon.
+        let comment = value.match_indices(';').find(|(at, _)| value[..*at].ends_with(char::is_whitespace));
+        let value = comment.map_or(value, |(at, _)| &value[..at]).trim();
         let entry = Entry {
             value: value.to_owned(),
             key: Span::new(file, from, from + name.len()),
@@ -105,12 +106,14 @@ mod tests {
 
     #[test]
     fn sections_comments_and_continued_lines() {
-        let text = "# c\n[defaults]\nForks = 20 ; many\nroles_path=a:b\n[x]\ny:\n  one\n  two\n";
+        let text =
+            "# c\n[defaults]\nForks = 20 ; many\nroles_path=a:b\t; all\nz = a;b\n[x]\ny:\n  one\n  two\n";
         let found = super::parse(&SourceFile::new("ansible.cfg", text)).unwrap();
         let get = |s: &str, k: &str| found.get(&(s.to_owned(), k.to_owned())).unwrap();
         assert_eq!(get("defaults", "forks").value, "20");
         assert_eq!((get("defaults", "forks").span.text(), get("defaults", "forks").span.line), ("20", 3));
         assert_eq!(get("defaults", "roles_path").value, "a:b");
+        assert_eq!(get("defaults", "z").value, "a;b");
         assert_eq!(get("x", "y").value, "\none\ntwo");
     }
 

@@ -316,7 +316,11 @@ const WITHOUT_MEANING: &[(&str, &str)] = &[
 fn find_file(warnings: &mut Vec<Diagnostic>) -> Option<PathBuf> {
     if let Ok(given) = std::env::var("ANSIBLE_CONFIG") {
         let path = PathBuf::from(crate::engine::connect::expand_home(&given));
-        return Some(if path.is_dir() { path.join("ansible.cfg") } else { path }).filter(|p| p.is_file());
+        let path = if path.is_dir() { path.join("ansible.cfg") } else { path };
+        // One that is not there does not keep the others from being read.
+        if path.is_file() {
+            return Some(path);
+        }
     }
     let here = Path::new("ansible.cfg");
     if here.is_file() {

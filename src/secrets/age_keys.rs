@@ -203,7 +203,12 @@ impl AgeKeys {
             tried.push(path.display().to_string());
             if is_age(text.as_bytes()) {
                 let passphrase = self.asker.passphrase(&format!("Passphrase of {}: ", path.display()))?;
-                let inner = open_with_passphrase(text.as_bytes(), passphrase)?;
+                let inner = open_with_passphrase(text.as_bytes(), passphrase).inspect_err(|error| {
+                    // The next file must not be tried with it again.
+                    if matches!(error, AgeError::WrongPassphrase) {
+                        self.asker.forget();
+                    }
+                })?;
                 let inner = Zeroizing::new(String::from_utf8_lossy(&inner).into_owned());
                 plain.extend(native(&path, &inner)?.into_iter().map(|id| Box::new(id) as Box<dyn Identity>));
             } else if is_ssh(&text) {
@@ -514,6 +519,27 @@ mod tests {
         assert_eq!(open("correct horse").unwrap().as_slice(), b"x");
         assert!(matches!(open("wrong"), Err(AgeError::WrongPassphrase)));
         assert!(matches!(AgeKeys::none(Arc::new(NoTerminal)).open(&sealed), Err(AgeError::Ask(_))));
+    }
+
+    #[test]
+    fn a_wrong_passphrase_of_an_identity_file_is_asked_for_again() {
+        struct InTurn(Mutex<Vec<&'static str>>);
+        impl Ask for InTurn {
+            fn secret(&self, _prompt: &str) -> Result<Zeroizing<String>, AskError> {
+                Ok(Zeroizing::new(self.0.lock().unwrap().remove(0).to_owned()))
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("age.txt");
+        let (text, recipient) = generate_identity();
+        fs::write(&path, Recipients::seal_with_passphrase(text.as_bytes(), "right").unwrap()).unwrap();
+        let mut to = Recipients::default();
+        to.add(&recipient).unwrap();
+        let sealed = to.seal(b"x").unwrap();
+        let asker = Asker::new(Arc::new(InTurn(Mutex::new(vec!["wrong", "right"]))));
+        let keys = AgeKeys { asker, ..keys(&path) };
+        assert!(matches!(keys.open(&sealed), Err(AgeError::WrongPassphrase)));
+        assert_eq!(keys.open(&sealed).unwrap().as_slice(), b"x");
     }
 
     #[test]

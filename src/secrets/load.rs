@@ -133,8 +133,7 @@ pub(crate) fn load_node(path: &Path, secrets: &Secrets) -> Result<LoadedNode, Lo
 fn node_of(file: &Arc<SourceFile>, encrypted: bool) -> Result<LoadedNode, LoadError> {
     let (mut node, mut warnings) = load_one(Arc::clone(file)).map_err(|mut error| {
         if encrypted {
-            error.span.file = masked(file, None);
-            error.hint = None;
+            error.conceal(&masked(file, None));
         }
         Box::new(error)
     })?;
@@ -185,12 +184,21 @@ fn json(text: &str, secret: bool) -> Option<Value> {
     Some(trusted(serde_json::from_str(text).ok()?, secret))
 }
 
-/// Tells the redactor every string.
+/// A number of fewer digits is nobody's secret, but stands in many places.
+const DIGITS: usize = 5;
+
+/// Tells the redactor every string, and every number of some length: a PIN, an account.
 pub(crate) fn register(value: &Value, secrets: &Secrets) {
     match value {
         Value::Str(text) => secrets.redactor().add(text.as_str()),
         Value::List(items) => items.iter().for_each(|item| register(item, secrets)),
         Value::Map(map) => map.values().for_each(|item| register(item, secrets)),
+        Value::Int(_) | Value::Float(_) => {
+            let text = crate::vars::value::scalar_text(value).unwrap_or_default();
+            if text.chars().filter(char::is_ascii_digit).count() >= DIGITS {
+                secrets.redactor().add(&text);
+            }
+        }
         _ => {}
     }
 }
@@ -297,6 +305,17 @@ mod tests {
     }
 
     #[test]
+    fn long_numbers_of_an_encrypted_file_are_secret() {
+        let secrets = secrets();
+        let sealed = seal(b"pin: 123456\nport: 8080\nx: [-98765, 3.14159]\nf: 1.5\n", b"p", None).unwrap();
+        load(&sealed, &secrets).unwrap();
+        assert_eq!(
+            secrets.redactor().redact("123456 8080 -98765 3.14159 1.5"),
+            "******** 8080 ******** ******** 1.5"
+        );
+    }
+
+    #[test]
     fn inline_vault() {
         let sealed = seal(b"swordfish", b"p", None).unwrap().replace('\n', "\n  ");
         let loaded = load(&format!("a: !vault |\n  {sealed}\nb: 1\n"), &secrets()).unwrap();
@@ -313,6 +332,23 @@ mod tests {
         assert!(load("{\n\t\"a\": 1\n}", &secrets).unwrap().vars.contains_key("a"), "JSON with tabs");
         let list = load("- a\n", &secrets).unwrap_err();
         assert!(render(&list.to_diagnostic(), false).contains("must hold a mapping, but this is a list"));
+        let texts = [
+            "a: 2024-13-45\n",
+            "a: *swordfish\n",
+            "a: !swordfish x\n",
+            "a: !swordfish [x]\n",
+            "a: %swordfish\n",
+            "a: {{ swordfish }} 2024-13-45\n",
+        ];
+        for text in texts {
+            let sealed = seal(text.as_bytes(), b"p", None).unwrap();
+            let error = load(&sealed, &secrets).unwrap_err();
+            let shown = format!("{error}\n{}", render(&error.to_diagnostic(), false));
+            let word = if text.contains("swordfish") { "swordfish" } else { "2024" };
+            assert!(!shown.contains(word) && shown.contains("vars.yml:1:"), "{shown}");
+            let plain = render(&load(text, &secrets).unwrap_err().to_diagnostic(), false);
+            assert!(plain.contains(word), "of a file that is no secret all is told: {plain}");
+        }
         let sealed = seal(b"a: swordfish: x\n", b"p", None).unwrap();
         let shown = render(&load(&sealed, &secrets).unwrap_err().to_diagnostic(), false);
         assert!(!shown.contains("swordfish") && shown.contains("vars.yml:1:13"), "{shown}");

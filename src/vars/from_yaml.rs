@@ -43,9 +43,8 @@ impl Reader<'_> {
             Yaml::Null => Value::Null,
             Yaml::Bool(b) => Value::Bool(*b),
             Yaml::Int(i) => Value::Int(*i),
-            Yaml::BigInt(digits) => {
-                digits.parse::<f64>().map_or_else(|_| self.text(node, digits), Value::Float)
-            }
+            // As text every digit stays; a float would have no more than sixteen of them.
+            Yaml::BigInt(digits) => self.text(node, digits),
             Yaml::Float(f) => Value::Float(*f),
             // As Ansible hands dates on in JSON.
             Yaml::Timestamp(text) => {
@@ -83,11 +82,37 @@ impl Reader<'_> {
             Yaml::Null => Key::Null,
             Yaml::Bool(b) => Key::Bool(*b),
             Yaml::Int(i) => Key::Int(*i),
-            Yaml::Float(f) => Key::from(f.to_string()),
+            Yaml::Float(f) => Key::from(super::value::scalar_text(&Value::Float(*f)).unwrap_or_default()),
             Yaml::Str(text, _) | Yaml::Timestamp(text) | Yaml::BigInt(text) => {
                 Key::Str(Text::trusted(text.as_str(), Some(node.span.clone())))
             }
             _ => Key::from(node.kind()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use windlass_yaml::{SourceFile, load_one};
+
+    fn value(text: &str) -> Value {
+        let node = load_one(SourceFile::new("x.yml", text)).unwrap().0.unwrap();
+        Reader { open: &OpenNothing, secret: false, trusted: true }.value(&node)
+    }
+
+    #[test]
+    fn whole_numbers_keep_all_their_digits() {
+        assert_eq!(value("18446744073709551615").as_str(), Some("18446744073709551615"));
+        assert_eq!(value("-9223372036854775809").as_str(), Some("-9223372036854775809"));
+        assert!(matches!(value("9223372036854775807"), Value::Int(i64::MAX)));
+    }
+
+    #[test]
+    fn keys_are_written_as_python_writes_them() {
+        let Value::Map(map) = value("{1.0: a, 2.5: b, 3: c}") else { panic!("a mapping") };
+        let keys: Vec<String> = map.keys().map(ToString::to_string).collect();
+        assert_eq!(keys, ["1.0", "2.5", "3"]);
     }
 }

@@ -17,11 +17,27 @@ pub struct YamlError {
     pub label: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// The message without the text of the file, where `message` quotes some.
+    bare: Option<&'static str>,
 }
 
 impl YamlError {
     pub(crate) fn new(message: impl Into<String>, span: Span) -> Self {
-        Self { message: message.into(), span, label: None, hint: None }
+        Self { message: message.into(), span, label: None, hint: None, bare: None }
+    }
+
+    /// An error whose message quotes text of the file; `bare` does not.
+    pub(crate) fn quoting(message: impl Into<String>, bare: &'static str, span: Span) -> Self {
+        Self { bare: Some(bare), ..Self::new(message, span) }
+    }
+
+    /// Makes the error say nothing of what the file holds, and point into `file`, which has the same layout.
+    pub fn conceal(&mut self, file: &Arc<SourceFile>) {
+        self.span.file = Arc::clone(file);
+        (self.label, self.hint) = (None, None);
+        if let Some(bare) = self.bare {
+            bare.clone_into(&mut self.message);
+        }
     }
 
     pub(crate) fn label(mut self, label: impl Into<String>) -> Self {

@@ -32,7 +32,7 @@ pub(crate) fn unknown_tag(tag: &str, span: Span) -> YamlError {
             "a value that begins with `!` must be quoted; known tags are `!vault`, `!unsafe` and YAML's own (`!!str`, ...)"
         }
     };
-    YamlError::new(format!("unknown tag `{tag}`"), span).hint(hint)
+    YamlError::quoting(format!("unknown tag `{tag}`"), "unknown tag", span).hint(hint)
 }
 
 /// `key: {{ x }} y` as it should have been written, from the place of the braces on.
@@ -69,7 +69,16 @@ pub(crate) fn scan_error(file: &Arc<SourceFile>, kind: &ErrorKind, at: usize) ->
         return found;
     }
     let (message, hint) = describe(kind, file, &span);
-    let mut out = YamlError::new(message, span.clone());
+    let bare = match kind {
+        ErrorKind::UnknownAnchor => Some("unknown anchor"),
+        ErrorKind::UnexpectedCharacter { .. } => Some("a value cannot start with this character"),
+        ErrorKind::Custom(_) => Some("not valid YAML"),
+        _ => None,
+    };
+    let mut out = match bare {
+        Some(bare) => YamlError::quoting(message, bare, span.clone()),
+        None => YamlError::new(message, span.clone()),
+    };
     if let Some(moved) = place(kind, file, &span) {
         out.span = moved;
     }

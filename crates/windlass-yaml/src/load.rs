@@ -87,7 +87,9 @@ fn attempt<T>(
             Err(error) => error,
         };
         let text = mended.as_ref().map_or(file.text.as_str(), |mended| &mended.text);
-        let next = loader.unindented.and_then(|at| {
+        let separated = loader.glued.and_then(|at| Mended::separated(&file.text, mended.as_ref(), at));
+        let next = separated.or_else(|| {
+            let at = loader.unindented?;
             // If it does not load even so, this was the mistake.
             if unclosed.is_none() && mend::swallows_keys(text, at) {
                 unclosed = Some(error.clone());
@@ -116,6 +118,8 @@ struct Loader<'a> {
     mended: Option<&'a Mended>,
     /// Where the parser found a quoted value not to be indented.
     unindented: Option<usize>,
+    /// Where it found a comment with no blank in front of it.
+    glued: Option<usize>,
     options: Options,
     parser: Parser<'a, StrInput<'a>>,
     /// By the parser's anchor id; `None` while the node is still being read.
@@ -189,6 +193,7 @@ impl<'a> Loader<'a> {
             options,
             mended,
             unindented: None,
+            glued: None,
             parser: Parser::new_from_str_with_options(
                 mended.map_or(file.text.as_str(), |mended| &mended.text),
                 settings,
@@ -228,6 +233,9 @@ impl<'a> Loader<'a> {
                 let at = error.marker().byte_offset();
                 if matches!(error.kind(), ErrorKind::InvalidQuotedScalarIndent) {
                     self.unindented = at;
+                }
+                if matches!(error.kind(), ErrorKind::CommentNotSeparated) {
+                    self.glued = at;
                 }
                 let at = at.map(|at| self.mended.map_or(at, |mended| mended.original(at)));
                 Err(hints::scan_error(self.file, error.kind(), at.unwrap_or(self.file.text.len())))
@@ -441,8 +449,9 @@ impl<'a> Loader<'a> {
         if let Yaml::Timestamp(text) = &value
             && timestamp::iso_format(text).is_none()
         {
-            return Err(YamlError::new(
+            return Err(YamlError::quoting(
                 format!("`{text}` looks like a date, but there is no such date"),
+                "this looks like a date, but there is no such date",
                 span,
             )
             .hint("put it in quotes if it is no date"));

@@ -54,6 +54,21 @@ impl Mended {
         Some(Self { text: out, inserted: all })
     }
 
+    /// The text with a blank in front of the comment that begins at `at`: behind a quote or a bracket PyYAML wants none. `None` when
+    /// there is no comment.
+    pub(crate) fn separated(original: &str, previous: Option<&Self>, at: usize) -> Option<Self> {
+        let mut out =
+            previous.cloned().unwrap_or_else(|| Self { text: original.to_owned(), inserted: Vec::new() });
+        if !out.text.get(at..)?.starts_with('#') {
+            return None;
+        }
+        out.text.insert(at, ' ');
+        let place = out.inserted.partition_point(|(before, _)| *before < at);
+        out.inserted[place..].iter_mut().for_each(|(later, _)| *later += 1);
+        out.inserted.insert(place, (at, 1));
+        Some(out)
+    }
+
     /// The offset in the file that belongs to one in the mended text.
     pub(crate) fn original(&self, offset: usize) -> usize {
         let upto = self.inserted.partition_point(|(at, _)| *at < offset);

@@ -97,6 +97,20 @@ fn loads_as_pyyaml_does() {
 }
 
 #[test]
+fn a_comment_may_follow_a_quote_or_a_bracket_at_once() {
+    let text = "a: 'x'#one\nb: [1]#two\nc: \"y\"#: three\nd:\n  - 'z'#four\n  - w#five\n";
+    let loaded = load(SourceFile::new("glued.yml", text)).unwrap();
+    let map = loaded.docs[0].as_map().unwrap();
+    assert_eq!(map.get("a").unwrap().as_str(), Some("x"));
+    assert_eq!(map.get("b").unwrap().as_seq().unwrap().len(), 1);
+    assert_eq!(map.get("c").unwrap().as_str(), Some("y"));
+    let list = map.get("d").unwrap().as_seq().unwrap();
+    assert_eq!((list[0].as_str(), list[1].as_str()), (Some("z"), Some("w#five")));
+    // Places are those of the file.
+    assert_eq!((list[1].span.line, list[1].span.column, list[1].span.text()), (6, 5, "w#five"));
+}
+
+#[test]
 fn ansible_tags() {
     let text = "a: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  00\nb: !unsafe '{{ x }}'\nc: !unsafe {k: ['{{ y }}']}\nd: !unsafe \"12\"\n";
     let loaded = load(SourceFile::new("tags.yml", text)).unwrap();
