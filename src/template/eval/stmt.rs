@@ -423,7 +423,8 @@ impl Interp<'_> {
         let (template, source) = self.load(name)?;
         let env = if with_context { Env::child(&self.env) } else { Env::root(true) };
         let value = self.nested(|it| it.run(&template, source, Rc::clone(&env)))?;
-        let printed = self.str(&value)?;
+        let mut printed = String::new();
+        self.print(&value, &mut printed)?;
         let asked = self.eval(name)?;
         let name = self.str(&asked)?;
         Ok(Rc::new(Module { env, printed, name }))

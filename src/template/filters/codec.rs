@@ -5,7 +5,8 @@ use crate::template::eval::Interp;
 use crate::template::eval::val::{R, Val, failed};
 use crate::template::plugin::Bound;
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE};
 
 /// The namespace of `to_uuid` where none is given.
 const NAMESPACE: uuid::Uuid = uuid::uuid!("361e6d51-faec-444a-9079-341386da8e2e");
@@ -56,17 +57,36 @@ fn b64decode(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let letter = |c: &char| {
         c.is_ascii_alphanumeric() || *c == '=' || if urlsafe { "-_".contains(*c) } else { "+/".contains(*c) }
     };
-    let text: String = b.text(it)?.chars().filter(letter).collect();
-    let decoded = if urlsafe { URL_SAFE.decode(&text) } else { STANDARD.decode(&text) };
-    let bytes = decoded.map_err(|e| {
-        let padding =
-            matches!(e, base64::DecodeError::InvalidPadding | base64::DecodeError::InvalidLength(_));
-        failed(if padding {
-            "Incorrect padding".to_owned()
-        } else {
-            format!("Invalid base64-encoded string: {e}")
-        })
-    })?;
+    let (mut letters, mut pads, mut complete) = (String::new(), 0, false);
+    for c in b.text(it)?.chars().filter(letter) {
+        if c != '=' {
+            letters.push(c);
+            pads = 0;
+            continue;
+        }
+        pads += 1;
+        // What fills the last group ends the text, whatever follows.
+        if letters.len() % 4 >= 2 && letters.len() % 4 + pads >= 4 {
+            complete = true;
+            break;
+        }
+    }
+    match letters.len() % 4 {
+        1 => {
+            let count = letters.len();
+            return Err(failed(format!(
+                "Invalid base64-encoded string: number of data characters ({count}) cannot be 1 more than a multiple of 4"
+            )));
+        }
+        2 | 3 if !complete => return Err(failed("Incorrect padding")),
+        _ => {}
+    }
+    let alphabet = if urlsafe { &base64::alphabet::URL_SAFE } else { &base64::alphabet::STANDARD };
+    let lenient = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true);
+    let decoded = GeneralPurpose::new(alphabet, lenient).decode(&letters);
+    let bytes = decoded.map_err(|e| failed(format!("Invalid base64-encoded string: {e}")))?;
     let encoding = b.str_or(it, 0, "utf-8")?.to_ascii_lowercase();
     let units = |pair: fn([u8; 2]) -> u16| -> Vec<u16> {
         bytes.chunks_exact(2).map(|c| pair([c[0], c[1]])).collect()

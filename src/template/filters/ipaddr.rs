@@ -361,10 +361,7 @@ fn subnet(it: &mut Interp<'_>, b: &mut Bound) -> R {
     }
     let index = b.int(1)?;
     let Ok(prefix) = wanted.parse::<u32>() else {
-        let (Some(outer), Some(place)) = (Net::parse(&wanted), index.or(Some(0))) else {
-            return Ok(Val::Bool(false));
-        };
-        let _ = place;
+        let Some(outer) = Net::parse(&wanted) else { return Ok(Val::Bool(false)) };
         if !outer.contains(&net) {
             return Err(failed(format!("{text} is not in the subnet {wanted}")));
         }

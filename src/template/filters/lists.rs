@@ -240,11 +240,8 @@ fn random(it: &mut Interp<'_>, b: &mut Bound) -> R {
             return Err(failed("zero step for randrange()"));
         }
         let width = end.saturating_sub(start);
-        let count = if step > 0 {
-            width.saturating_add(step - 1) / step
-        } else {
-            width.saturating_add(step.saturating_add(1)) / step
-        };
+        let (wide, stride) = (i128::from(width), i128::from(step));
+        let count = (wide + stride - stride.signum()) / stride;
         let Some(count) = u64::try_from(count).ok().filter(|c| *c > 0) else {
             return Err(failed(format!("empty range for randrange() ({start}, {end}, {width})")));
         };

@@ -290,10 +290,13 @@ fn urlsplit(it: &mut Interp<'_>, b: &mut Bound) -> R {
     };
     let port = match port {
         None | Some("") => Val::None,
-        Some(port) => Val::Int(
-            port.parse()
-                .map_err(|_| failed(format!("Port could not be cast to integer value as '{port}'")))?,
-        ),
+        Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => match port.parse::<u16>() {
+            Ok(port) => Val::Int(i64::from(port)),
+            Err(_) => return Err(failed("Port out of range 0-65535")),
+        },
+        Some(port) => {
+            return Err(failed(format!("Port could not be cast to integer value as '{port}'")));
+        }
     };
     let hostname = if host.is_empty() { Val::None } else { Val::from(host.to_ascii_lowercase()) };
     let mut out = Entries::new();

@@ -140,7 +140,7 @@ fn translate(pattern: &str) -> String {
 }
 
 /// Fills `\1`, `\g<1>` and `\g<name>` of a replacement.
-fn expand(template: &str, found: &Captures<'_>) -> R<String> {
+fn expand(template: &str, regex: &Regex, found: &Captures<'_>) -> R<String> {
     let group = |at: usize| -> R<&str> {
         if at >= found.len() {
             return Err(failed(format!("invalid group reference {at}")));
@@ -173,7 +173,10 @@ fn expand(template: &str, found: &Captures<'_>) -> R<String> {
                 let name = &inner[..end];
                 match name.parse() {
                     Ok(index) => out.push_str(group(index)?),
-                    Err(_) => out.push_str(found.name(name).map_or("", |m| m.as_str())),
+                    Err(_) if regex.capture_names().flatten().any(|known| known == name) => {
+                        out.push_str(found.name(name).map_or("", |m| m.as_str()));
+                    }
+                    Err(_) => return Err(failed(format!("unknown group name '{name}'"))),
                 }
                 rest = &inner[end + 1..];
             }
@@ -211,7 +214,7 @@ fn replace(it: &mut Interp<'_>, b: &mut Bound) -> R {
     for found in find_all(&regex, &text)? {
         let Some(whole) = found.get(0) else { continue };
         out.push_str(&text[last..whole.start()]);
-        out.push_str(&expand(&replacement, &found)?);
+        out.push_str(&expand(&replacement, &regex, &found)?);
         last = whole.end();
         count += 1;
         if limit > 0 && count == limit {

@@ -410,11 +410,10 @@ fn comment(it: &mut Interp<'_>, b: &mut Bound) -> R {
         out.push_str(&prefix);
         out.push_str(&newline);
     }
-    let body: Vec<String> = text
-        .split(newline.as_str())
-        .map(|line| format!("{decoration}{line}").trim_end().to_owned())
-        .collect();
-    out.push_str(&body.join(&newline));
+    let body = format!("{decoration}{}", text.replace(&newline, &format!("{newline}{decoration}")));
+    // An empty line gets no blank at its end, but for the last one.
+    let bare = format!("{}{newline}", decoration.trim_end());
+    out.push_str(&body.replace(&format!("{decoration}{newline}"), &bare));
     for _ in 0..postfix_count.min(1000) {
         out.push_str(&newline);
         out.push_str(&postfix);

@@ -36,7 +36,7 @@ pub(crate) fn to_bool(value: &Val) -> Option<bool> {
     }
 }
 
-fn int(it: &mut Interp<'_>, b: &mut Bound) -> R {
+fn int(_it: &mut Interp<'_>, b: &mut Bound) -> R {
     let fallback = b.raw(0).cloned().unwrap_or(Val::Int(0));
     let base = u32::try_from(b.int(1)?.unwrap_or(10)).unwrap_or(10);
     Ok(match &b.value {
@@ -44,7 +44,7 @@ fn int(it: &mut Interp<'_>, b: &mut Bound) -> R {
         Val::Bool(x) => Val::Int(i64::from(*x)),
         Val::Float(f) if f.is_finite() => Val::Int(*f as i64),
         Val::Str(text) => {
-            let text = text.as_str().trim().replace('_', "");
+            let Some(text) = ungrouped(text.as_str().trim()) else { return Ok(fallback) };
             let (sign, digits) = match text.strip_prefix('-') {
                 Some(rest) => (-1, rest),
                 None => (1, text.strip_prefix('+').unwrap_or(&text)),
@@ -78,18 +78,26 @@ fn int(it: &mut Interp<'_>, b: &mut Bound) -> R {
         }
         other => {
             other.check()?;
-            let _ = it;
             fallback
         }
     })
 }
 
+/// A number without the underscores that may stand between its digits.
+fn ungrouped(text: &str) -> Option<String> {
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_hexdigit() || "xXoO".contains(c));
+    let good = text
+        .match_indices('_')
+        .all(|(at, _)| digit(text[..at].chars().next_back()) && digit(text[at + 1..].chars().next()));
+    good.then(|| text.replace('_', ""))
+}
+
 fn float(_it: &mut Interp<'_>, b: &mut Bound) -> R {
     let fallback = b.raw(0).cloned().unwrap_or(Val::Float(0.0));
     Ok(match &b.value {
-        Val::Str(text) => match text.as_str().trim().replace('_', "").parse::<f64>() {
-            Ok(f) => Val::Float(f),
-            Err(_) => fallback,
+        Val::Str(text) => match ungrouped(text.as_str().trim()).map(|text| text.parse::<f64>()) {
+            Some(Ok(f)) => Val::Float(f),
+            _ => fallback,
         },
         other => other.as_f64().map_or(fallback, Val::Float),
     })

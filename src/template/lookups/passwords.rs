@@ -56,13 +56,12 @@ fn parse(it: &mut Interp<'_>, call: &Call, term: &str) -> R<Wanted> {
             return Err(failed(format!("Unrecognized parameter(s) given to password lookup: {name}")));
         }
     }
-    let option = |it: &mut Interp<'_>, name: &str| -> R<Option<Val>> {
+    let option = |name: &str| -> Option<Val> {
         let inline =
             words[first..].iter().find_map(|w| w.strip_prefix(name).and_then(|w| w.strip_prefix('=')));
-        let _ = &it;
-        Ok(inline.map(Val::from).or_else(|| call.get(name).cloned()))
+        inline.map(Val::from).or_else(|| call.get(name).cloned())
     };
-    let length = match option(it, "length")? {
+    let length = match option("length") {
         None => 20,
         Some(v) => {
             let text = it.str(&v)?;
@@ -73,7 +72,7 @@ fn parse(it: &mut Interp<'_>, call: &Call, term: &str) -> R<Wanted> {
             })?
         }
     };
-    let names: Vec<String> = match option(it, "chars")? {
+    let names: Vec<String> = match option("chars") {
         None => vec!["ascii_letters".to_owned(), "digits".to_owned(), ".,:-_".to_owned()],
         Some(Val::Str(text)) => {
             let text = text.as_str();
@@ -97,14 +96,14 @@ fn parse(it: &mut Interp<'_>, call: &Call, term: &str) -> R<Wanted> {
     let text = |it: &mut Interp<'_>, value: Option<Val>| {
         value.filter(|v| !v.is_none()).map(|v| it.str(&v)).transpose()
     };
-    let encrypt = option(it, "encrypt")?;
+    let encrypt = option("encrypt");
     let encrypt = match encrypt {
         Some(Val::Bool(true)) => Some("sha512".to_owned()),
         Some(Val::Bool(false)) => None,
         other => text(it, other)?.filter(|kind| !kind.is_empty()),
     };
-    let ident = option(it, "ident")?;
-    let seed = option(it, "seed")?;
+    let ident = option("ident");
+    let seed = option("seed");
     let path = filters::expand_user(&path);
     let path = match it.cx.search.roots.last() {
         Some(root) if !path.starts_with('/') => root.join(&path),
