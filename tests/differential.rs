@@ -39,6 +39,11 @@ fn left(output: &Output, out: &Path) -> Left {
 
 /// Runs a case by both and compares.
 fn same(case: &str, options: &[&str]) {
+    same_with(case, options, &[]);
+}
+
+/// As [`same`], with variables in the environment.
+fn same_with(case: &str, options: &[&str], environment: &[(&str, &str)]) {
     let Some(reference) = Reference::get() else { return };
     let dir = root().join("tests/differential");
     let go = |program: &mut Command, more: &[String]| {
@@ -55,6 +60,7 @@ fn same(case: &str, options: &[&str]) {
             .env("ANSIBLE_NOCOLOR", "1")
             .env("WINDLASS_TEST_VALUE", "v")
             .env_remove("ANSIBLE_CONFIG")
+            .envs(environment.iter().copied())
             .output()
             .unwrap();
         let left = left(&output, &place);
@@ -176,4 +182,10 @@ fn what_was_encrypted_is_not_shown() {
     assert_eq!(made("old"), "s3cret-4pple\n");
     assert_eq!(made("app.conf"), "s3cret-template 2\nport 4002\n");
     assert_eq!(made("copied/file"), "s3cret-tree\n");
+}
+
+#[test]
+fn settings_of_the_environment() {
+    let settings = [("ANSIBLE_NO_LOG", "true"), ("ANSIBLE_TASK_TIMEOUT", "2"), ("ANSIBLE_VERBOSITY", "1")];
+    same_with("settings", &[], &settings);
 }

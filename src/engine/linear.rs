@@ -141,7 +141,7 @@ impl<'a> Batch<'a> {
         if !gathers || !shared.options.gather_once {
             return (Vec::new(), hosts);
         }
-        hosts.into_iter().partition(|host| shared.store.facts(host).facts.contains_key("gather_subset"))
+        hosts.into_iter().partition(|host| shared.store.facts(host).gathered)
     }
 
     /// `--start-at-task`: whether the task is before the one that is wanted.

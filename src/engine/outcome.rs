@@ -61,6 +61,9 @@ impl Exec {
         let host = self.facts_host(keywords);
         if let Some(facts) = &outcome.facts {
             store.add_facts(host, facts);
+            if self.task.action.is("ansible.builtin.gather_facts") {
+                store.set_gathered(host);
+            }
         }
         if let Some((set, cacheable)) = &outcome.set {
             for (key, value) in set.iter() {

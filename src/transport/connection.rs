@@ -104,8 +104,17 @@ impl Connection {
     }
 
     async fn start(&self, become_: Option<&Become>) -> Result<AgentHandle, ConnectError> {
-        let started = bootstrap::start(&self.way, become_, &self.settings).await?;
         let host = self.way.name();
+        let started = bootstrap::start(&self.way, become_, &self.settings).await;
+        let started = started.map_err(|error| match (&self.way, error) {
+            // This machine is reached in any case.
+            (Way::Local(_), ConnectError::Program { program, reason }) => ConnectError::Bootstrap {
+                host: host.to_owned(),
+                reason: format!("{program}: {reason}"),
+                hint: None,
+            },
+            (_, error) => error,
+        })?;
         AgentHandle::greet(started, host).await.map_err(|error| match error {
             AgentError::ConnectionLost { host, said } => {
                 let reason = if said.is_empty() { "while the agent was started".to_owned() } else { said };

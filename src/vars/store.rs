@@ -21,6 +21,8 @@ pub struct HostFacts {
     pub included: Arc<Map>,
     /// `set_fact` and `register`.
     pub set: Arc<Map>,
+    /// `gather_facts` ran for it.
+    pub gathered: bool,
 }
 
 /// What a play adds to the variables of its tasks.
@@ -169,11 +171,17 @@ impl Store {
         });
     }
 
+    /// Remembers that a host's facts were gathered.
+    pub fn set_gathered(&self, host: &str) {
+        self.change_host(host, |h| h.gathered = true);
+    }
+
     /// Forgets the facts of a host (`meta: clear_facts`).
     pub fn clear_facts(&self, host: &str) {
         self.change_host(host, |h| {
             h.facts = Arc::default();
             h.injected = Arc::default();
+            h.gathered = false;
         });
     }
 
