@@ -92,7 +92,7 @@ pub struct FileAttrs {
     pub gid: Option<u32>,
     /// Attributes as of chattr, such as `+i`.
     pub attributes: Option<String>,
-    /// SELinux context as `user:role:type:level`; ignored where SELinux is off.
+    /// SELinux context as `user:role:type:level`, of which empty parts stay as they are; ignored where SELinux is off.
     pub context: Option<String>,
 }
 

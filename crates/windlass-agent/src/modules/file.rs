@@ -4,13 +4,13 @@ mod link;
 mod recurse;
 mod times;
 
-use crate::paths::{self, Difference, Wish, forgive_unknown, of_path, owner_text, state_of};
+use crate::paths::{self, Difference, Wish, forgive_unknown, of_path, owner_text, state_of, with_attrs};
 use crate::system::{Meta, Observe};
 use crate::{Context, Module, ModuleError, Plan};
 use std::borrow::Cow;
 use std::path::Path;
 use windlass_protocol::modules::file::{FileArgs, FileState};
-use windlass_protocol::{Diff, DiffSide, FileAttrs, FileKind, Json, JsonMap, Op, What};
+use windlass_protocol::{Diff, DiffSide, FileKind, Json, JsonMap, Op, What};
 
 /// The module.
 pub struct File;
@@ -19,7 +19,7 @@ impl Module for File {
     type Args = FileArgs;
 
     fn plan(args: &FileArgs, cx: &Context<'_>, sys: &dyn Observe) -> Result<Plan, ModuleError> {
-        let mut work = Work::default();
+        let mut work = Work { diff: cx.diff, ..Work::default() };
         let mut args = Cow::Borrowed(args);
         if cx.check {
             work.plan.warnings.extend(forgive_unknown(&mut args.to_mut().common, sys));
@@ -51,6 +51,8 @@ struct Work {
     plan: Plan,
     before: JsonMap,
     after: JsonMap,
+    /// The two sides are wanted.
+    diff: bool,
     /// What follows is below the path of the task.
     below: bool,
 }
@@ -61,7 +63,7 @@ impl Work {
         if found.is_empty() {
             return;
         }
-        let after = attrs_after(meta, &found.attrs);
+        let after = with_attrs(meta, &found.attrs);
         let text = path.to_string_lossy().into_owned();
         let what = What::AttributesSet {
             path: text.clone(),
@@ -83,16 +85,6 @@ impl Work {
             self.before.insert("state".into(), from.into());
             self.after.insert("state".into(), to.into());
         }
-    }
-}
-
-/// What `meta` will be with these attributes.
-fn attrs_after(meta: &Meta, attrs: &FileAttrs) -> Meta {
-    Meta {
-        mode: attrs.mode.unwrap_or(meta.mode),
-        uid: attrs.uid.unwrap_or(meta.uid),
-        gid: attrs.gid.unwrap_or(meta.gid),
-        ..meta.clone()
     }
 }
 
@@ -175,7 +167,7 @@ impl<'a> Job<'a> {
         let meta = self.lstat(path)?;
         work.turns(&self.path, state_of(meta.as_ref()), "absent");
         if let Some(meta) = meta {
-            if meta.kind == FileKind::Directory {
+            if work.diff && meta.kind == FileKind::Directory {
                 work.before.insert("path_content".into(), self.content_of(path));
             }
             let what = What::PathRemoved { path: path.to_owned(), kind: meta.kind };
@@ -233,8 +225,10 @@ impl<'a> Job<'a> {
                 work.plan.push(what, op);
                 let attrs = self.wish.for_new(FileKind::File, at, self.sys)?;
                 if !attrs.is_empty() {
-                    let after = format!("{:?}", self.args.common.mode);
-                    let what = What::AttributesSet { path: path.clone(), before: String::new(), after };
+                    let new = Meta::new_file(self.sys);
+                    let before = owner_text(&new, self.sys);
+                    let after = owner_text(&with_attrs(&new, &attrs), self.sys);
+                    let what = What::AttributesSet { path: path.clone(), before, after };
                     work.plan.push(what, Op::SetAttrs { path: path.clone(), attrs, follow: false });
                 }
             }

@@ -2,7 +2,7 @@
 
 use crate::system::{Meta, Observe};
 use std::path::Path;
-use windlass_protocol::{FileKind, JsonMap};
+use windlass_protocol::{FileAttrs, FileKind, JsonMap};
 
 /// Ansible's text of a mode: `0644`, `04755`.
 #[must_use]
@@ -15,6 +15,17 @@ pub fn mode_text(mode: u32) -> String {
 pub fn owner_text(meta: &Meta, sys: &dyn Observe) -> String {
     let (owner, group) = names(meta, sys);
     format!("{} {owner}:{group}", mode_text(meta.mode))
+}
+
+/// What `meta` will be with these attributes.
+#[must_use]
+pub fn with_attrs(meta: &Meta, attrs: &FileAttrs) -> Meta {
+    Meta {
+        mode: attrs.mode.unwrap_or(meta.mode),
+        uid: attrs.uid.unwrap_or(meta.uid),
+        gid: attrs.gid.unwrap_or(meta.gid),
+        ..meta.clone()
+    }
 }
 
 fn names(meta: &Meta, sys: &dyn Observe) -> (String, String) {

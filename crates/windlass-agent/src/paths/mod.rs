@@ -7,9 +7,9 @@ mod mode;
 mod wish;
 
 pub use digest::{blake3_bytes, blake3_of, checksum};
-pub use info::{add_path_info, mode_text, owner_text, state_of};
+pub use info::{add_path_info, mode_text, owner_text, state_of, with_attrs};
 pub use mode::{ModeError, parse_mode, parse_umask};
-pub use wish::{Difference, Wish, forgive_unknown};
+pub use wish::{Difference, Wish, behind_link, forgive_unknown};
 
 use crate::module::{ModuleError, Plan};
 use crate::system::Observe;
@@ -55,6 +55,19 @@ pub fn plan_missing_folders(
 pub fn of_path(path: &Path, error: &std::io::Error) -> ModuleError {
     let path = path.to_string_lossy().into_owned();
     ModuleError::new(format!("{path}: {error}")).with("path", path)
+}
+
+/// The file that a path leads to; where a link leads to nothing yet, what would be made there.
+#[must_use]
+pub fn followed(path: &str, sys: &dyn Observe) -> String {
+    let at = Path::new(path);
+    match (sys.canonicalize(at), sys.read_link(at)) {
+        (Ok(real), _) => real,
+        (Err(_), Ok(target)) => {
+            at.parent().unwrap_or(Path::new("/")).join(target).to_string_lossy().into_owned()
+        }
+        (Err(_), Err(_)) => path.to_owned(),
+    }
 }
 
 /// The path with `.` and empty parts left out; links are not looked at, `..` stays.

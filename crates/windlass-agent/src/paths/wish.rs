@@ -54,6 +54,29 @@ pub fn forgive_unknown(common: &mut FileCommon, sys: &dyn Observe) -> Vec<String
     warnings
 }
 
+/// Mode and owner of the file that a link leads to, for a file that takes the place of the link; nothing if there is no link.
+///
+/// # Errors
+/// A path that cannot be looked at.
+pub fn behind_link(path: &Path, sys: &dyn Observe) -> Result<FileAttrs, ModuleError> {
+    let at = |error: std::io::Error| super::of_path(path, &error);
+    if sys.lstat(path).map_err(at)?.is_none_or(|meta| meta.kind != FileKind::Link) {
+        return Ok(FileAttrs::default());
+    }
+    let behind = sys.stat(path).map_err(at)?.filter(|meta| meta.kind == FileKind::File);
+    let Some(behind) = behind else { return Ok(FileAttrs::default()) };
+    // Who may not give files away keeps what is made.
+    let is_root = sys.euid() == 0;
+    let own_name = sys.user_by_id(sys.euid()).map(|user| user.name).unwrap_or_default();
+    let is_member = |gid| sys.group_by_id(gid).is_some_and(|group| group.members.contains(&own_name));
+    Ok(FileAttrs {
+        mode: Some(behind.mode),
+        uid: is_root.then_some(behind.uid),
+        gid: Some(behind.gid).filter(|gid| is_root || is_member(*gid)),
+        ..FileAttrs::default()
+    })
+}
+
 impl Wish {
     /// Resolves names. `path` is for the messages.
     ///
@@ -125,11 +148,20 @@ impl Wish {
             uid: self.uid,
             gid: self.gid,
             attributes: self.attributes.clone(),
-            context: None,
+            context: self.new_context(sys),
         })
     }
 
-    /// Attributes for a file that takes the place of another: what is wished for and differs from what the other had.
+    /// The wished parts of a context, the others empty: what is made has those from the system's rules.
+    fn new_context(&self, sys: &dyn Observe) -> Option<String> {
+        let part = |part: &Option<String>| part.clone().filter(|part| part != "_default").unwrap_or_default();
+        let parts = self.context.each_ref().map(part);
+        let asked = parts.iter().any(|part| !part.is_empty());
+        (asked && sys.selinux_context(Path::new("/")).is_some()).then(|| parts.join(":"))
+    }
+
+    /// Attributes for a file that takes the place of another: what is wished for and differs from what the other had. If
+    /// `old` is what a link at the path leads to, what takes the link's place gets its mode and owner.
     ///
     /// # Errors
     /// A mode that cannot be read.
@@ -140,7 +172,16 @@ impl Wish {
         sys: &dyn Observe,
     ) -> Result<FileAttrs, ModuleError> {
         match old.filter(|meta| meta.kind == FileKind::File) {
-            Some(meta) => Ok(self.difference(path, meta, sys)?.attrs),
+            Some(meta) => {
+                let wanted = self.difference(path, meta, sys)?.attrs;
+                let kept = behind_link(path, sys)?;
+                Ok(FileAttrs {
+                    mode: wanted.mode.or(kept.mode),
+                    uid: wanted.uid.or(kept.uid),
+                    gid: wanted.gid.or(kept.gid),
+                    ..wanted
+                })
+            }
             None => self.for_new(FileKind::File, path, sys),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{decode, encode, text_diff, validation};
 use crate::module::{ModuleError, Plan};
-use crate::paths::{Wish, of_path, owner_text, plan_missing_folders};
+use crate::paths::{Wish, followed, of_path, owner_text, plan_missing_folders};
 use crate::system::{Meta, Observe};
 use std::path::Path;
 use windlass_protocol::change::Content;
@@ -53,17 +53,7 @@ impl Edit {
             Some(_) => Some(decode(&sys.read(at).map_err(|error| of_path(at, &error))?)),
             None => None,
         };
-        let real = match &meta {
-            Some(_) => sys.canonicalize(at).unwrap_or_else(|_| path.to_owned()),
-            // A link to nothing yet: the file is made where it leads.
-            None => match sys.read_link(at) {
-                Ok(target) => {
-                    at.parent().unwrap_or(Path::new("/")).join(target).to_string_lossy().into_owned()
-                }
-                Err(_) => path.to_owned(),
-            },
-        };
-        Ok(Self { path: path.to_owned(), real, old, meta })
+        Ok(Self { path: path.to_owned(), real: followed(path, sys), old, meta })
     }
 
     /// Plans the folders that are missing for a file that is to be made.

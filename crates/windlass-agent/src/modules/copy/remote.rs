@@ -6,7 +6,7 @@ use crate::system::Observe;
 use crate::{Context, ModuleError, Plan};
 use std::path::Path;
 use windlass_protocol::modules::copy::CopyArgs;
-use windlass_protocol::{FileAttrs, FileKind, Json, Op, What};
+use windlass_protocol::{Change, FileAttrs, FileKind, Json, Op, What};
 
 pub(super) fn is_folder(args: &CopyArgs, sys: &dyn Observe) -> Result<bool, ModuleError> {
     let Some(src) = &args.src else { return Ok(false) };
@@ -38,7 +38,9 @@ pub(super) fn plan(
         return Err(ModuleError::new(format!("cannot copy {from} into itself")).with("dest", to));
     }
     tree::plan_folders(plan, Path::new(&top), None, args, sys)?;
-    Walk { args, cx, sys }.folder(plan, &from, &to)?;
+    let is_planned = |change: &Change| matches!(&change.op, Op::MakeDirectory { path, .. } if *path == to);
+    let planned = plan.changes.iter().any(is_planned);
+    Walk { args, cx, sys }.folder(plan, &from, &to, planned)?;
     plan.set("src", src);
     let into = there.is_some() || args.dest.ends_with('/');
     let dest = if into { format!("{top}/{}", src.rsplit('/').next().unwrap_or_default()) } else { top };
@@ -56,19 +58,16 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn folder(&self, plan: &mut Plan, from: &str, to: &str) -> Result<(), ModuleError> {
+    /// `planned`: that the folder is made is planned already.
+    fn folder(&self, plan: &mut Plan, from: &str, to: &str, planned: bool) -> Result<(), ModuleError> {
         let sys = self.sys;
         let at = |path: &str| {
             let path = path.to_owned();
             move |error: std::io::Error| of_path(Path::new(&path), &error)
         };
         let meta = sys.stat(Path::new(from)).map_err(at(from))?;
-        let made = plan
-            .changes
-            .iter()
-            .any(|change| matches!(&change.op, Op::MakeDirectory { path, .. } if path == to));
         let there = sys.stat(Path::new(to)).map_err(at(to))?;
-        if there.is_none() && !made {
+        if there.is_none() && !planned {
             let wish = Wish::of(&self.args.common, to, sys)?;
             let mode = self.args.directory_mode.clone().filter(|mode| !mode.is_null());
             let own = meta.map(|meta| Json::from(meta.mode));
@@ -79,13 +78,14 @@ impl Walk<'_> {
         for name in sys.read_dir(Path::new(from)).map_err(at(from))? {
             let (from, to) = (format!("{from}/{name}"), format!("{to}/{name}"));
             let Some(meta) = sys.lstat(Path::new(&from)).map_err(at(&from))? else { continue };
-            let follow = self.args.local_follow.unwrap_or(true);
+            // Links are copied as links unless it is said otherwise.
+            let follow = self.args.local_follow.unwrap_or(false);
             let meta = match meta.kind {
                 FileKind::Link if follow => sys.stat(Path::new(&from)).map_err(at(&from))?.unwrap_or(meta),
                 _ => meta,
             };
             match meta.kind {
-                FileKind::Directory => self.folder(plan, &from, &to)?,
+                FileKind::Directory => self.folder(plan, &from, &to, false)?,
                 FileKind::Link => {
                     let target = sys.read_link(Path::new(&from)).map_err(at(&from))?;
                     tree::link(plan, &to, &target, FileAttrs::default(), sys)?;

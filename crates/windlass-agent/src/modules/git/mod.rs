@@ -205,11 +205,10 @@ fn move_repository(
     );
     let path = Path::new(dest).join(".git").to_string_lossy().into_owned();
     let content = format!("gitdir: {to}").into_bytes();
-    let what = What::FileWritten {
-        path: path.clone(),
-        before: None,
-        after: blake3::hash(&content).to_hex().to_string(),
-    };
+    // A folder that moves away leaves nothing behind; a file that named the old place is written anew.
+    let before = sys.read(Path::new(&path)).ok().map(|old| blake3::hash(&old).to_hex().to_string());
+    let what =
+        What::FileWritten { path: path.clone(), before, after: blake3::hash(&content).to_hex().to_string() };
     let op = Op::Write {
         path,
         content: Content::Bytes(content),
