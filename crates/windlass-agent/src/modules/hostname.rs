@@ -2,6 +2,7 @@
 
 use super::rewrite::{Rewrite, text_diff};
 use super::setup::runs_systemd;
+use crate::paths::followed;
 use crate::{Context, Module, ModuleError, Plan, system::Observe};
 use serde_json::json;
 use std::path::Path;
@@ -49,6 +50,8 @@ impl Module for Hostname {
                 Some(_) => FileAttrs::default(),
             };
             let quiet = Context { diff: false, ..copy(cx) };
+            // A link stays one: what it leads to is written.
+            let path = &followed(path, sys);
             Rewrite { path, before: before.as_deref(), after: &text, attrs, backup: false }
                 .plan(&quiet, &mut plan);
         }

@@ -1,6 +1,7 @@
 //! `known_hosts`: keys of hosts, by which ssh recognizes them. Names may be hashed.
 
 use super::rewrite::Rewrite;
+use crate::paths::behind_link;
 use crate::{Context, Module, ModuleError, Plan, system::Observe};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -189,7 +190,7 @@ impl Module for KnownHosts {
                 Op::MakeDirectory { path: folder, attrs },
             );
         }
-        let attrs = FileAttrs::default();
+        let attrs = behind_link(Path::new(&path), sys)?;
         Rewrite { path: &path, before: before.as_deref(), after: &after, attrs, backup: false }
             .plan(cx, &mut plan);
         if before.is_none()

@@ -3,6 +3,7 @@
 mod table;
 
 use super::rewrite::{Rewrite, text_diff};
+use crate::paths::followed;
 use crate::{Context, Module, ModuleError, Plan, system::Observe};
 use std::path::Path;
 use table::Table;
@@ -138,6 +139,8 @@ impl Module for Cron {
                     None => FileAttrs { mode: Some(0o644), ..FileAttrs::default() },
                     Some(_) => FileAttrs::default(),
                 };
+                // A link stays one: what it leads to is written.
+                let path = &followed(path, sys);
                 Rewrite { path, before: existing.as_deref(), after: &after, attrs, backup: args.backup }
                     .plan(cx, &mut plan);
             }

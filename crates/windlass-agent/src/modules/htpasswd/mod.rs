@@ -4,7 +4,7 @@ mod entries;
 mod hash;
 
 use crate::module::{Context, Module, ModuleError, Plan};
-use crate::paths::{Wish, forgive_unknown, owner_text, plan_missing_folders};
+use crate::paths::{Wish, followed, forgive_unknown, owner_text, plan_missing_folders};
 use crate::system::{Meta, Observe};
 use entries::Entries;
 use hash::Scheme;
@@ -25,7 +25,9 @@ impl Module for Htpasswd {
         if name.is_empty() || name.contains([':', '\n', '\r', '\t', '\0']) {
             return Err(ModuleError::new("username contains invalid characters"));
         }
-        let path = Path::new(&*args.path);
+        // A link stays one: what it leads to is written.
+        let real = followed(&args.path, sys);
+        let path = Path::new(&real);
         let there = sys.stat(path)?;
         let before = match there {
             Some(_) => Some(sys.read(path)?),
@@ -41,7 +43,7 @@ impl Module for Htpasswd {
         let mut message = match args.state {
             EntryState::Present => present(args, cx, before.is_some(), &mut entries)?,
             EntryState::Absent if before.is_none() => {
-                plan.warnings.push(format!("{} does not exist", path.display()));
+                plan.warnings.push(format!("{} does not exist", &*args.path));
                 plan.msg = Some(format!("{name} not present"));
                 return Ok(plan);
             }
@@ -69,12 +71,12 @@ impl Module for Htpasswd {
                 plan.diff.push(diff(&args.path, before.as_deref().unwrap_or_default(), &after));
             }
             let what = What::FileWritten {
-                path: args.path.0.clone(),
+                path: real.clone(),
                 before: before.as_deref().map(|b| blake3::hash(b).to_hex().to_string()),
                 after: blake3::hash(&after).to_hex().to_string(),
             };
             let op = Op::Write {
-                path: args.path.0.clone(),
+                path: real.clone(),
                 content: Content::Bytes(after),
                 attrs: wish.for_replacement(there.as_ref(), path, sys)?,
                 backup: false,
@@ -86,11 +88,11 @@ impl Module for Htpasswd {
             let found = wish.difference(path, meta, sys)?;
             if !found.is_empty() {
                 let what = What::AttributesSet {
-                    path: args.path.0.clone(),
+                    path: real.clone(),
                     before: owner_text(meta, sys),
                     after: Json::Object(found.after).to_string(),
                 };
-                plan.push(what, Op::SetAttrs { path: args.path.0.clone(), attrs: found.attrs, follow: true });
+                plan.push(what, Op::SetAttrs { path: real.clone(), attrs: found.attrs, follow: true });
             }
         }
         plan.msg = Some(message);
