@@ -129,6 +129,35 @@ async fn a_pull_is_the_other_way_round() {
     assert!(!run(&task, How::default(), &mut agent).await.unwrap().changed);
 }
 
+#[test]
+fn a_target_gives_what_was_asked_for() {
+    use super::transfer::check_names;
+    use windlass_protocol::modules::synchronize::{Entry, EntryKind, Manifest};
+    let entry = |path: &str, kind| Entry {
+        path: path.into(),
+        kind,
+        size: 0,
+        mtime: (0, 0),
+        mode: 0,
+        user: 0,
+        group: 0,
+        target: None,
+        hash: None,
+    };
+    let (file, folder) = (|path| entry(path, EntryKind::File), |path| entry(path, EntryKind::Directory));
+    let strange = |src: &str, single, entries: Vec<Entry>| {
+        check_names::<std::io::Error>(src, single, &Manifest { entries, ..Manifest::default() }).is_err()
+    };
+    assert!(!strange("/srv/f", true, vec![file("f")]));
+    assert!(strange("/srv/f", true, vec![file(".bashrc")]));
+    assert!(strange("/srv/f", true, vec![folder(".ssh"), file(".ssh/authorized_keys")]));
+    assert!(strange("/srv/f", true, vec![folder("f")]));
+    assert!(!strange("/srv/d", false, vec![folder("d"), file("d/x")]));
+    assert!(strange("/srv/d", false, vec![folder("d"), file(".bashrc")]));
+    assert!(!strange("/srv/d/", false, vec![folder(""), file("x")]));
+    assert!(!strange("~", false, vec![folder("op"), file("op/x")]));
+}
+
 #[tokio::test]
 async fn a_source_that_is_not_there_is_said() {
     let task = args(json!({"src": "/no/such/tree/", "dest": "/tmp/x"}));

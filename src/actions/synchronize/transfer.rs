@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use windlass_agent::blobs::{BlobRef, Blobs};
 use windlass_agent::modules::synchronize::{Listing, list, unpack_manifest};
 use windlass_agent::system::real::Real;
+use windlass_agent::text::native;
 use windlass_agent::{Context, ModuleError, registry};
 use windlass_protocol::modules::synchronize::{
-    Direction, Manifest, ManifestError, SyncJob, SyncOptions, SynchronizeArgs, content_name, encode_manifest,
+    Direction, Entry, EntryKind, Manifest, ManifestError, SyncJob, SyncOptions, SynchronizeArgs,
+    content_name, encode_manifest,
 };
 use windlass_protocol::{Json, JsonMap, ModuleArgs, Outcome};
 
@@ -46,6 +48,9 @@ pub enum SyncError<E: std::error::Error + 'static> {
     /// The agent answered something that makes no sense.
     #[error("the agent's answer lacks '{0}'")]
     Answer(&'static str),
+    /// The target offers something else than was asked for.
+    #[error("the target answers with '{0}', which is not what was asked for")]
+    Strange(String),
     /// The tree does not stand still.
     #[error("the tree changed again and again while it was copied")]
     Restless,
@@ -119,7 +124,7 @@ async fn push<R: Remote>(
         for index in &wanted {
             // The agent asks by number: what it cannot name it does not get.
             let entry = manifest.entries.get(*index).ok_or(SyncError::Answer("needs"))?;
-            let path = PathBuf::from(&root).join(&entry.path);
+            let path = native(&PathBuf::from(&root).join(&entry.path)).into_owned();
             blobs.push(Upload { name: content_name(*index), source: UploadSource::File(path) });
         }
         let Reply { mut outcome } =
@@ -157,6 +162,7 @@ async fn pull<R: Remote>(
     let root = text("root")?.to_owned();
     let manifest = unpack_manifest(text("manifest")?)?;
     let single = values.get("single").and_then(Json::as_bool).ok_or(SyncError::Answer("single"))?;
+    check_names(&args.src, single, &manifest)?;
     let mut blobs = Blobs::default();
     blobs.insert("manifest", BlobRef::memory(encode_manifest(&manifest)?));
     let job = SyncJob::Apply { dest: args.dest.to_string(), single, options: options.clone() };
@@ -172,6 +178,30 @@ async fn pull<R: Remote>(
         fetch(args, from, &wanted, (&mut received, &mut blobs), remote).await?;
     }
     Err(SyncError::Restless)
+}
+
+/// The target says what it has. It may not put another name than the one that was asked for beside the operator's files.
+pub(super) fn check_names<E: std::error::Error>(
+    src: &str,
+    single: bool,
+    manifest: &Manifest,
+) -> Result<(), SyncError<E>> {
+    let top = |entry: &Entry| entry.path.split('/').next().unwrap_or_default().to_owned();
+    let strange = |path: &str| Err(SyncError::Strange(path.to_owned()));
+    if single && let Some(entry) = manifest.entries.get(1) {
+        return strange(&entry.path);
+    }
+    if let Some(entry) = manifest.entries.first().filter(|entry| single && entry.kind == EntryKind::Directory)
+    {
+        return strange(&entry.path);
+    }
+    let name = src.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    // What `~` and variables stand for, and what `..` is called, only the target knows.
+    let unknown = src.ends_with('/') || matches!(name, "." | "..") || name.contains(['~', '$']);
+    match manifest.entries.iter().find(|entry| !unknown && top(entry) != name) {
+        Some(entry) => strange(&entry.path),
+        None => Ok(()),
+    }
 }
 
 /// Runs the agent's own code on this machine.

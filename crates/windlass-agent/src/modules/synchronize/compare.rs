@@ -2,7 +2,7 @@
 
 use super::filter::Filter;
 use super::itemize::{self, Flags};
-use crate::paths::of_path;
+use crate::paths::{of_path, owner_text, with_attrs};
 use crate::system::{Meta, Observe};
 use crate::{Context, ModuleError, Plan};
 use std::collections::{HashMap, HashSet};
@@ -258,23 +258,24 @@ impl Work<'_> {
         (attrs, flags)
     }
 
-    fn set_attrs(&mut self, entry: &Entry, attrs: FileAttrs) {
+    fn set_attrs(&mut self, entry: &Entry, meta: &Meta, attrs: FileAttrs) {
         if !attrs.is_empty() {
             let path = self.absolute(&entry.path);
             let what = What::AttributesSet {
                 path: path.clone(),
-                before: String::new(),
-                after: attrs.mode.map(crate::paths::mode_text).unwrap_or_default(),
+                before: owner_text(meta, self.sys),
+                after: owner_text(&with_attrs(meta, &attrs), self.sys),
             };
             self.plan.push(what, Op::SetAttrs { path, attrs, follow: entry.path.is_empty() });
         }
     }
 
-    fn set_time(&mut self, entry: &Entry) {
+    /// `meta` is of what is there now, if that is not made by this plan.
+    fn set_time(&mut self, entry: &Entry, meta: Option<&Meta>) {
         let path = self.absolute(&entry.path);
         let what = What::AttributesSet {
             path: path.clone(),
-            before: String::new(),
+            before: meta.map(|meta| format!("modified {}", meta.mtime.0)).unwrap_or_default(),
             after: format!("modified {}", entry.mtime.0),
         };
         let follow = entry.path.is_empty();
@@ -307,7 +308,7 @@ impl Work<'_> {
             flags.time = (timed && meta.mtime.0 != entry.mtime.0).then_some('t');
             if flags.any() {
                 self.lines.push(itemize::changed(entry, '.', flags));
-                self.set_attrs(entry, attrs);
+                self.set_attrs(entry, meta, attrs);
             }
             if flags.time.is_some() {
                 self.stirred.insert(entry.path.clone());
@@ -350,9 +351,9 @@ impl Work<'_> {
             let sign = if flags.content { 'c' } else { '.' };
             self.lines.push(itemize::changed(entry, sign, flags));
             if !flags.content {
-                self.set_attrs(entry, attrs);
+                self.set_attrs(entry, meta, attrs);
                 if flags.time.is_some() {
-                    self.set_time(entry);
+                    self.set_time(entry, Some(meta));
                 }
                 return Ok(());
             }
@@ -369,7 +370,7 @@ impl Work<'_> {
         let what = What::LinkMade { path: path.clone(), target: target.clone(), before };
         self.plan.push(what, Op::Symlink { path, target, attrs });
         if self.options.times {
-            self.set_time(entry);
+            self.set_time(entry, None);
         }
         self.touched(&entry.path);
         Ok(())
@@ -388,7 +389,7 @@ impl Work<'_> {
                 self.make_way(entry, meta)?;
             }
             self.lines.push(itemize::new(entry, sign));
-            self.write(index, entry, self.new_attrs(entry));
+            self.write(index, entry, self.new_attrs(entry), None);
             return Ok(());
         };
         let newer_here = self.options.update && old.mtime.0 > entry.mtime.0;
@@ -413,12 +414,13 @@ impl Work<'_> {
                 flags.time = Some('T');
             }
             self.lines.push(itemize::changed(entry, sign, flags));
-            self.write(index, entry, attrs);
+            let before = self.hash_of(index, entry);
+            self.write(index, entry, attrs, before);
         } else if flags.any() {
             self.lines.push(itemize::changed(entry, '.', flags));
-            self.set_attrs(entry, attrs);
+            self.set_attrs(entry, old, attrs);
             if flags.time.is_some() {
-                self.set_time(entry);
+                self.set_time(entry, Some(old));
             }
         }
         Ok(())
@@ -438,7 +440,14 @@ impl Work<'_> {
         Ok(entry.hash == Some(sum))
     }
 
-    fn write(&mut self, index: usize, entry: &Entry, attrs: FileAttrs) {
+    /// What is in a file that gets another content, for the plan. It is read only once that content is here.
+    fn hash_of(&self, index: usize, entry: &Entry) -> Option<String> {
+        self.cx.blobs.get(&content_name(index))?;
+        let mut file = self.sys.open(Path::new(&self.absolute(&entry.path))).ok()?;
+        crate::paths::blake3_of(&mut file).ok()
+    }
+
+    fn write(&mut self, index: usize, entry: &Entry, attrs: FileAttrs, before: Option<String>) {
         let name = content_name(index);
         let blob = self.cx.blobs.get(&name);
         if blob.is_none() && !self.cx.check {
@@ -450,7 +459,7 @@ impl Work<'_> {
         if self.options.delete && self.filter.is_per_folder() {
             self.arriving.insert(path.clone(), name.clone());
         }
-        let what = What::FileWritten { path: path.clone(), before: None, after };
+        let what = What::FileWritten { path: path.clone(), before, after };
         self.plan.push(what, Op::WriteLoose { path, content: Content::Blob(name), attrs, mtime });
         self.touched(&entry.path);
     }
@@ -462,7 +471,9 @@ impl Work<'_> {
         }
         for entry in manifest.entries.iter().rev() {
             if entry.kind == EntryKind::Directory && self.stirred.contains(&entry.path) {
-                self.set_time(entry);
+                let now =
+                    if self.fresh.contains(&entry.path) { None } else { self.look(entry).ok().flatten() };
+                self.set_time(entry, now.as_ref());
             }
         }
     }

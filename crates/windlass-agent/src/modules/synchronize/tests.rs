@@ -251,3 +251,75 @@ fn five_thousand_unchanged_files_are_compared_quickly() {
     // An unoptimized build on a busy machine: the figures of a release build are a fraction.
     assert!(warm.as_millis() < 1500, "cold {cold:?}, unchanged {warm:?}");
 }
+
+#[test]
+fn no_file_is_written_through_a_link_of_the_sender() {
+    use windlass_protocol::modules::synchronize::{Entry, EntryKind, Manifest};
+    let fake = Fake::new();
+    fake.dir("/home/op/.ssh");
+    let entry = |path: &str, kind, target: Option<&str>| Entry {
+        path: path.into(),
+        kind,
+        size: 1,
+        mtime: (1, 0),
+        mode: 0o600,
+        user: 0,
+        group: 0,
+        target: target.map(str::to_owned),
+        hash: None,
+    };
+    let file = entry("x/authorized_keys", EntryKind::File, None);
+    for entries in [vec![entry("x", EntryKind::Link, Some("/home/op/.ssh")), file.clone()], vec![file]] {
+        let bytes = encode_manifest(&Manifest { entries, ..Manifest::default() }).unwrap();
+        let job = SyncJob::Apply { dest: "/srv/here".into(), single: false, options: archive() };
+        let args = json!({"src": "x", "dest": "/srv/here", "_job": serde_json::to_value(job).unwrap()});
+        let mut task = fake.task("synchronize", args).blob("manifest", &bytes);
+        for index in 0..2 {
+            task = task.blob(&content_name(index), b"k");
+        }
+        let outcome = task.run();
+        assert!(outcome.failed && outcome.msg.unwrap().contains("in no folder of it"));
+    }
+    assert!(fake.calls().is_empty());
+}
+
+#[test]
+fn a_mode_that_cannot_be_read_is_said() {
+    let fake = sample();
+    let options = SyncOptions { chmod: vec!["D755".into(), "Fu=q".into()], ..archive() };
+    let outcome = sync(&fake, "/src/", "/dst", &options, false);
+    assert_eq!(outcome.msg.as_deref(), Some("Invalid argument passed to --chmod (Fu=q)"));
+    assert!(outcome.failed && fake.node("/dst").is_none());
+}
+
+#[test]
+fn the_plan_keeps_what_was_there() {
+    let fake = sample();
+    fake.put("/dst/f", Node::file("old").time(5));
+    fake.put("/dst/d/g", Node::file("2\n").time(1001).mode(0o644));
+    let outcome = sync(&fake, "/src/", "/dst", &archive(), false);
+    let kept: Vec<String> = outcome.changes.iter().map(|change| format!("{:?}", change.what)).collect();
+    let old = blake3::hash(b"old").to_hex().to_string();
+    assert!(kept.iter().any(|what| what.contains("/dst/f\"") && what.contains(&old)), "{kept:?}");
+    let mode = r#"AttributesSet { path: "/dst/d/g", before: "0644 root:root", after: "0600 root:root" }"#;
+    assert!(kept.iter().any(|what| what == mode), "{kept:?}");
+}
+
+#[test]
+fn names_that_are_no_text_come_along() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (src, dst) = (folder.path().join("src"), folder.path().join("dst"));
+    let odd = std::ffi::OsStr::from_bytes(b"caf\xe9");
+    std::fs::create_dir_all(src.join(odd)).unwrap();
+    std::fs::write(src.join(odd).join(odd), "x").unwrap();
+    std::os::unix::fs::symlink(odd, src.join("link")).unwrap();
+    std::fs::create_dir_all(dst.join("gone").join(odd)).unwrap();
+    let options = SyncOptions { delete: true, ..archive() };
+    let source = format!("{}/", src.display());
+    assert!(sync(&Real::new(), &source, dst.to_str().unwrap(), &options, false).changed);
+    assert_eq!(std::fs::read(dst.join(odd).join(odd)).unwrap(), b"x");
+    assert_eq!(std::fs::read_link(dst.join("link")).unwrap(), odd);
+    assert!(!dst.join("gone").exists());
+    assert!(!sync(&Real::new(), &source, dst.to_str().unwrap(), &options, false).changed);
+}

@@ -1,6 +1,7 @@
 //! The description of a tree, small: each path only says where it differs from the one before.
 
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +71,12 @@ pub enum ManifestError {
     /// A path that leaves the tree.
     #[error("the manifest of the tree has a path that leaves it: {0}")]
     Escape(String),
+    /// A path in something that the manifest does not call a folder: it may be a link out of the tree.
+    #[error("the manifest of the tree has a path that is in no folder of it: {0}")]
+    NoFolder(String),
+    /// A path that comes twice: the second may go through what the first made.
+    #[error("the manifest of the tree has a path twice: {0}")]
+    Twice(String),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -132,7 +139,7 @@ pub fn encode_manifest(manifest: &Manifest) -> Result<Vec<u8>, ManifestError> {
     Ok(out)
 }
 
-/// Reads a manifest. Paths that leave the tree are refused.
+/// Reads a manifest. Paths that leave the tree, by their parts or through a link, are refused.
 ///
 /// # Errors
 /// Bytes that are none, or unsafe paths.
@@ -162,7 +169,28 @@ pub fn decode_manifest(bytes: &[u8]) -> Result<Manifest, ManifestError> {
             hash: wire.hash,
         });
     }
+    check_folders(&entries)?;
     Ok(Manifest { entries, users: head.users, groups: head.groups, incomplete: head.incomplete })
+}
+
+/// Every path comes once, and after the folder that it is in: so none leads through a link of the tree.
+fn check_folders(entries: &[Entry]) -> Result<(), ManifestError> {
+    let mut is_folder: HashMap<&str, bool> = HashMap::with_capacity(entries.len());
+    for entry in entries {
+        let path = entry.path.as_str();
+        let kind = entry.kind == EntryKind::Directory;
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        // The root is what the paths are relative to, whether it has an entry or not.
+        let fits =
+            if path.is_empty() { kind } else { parent.is_empty() || is_folder.get(parent) == Some(&true) };
+        if !fits {
+            return Err(ManifestError::NoFolder(entry.path.clone()));
+        }
+        if is_folder.insert(path, kind).is_some() {
+            return Err(ManifestError::Twice(entry.path.clone()));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -184,12 +212,47 @@ mod tests {
         }
     }
 
+    fn folder(path: &str) -> Entry {
+        Entry { kind: EntryKind::Directory, ..entry(path) }
+    }
+
+    fn link(path: &str) -> Entry {
+        Entry { kind: EntryKind::Link, target: Some("/home/op/.ssh".into()), ..entry(path) }
+    }
+
+    fn decoded(entries: Vec<Entry>) -> Result<Manifest, ManifestError> {
+        decode_manifest(&encode_manifest(&Manifest { entries, ..Manifest::default() }).unwrap())
+    }
+
+    #[test]
+    fn no_path_leads_through_a_link() {
+        let no_folder = |entries| matches!(decoded(entries), Err(ManifestError::NoFolder(_)));
+        let twice = |entries| matches!(decoded(entries), Err(ManifestError::Twice(_)));
+        assert!(no_folder(vec![link("x"), entry("x/authorized_keys")]));
+        assert!(no_folder(vec![folder("y"), link("y/x"), folder("y/x/z")]));
+        // A link that an earlier run made.
+        assert!(no_folder(vec![folder(""), entry("x/authorized_keys")]));
+        assert!(no_folder(vec![link(""), entry("authorized_keys")]));
+        assert!(no_folder(vec![entry("x/a"), folder("x")]));
+        assert!(twice(vec![folder("x"), link("x"), entry("x/a")]));
+        assert!(twice(vec![link("x"), folder("x"), entry("x/a")]));
+        assert!(decoded(vec![folder(""), folder("x"), link("x/l"), entry("x/a")]).is_ok());
+        assert!(decoded(vec![entry("a"), link("b")]).is_ok());
+    }
+
     #[test]
     fn a_tree_survives_the_way() {
         let mut link = entry("src/grün/b");
         (link.kind, link.target) = (EntryKind::Link, Some("../a".into()));
         let manifest = Manifest {
-            entries: vec![entry(""), entry("src/a"), entry("src/grüß"), link],
+            entries: vec![
+                folder(""),
+                folder("src"),
+                entry("src/a"),
+                entry("src/grüß"),
+                folder("src/grün"),
+                link,
+            ],
             users: vec![Account { id: 0, name: Some("root".into()) }],
             groups: vec![Account { id: 7, name: None }],
             incomplete: false,
