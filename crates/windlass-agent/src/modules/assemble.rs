@@ -69,7 +69,12 @@ fn join(args: &AssembleArgs, sys: &dyn Observe) -> Result<Vec<u8>, ModuleError> 
         let path = folder.join(&name);
         let is_file = sys.stat(&path).ok().flatten().is_some_and(|meta| meta.kind == FileKind::File);
         let hidden = args.ignore_hidden && name.starts_with('.');
-        if !is_file || hidden || pattern.as_ref().is_some_and(|pattern| !is_match(pattern, &name)) {
+        if !is_file || hidden {
+            continue;
+        }
+        if let Some(pattern) = &pattern
+            && !is_match(pattern, &name)?
+        {
             continue;
         }
         let content = sys.read(&path).map_err(|error| of_path(&path, &error))?;

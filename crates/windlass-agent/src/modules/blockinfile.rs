@@ -1,7 +1,7 @@
 //! `blockinfile`: a block of lines between two markers.
 
 use crate::system::Observe;
-use crate::text::pattern::{compile, is_match};
+use crate::text::pattern::{compile, find, is_match};
 use crate::text::{Edit, Writing, lines_of};
 use crate::{Context, Module, ModuleError, Plan};
 use windlass_protocol::modules::blockinfile::BlockinfileArgs;
@@ -111,12 +111,18 @@ fn insertion(args: &BlockinfileArgs, old: &str, lines: &[String]) -> Result<usiz
     // A pattern over several lines looks at the whole text.
     let flags = text.strip_prefix("(?").and_then(|rest| rest.split_once(')')).map_or("", |(flags, _)| flags);
     if flags.contains('m') && flags.chars().all(|c| c.is_ascii_alphabetic()) {
-        let Ok(Some(found)) = regex.find(old) else { return Ok(lines.len()) };
+        let Some(found) = find(&regex, old)? else { return Ok(lines.len()) };
         let edge = if is_after { found.end() } else { found.start() };
         let line = old[..edge].matches('\n').count();
         return Ok(if is_after { (line + 1).min(lines.len()) } else { line });
     }
-    let found = lines.iter().rposition(|line| is_match(&regex, line.strip_suffix('\n').unwrap_or(line)));
+    let mut found = None;
+    for (index, line) in lines.iter().enumerate().rev() {
+        if is_match(&regex, line.strip_suffix('\n').unwrap_or(line))? {
+            found = Some(index);
+            break;
+        }
+    }
     Ok(match found {
         None => lines.len(),
         Some(line) if is_after => line + 1,

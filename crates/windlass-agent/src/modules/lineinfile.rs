@@ -103,13 +103,19 @@ fn without(args: &LineinfileArgs, old: &str) -> Result<(String, usize), ModuleEr
     let regex = args.regexp.as_deref().map(|text| compile(text, "")).transpose()?;
     let wanted = args.line.as_deref().unwrap_or_default();
     let lines = lines_of(old);
-    let goes = |line: &&String| match (&regex, &args.search_string) {
-        (Some(regex), _) => is_match(regex, body(line)),
-        (None, Some(text)) => line.contains(text.as_str()),
-        (None, None) => bare(line) == wanted,
-    };
-    let found = lines.iter().filter(goes).count();
-    let new = lines.iter().filter(|line| !goes(line)).map(String::as_str).collect();
+    let (mut new, mut found) = (String::with_capacity(old.len()), 0);
+    for line in &lines {
+        let goes = match (&regex, &args.search_string) {
+            (Some(regex), _) => is_match(regex, body(line))?,
+            (None, Some(text)) => line.contains(text.as_str()),
+            (None, None) => bare(line) == wanted,
+        };
+        if goes {
+            found += 1;
+        } else {
+            new.push_str(line);
+        }
+    }
     Ok((new, found))
 }
 
@@ -123,23 +129,26 @@ struct Places {
     insert: Option<usize>,
 }
 
-fn last_or_first(mut found: impl DoubleEndedIterator<Item = usize>, first: bool) -> Option<usize> {
-    if first { found.next() } else { found.next_back() }
-}
-
 fn places(
     args: &LineinfileArgs,
     regex: Option<&Regex>,
     line: &str,
     lines: &[String],
 ) -> Result<Places, ModuleError> {
-    let is_wanted = |text: &String| match (regex, &args.search_string) {
-        (Some(regex), _) => is_match(regex, body(text)),
-        (None, Some(part)) => text.contains(part.as_str()),
-        (None, None) => false,
-    };
-    let hits = lines.iter().enumerate().filter(|(_, text)| is_wanted(text)).map(|(index, _)| index);
-    let matched = last_or_first(hits, args.firstmatch);
+    let mut matched = None;
+    for (index, text) in lines.iter().enumerate() {
+        let is_wanted = match (regex, &args.search_string) {
+            (Some(regex), _) => is_match(regex, body(text))?,
+            (None, Some(part)) => text.contains(part.as_str()),
+            (None, None) => false,
+        };
+        if is_wanted {
+            matched = Some(index);
+            if args.firstmatch {
+                break;
+            }
+        }
+    }
     if matched.is_some() {
         return Ok(Places { matched, exact: None, insert: None });
     }
@@ -153,7 +162,7 @@ fn places(
         if bare(text) == line {
             exact = Some(index);
         } else if let Some((anchor, step)) = &anchor
-            && is_match(anchor, body(text))
+            && is_match(anchor, body(text))?
         {
             insert = Some(index + step);
             if args.firstmatch {
@@ -174,7 +183,9 @@ fn with(args: &LineinfileArgs, lines: &mut Vec<String>) -> Result<Option<&'stati
             Some(regex) if args.backrefs && places.matched.is_some() => {
                 let mut filled = String::new();
                 if let Ok(Some(captures)) = regex.captures(body(&lines[index])) {
-                    Template::parse(&line)?.fill(&captures, &mut filled)?;
+                    let template = Template::parse(&line)?;
+                    template.check(regex)?;
+                    template.fill(&captures, &mut filled);
                 }
                 filled
             }

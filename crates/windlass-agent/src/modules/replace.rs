@@ -1,7 +1,7 @@
 //! `replace`: everything in a file that an expression matches.
 
 use crate::system::Observe;
-use crate::text::pattern::{Template, compile, substitute};
+use crate::text::pattern::{Template, UnknownGroup, compile, substitute};
 use crate::text::{Edit, Writing, other_encoding};
 use crate::{Context, Module, ModuleError, Plan};
 use windlass_protocol::modules::replace::ReplaceArgs;
@@ -31,6 +31,13 @@ impl Module for Replace {
         let regex = compile(&args.regexp, "m")?;
         let template = Template::parse(&args.replace).map_err(|error| {
             ModuleError::new(format!("Unable to process replace due to error: {}", error.msg))
+        })?;
+        template.check(&regex).map_err(|error| match error {
+            // A name that is unknown ends the reference without further words.
+            UnknownGroup::Number(..) => {
+                ModuleError::new(format!("Unable to process replace due to error: {error}"))
+            }
+            UnknownGroup::Name(_) => error.into(),
         })?;
         let part = &old[from..to];
         let (replaced, count) = substitute(&regex, &template, part)?;

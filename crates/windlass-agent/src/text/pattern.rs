@@ -4,7 +4,7 @@
 //! look-around and backreferences to the linear-time engine.
 
 use crate::module::ModuleError;
-use fancy_regex::{Captures, Regex, RegexBuilder};
+use fancy_regex::{Captures, Match, Regex, RegexBuilder};
 
 /// Ends a pattern that goes back and forth for ever.
 const BACKTRACKS: usize = 2_000_000;
@@ -21,18 +21,55 @@ pub fn compile(pattern: &str, flags: &str) -> Result<Regex, ModuleError> {
     })
 }
 
-/// Whether it matches somewhere. A pattern that takes too long does not.
-#[must_use]
-pub fn is_match(regex: &Regex, text: &str) -> bool {
-    regex.is_match(text).unwrap_or(false)
+/// Whether it matches somewhere.
+///
+/// # Errors
+/// A pattern that takes too long: to take that for "no" would have a line added that is there.
+pub fn is_match(regex: &Regex, text: &str) -> Result<bool, ModuleError> {
+    regex.is_match(text).map_err(gave_up)
+}
+
+/// The first match.
+///
+/// # Errors
+/// A pattern that takes too long.
+pub fn find<'a>(regex: &Regex, text: &'a str) -> Result<Option<Match<'a>>, ModuleError> {
+    regex.find(text).map_err(gave_up)
+}
+
+fn gave_up(error: fancy_regex::Error) -> ModuleError {
+    ModuleError::new(format!("the pattern gave up: {error}"))
 }
 
 /// Whether a pattern itself sets the flag for lines, as `(?im)` does.
 fn sets_lines(pattern: &str) -> bool {
-    pattern
-        .split("(?")
-        .skip(1)
-        .any(|rest| rest.chars().take_while(char::is_ascii_alphabetic).any(|flag| flag == 'm'))
+    let mut in_class = false;
+    let mut chars = pattern.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            // What is escaped is a plain sign.
+            '\\' => {
+                chars.next();
+            }
+            '[' if !in_class => {
+                in_class = true;
+                // A bracket that comes first is a plain sign.
+                let first = pattern[at + 1..].strip_prefix('^').unwrap_or(&pattern[at + 1..]);
+                if first.starts_with(']') {
+                    chars.by_ref().find(|(_, c)| *c == ']');
+                }
+            }
+            ']' => in_class = false,
+            '(' if !in_class => {
+                let flags = pattern[at + 1..].strip_prefix('?').unwrap_or_default();
+                if flags.chars().take_while(char::is_ascii_alphabetic).any(|flag| flag == 'm') {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Python's syntax in the words of the engine.
@@ -113,7 +150,8 @@ fn quantifier(chars: &[char]) -> Option<(String, usize)> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Text(String),
-    Group(usize),
+    /// A group's number, and where in the template that is.
+    Group(usize, usize),
     Named(String),
 }
 
@@ -131,7 +169,10 @@ impl Template {
         let mut pieces = Vec::new();
         let mut plain = String::new();
         let mut chars = text.chars().peekable();
-        while let Some(c) = chars.next() {
+        let length = text.chars().count();
+        loop {
+            let at = length - chars.clone().count();
+            let Some(c) = chars.next() else { break };
             if c != '\\' {
                 plain.push(c);
                 continue;
@@ -151,7 +192,7 @@ impl Template {
                         }
                     }
                     match name.parse() {
-                        Ok(number) => Piece::Group(number),
+                        Ok(number) => Piece::Group(number, at + 3),
                         Err(_) => Piece::Named(name),
                     }
                 }
@@ -172,7 +213,7 @@ impl Template {
                         number = number * 10 + second as usize;
                         chars.next();
                     }
-                    Piece::Group(number)
+                    Piece::Group(number, at + 1)
                 }
                 other => {
                     let plain_sign = match other {
@@ -205,41 +246,72 @@ impl Template {
         Ok(Self(pieces))
     }
 
-    /// Fills it from a match; a group that took no part is empty.
+    /// Whether the pattern has the groups that it names.
     ///
     /// # Errors
-    /// A group that the pattern does not have.
-    pub fn fill(&self, captures: &Captures<'_>, out: &mut String) -> Result<(), ModuleError> {
+    /// The first that it does not have.
+    pub fn check(&self, regex: &Regex) -> Result<(), UnknownGroup> {
         for piece in &self.0 {
             match piece {
-                Piece::Text(text) => out.push_str(text),
-                Piece::Group(number) if *number < captures.len() => {
-                    out.push_str(captures.get(*number).map_or("", |m| m.as_str()));
+                Piece::Group(number, at) if *number >= regex.captures_len() => {
+                    return Err(UnknownGroup::Number(*number, *at));
                 }
-                Piece::Group(number) => {
-                    return Err(ModuleError::new(format!("invalid group reference {number}")));
+                Piece::Named(name) if !regex.capture_names().flatten().any(|known| known == name) => {
+                    return Err(UnknownGroup::Name(name.clone()));
                 }
-                Piece::Named(name) => out.push_str(captures.name(name).map_or("", |m| m.as_str())),
+                _ => {}
             }
         }
         Ok(())
     }
+
+    /// Fills it from a match of a pattern that it was checked with; a group that took no part is empty.
+    pub fn fill(&self, captures: &Captures<'_>, out: &mut String) {
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Group(number, _) => out.push_str(captures.get(*number).map_or("", |m| m.as_str())),
+                Piece::Named(name) => out.push_str(captures.name(name).map_or("", |m| m.as_str())),
+            }
+        }
+    }
 }
 
-/// Python's `re.subn`: the new text, and how many were replaced.
+/// A group in a template that the pattern does not have, in Python's words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownGroup {
+    /// By its number, and where that is in the template.
+    #[error("invalid group reference {0} at position {1}")]
+    Number(usize, usize),
+    /// By its name.
+    #[error("unknown group name '{0}'")]
+    Name(String),
+}
+
+impl From<UnknownGroup> for ModuleError {
+    fn from(error: UnknownGroup) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// Python's `re.subn`: the new text, and how many were replaced. A match of nothing counts directly behind a match of
+/// something, but not where one of nothing was.
 ///
 /// # Errors
-/// As [`Template::fill`], or a pattern that takes too long on this text.
+/// As [`Template::check`], or a pattern that takes too long on this text.
 pub fn substitute(regex: &Regex, template: &Template, text: &str) -> Result<(String, usize), ModuleError> {
+    template.check(regex)?;
     let mut out = String::with_capacity(text.len());
-    let (mut last, mut count) = (0, 0);
-    for captures in regex.captures_iter(text) {
-        let captures = captures.map_err(|error| ModuleError::new(format!("the pattern gave up: {error}")))?;
-        let Some(whole) = captures.get(0) else { continue };
+    let (mut last, mut count, mut from) = (0, 0, 0);
+    while from <= text.len() {
+        let Some(captures) = regex.captures_from_pos(text, from).map_err(gave_up)? else { break };
+        let Some(whole) = captures.get(0) else { break };
         out.push_str(&text[last..whole.start()]);
-        template.fill(&captures, &mut out)?;
+        template.fill(&captures, &mut out);
         last = whole.end();
         count += 1;
+        let step = text[last..].chars().next().map_or(1, char::len_utf8);
+        from = if whole.start() == whole.end() { last + step } else { last };
     }
     out.push_str(&text[last..]);
     Ok((out, count))
@@ -252,6 +324,38 @@ mod tests {
 
     fn replaced(pattern: &str, template: &str, text: &str) -> String {
         substitute(&compile(pattern, "m").unwrap(), &Template::parse(template).unwrap(), text).unwrap().0
+    }
+
+    #[test]
+    fn groups_of_a_template_have_to_be_there() {
+        let error = |template: &str| {
+            let regex = compile("(?P<b>h)", "m").unwrap();
+            substitute(&regex, &Template::parse(template).unwrap(), "no match").unwrap_err().msg
+        };
+        assert_eq!(error(r"x\g<nope>"), "unknown group name 'nope'");
+        assert_eq!(error(r"\g<3>"), "invalid group reference 3 at position 3");
+        assert_eq!(error(r"é\3"), "invalid group reference 3 at position 2");
+        assert_eq!(replaced("(?P<b>h)", r"\g<b>\g<0>", "h"), "hh");
+    }
+
+    #[test]
+    fn a_pattern_that_gives_up_has_not_said_no() {
+        let regex = compile(r"(x+x+)+(?=y)\1", "").unwrap();
+        let error = is_match(&regex, &"x".repeat(200)).unwrap_err();
+        assert!(error.msg.starts_with("the pattern gave up"), "{}", error.msg);
+    }
+
+    #[test]
+    fn only_flags_are_flags() {
+        for (pattern, lines) in [
+            ("(?im)a$", true),
+            (r"\(?m$", false),
+            (r"[(?m]$", false),
+            (r"[](?m]$", false),
+            (r"\\(?m)$", true),
+        ] {
+            assert_eq!(sets_lines(pattern), lines, "{pattern}");
+        }
     }
 
     #[test]
@@ -269,7 +373,7 @@ mod tests {
             (r"^#?\s*PermitRootLogin\s", "# PermitRootLogin yes"),
             (r"\/etc\/", "/etc/"),
         ] {
-            assert!(is_match(&compile(pattern, "").unwrap(), text), "{pattern} on {text}");
+            assert!(is_match(&compile(pattern, "").unwrap(), text).unwrap(), "{pattern} on {text}");
         }
         assert!(compile("(", "").is_err());
     }
@@ -280,6 +384,10 @@ mod tests {
         assert_eq!(replaced("^a$", "b", "a\nca\na"), "b\nca\nb");
         assert_eq!(replaced("(x)?y", r"[\1]", "y xy"), "[] [x]");
         assert!(Template::parse(r"\d").is_err());
+        assert_eq!(replaced(".*", "x", "hello"), "xx");
+        assert_eq!(replaced("[a-c]*", "-", "ab\n\ncd"), "--\n-\n--d-");
+        assert_eq!(replaced("é*", "-", "éaé"), "--a--");
+        assert_eq!(replaced("", "-", "éa"), "-é-a-");
         assert_eq!(replaced("a", r"\.", "a"), r"\.");
     }
 }
