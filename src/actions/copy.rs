@@ -7,6 +7,7 @@ use super::template::mode_of;
 use crate::engine::result::TaskOutcome;
 use crate::vars::{Key, Map, Value};
 use std::path::Path;
+use windlass_agent::text::{native, shown};
 
 /// The arguments for the target's side: what only the controller needs is left out.
 pub(super) fn remote_args(cx: &Cx<'_>) -> Map {
@@ -66,7 +67,7 @@ async fn file(cx: &Cx<'_>, path: &Path) -> TaskOutcome {
         Err(outcome) => return *outcome,
     };
     let mut args = with_mode(remote_args(cx), path);
-    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = path.file_name().map(|n| shown(Path::new(n))).unwrap_or_default();
     args.insert(Key::from("_original_basename"), Value::text(name));
     let mut out = send(cx, args, content, path).await;
     if out.changed && !cx.keywords.check {
@@ -122,13 +123,13 @@ pub(super) async fn assemble(cx: &Cx<'_>) -> TaskOutcome {
     };
     let delimiter = cx.text("delimiter").map(|d| d.replace("\\n", "\n"));
     let mut names: Vec<String> = std::fs::read_dir(&dir)
-        .map(|entries| entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect())
+        .map(|entries| entries.flatten().map(|e| shown(Path::new(&e.file_name()))).collect())
         .unwrap_or_default();
     names.sort();
     let mut joined: Vec<u8> = Vec::new();
     let mut needs_newline = false;
     for name in names {
-        let path = dir.join(&name);
+        let path = dir.join(native(Path::new(&name)));
         let hidden = cx.flag("ignore_hidden", false) && name.starts_with('.');
         if !path.is_file() || hidden || pattern.as_ref().is_some_and(|p| !p.is_match(&name).unwrap_or(false))
         {

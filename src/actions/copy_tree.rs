@@ -11,6 +11,7 @@ use crate::vars::{Key, Value};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use windlass_agent::text::shown;
 use windlass_protocol::modules::copy::{TreeEntry, TreeKind};
 use windlass_protocol::{Diff, JsonMap, Outcome};
 
@@ -30,7 +31,7 @@ pub(super) async fn tree(cx: &Cx<'_>, root: &Path, contents_only: bool) -> TaskO
     }
     let Some(spec) = copy_spec() else { return TaskOutcome::failure("the agent has no module copy") };
     let mut args = remote_args(cx);
-    args.insert(Key::from("dest"), Value::text(base.to_string_lossy()));
+    args.insert(Key::from("dest"), Value::text(shown(&base)));
     let checked = match delegate::check(spec, &args) {
         Ok(checked) => checked,
         Err(outcome) => return *outcome,
@@ -117,7 +118,7 @@ impl Found {
                 Box::new(TaskOutcome::failure(format!("cannot read {}: {error}", root.display())))
             })?;
             let Ok(relative) = entry.path().strip_prefix(root) else { continue };
-            let path = relative.to_string_lossy().into_owned();
+            let path = shown(relative);
             let mut new = TreeEntry {
                 path,
                 kind: TreeKind::Directory,
@@ -131,7 +132,7 @@ impl Found {
             } else if entry.file_type().is_symlink() {
                 let Ok(target) = std::fs::read_link(entry.path()) else { continue };
                 new.kind = TreeKind::Link;
-                new.target = Some(target.to_string_lossy().into_owned());
+                new.target = Some(shown(&target));
             } else {
                 let content = Content::of_file(cx, entry.path())?;
                 new.kind = TreeKind::File;

@@ -86,7 +86,7 @@ fn step(
             let mut refused = None;
             let result = sys.write_file(target, &mut reader, attrs, *in_place, &mut |temporary| {
                 let Some(argv) = validate else { return Ok(()) };
-                let name = temporary.to_string_lossy();
+                let name = crate::text::shown(temporary);
                 let run = RunSpec {
                     argv: argv.iter().map(|a| a.replace("%s", &name)).collect(),
                     ..RunSpec::default()

@@ -7,7 +7,7 @@ use crate::module::{Context, ModuleError};
 use crate::registry;
 use crate::system::http::program::Program;
 use crate::system::real::mark::Mark;
-use crate::system::real::{Accounts, Real};
+use crate::system::real::{Accounts, Real, read};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -160,7 +160,7 @@ fn send_file(
     outbox: &Outbox,
 ) -> Result<(), ModuleError> {
     let at = |error: io::Error| ModuleError::new(format!("{} cannot be sent back: {error}", path.display()));
-    let mut file = File::open(path).map_err(at)?;
+    let mut file = read::open(path).map_err(at)?;
     let mut piece = vec![0; CHUNK];
     loop {
         let filled = fill(&mut file, &mut piece).map_err(at)?;

@@ -10,6 +10,7 @@ mod mutate;
 mod net;
 mod observe;
 mod process;
+pub(crate) mod read;
 mod tree;
 mod write;
 

@@ -7,7 +7,7 @@ mod fnmatch;
 pub mod pattern;
 mod words;
 
-pub use bytes::{decode, encode};
+pub use bytes::{decode, encode, native, shown};
 pub use diff::{LIMIT, omitted, text_diff};
 pub use edit::other_encoding;
 pub use edit::{Edit, Writing, lines_of};

@@ -102,7 +102,22 @@ pub(super) fn selinux_is_on() -> bool {
 
 pub(super) fn selinux_of(path: &Path) -> Option<String> {
     let value = get_xattr(path, "security.selinux")?;
-    Some(String::from_utf8_lossy(&value).trim_end_matches('\0').to_owned())
+    Some(context_text(&value))
+}
+
+fn context_text(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).trim_end_matches('\0').to_owned()
+}
+
+/// A context whose empty parts are those of another.
+fn full_context(context: &str, now: &str) -> String {
+    let mut now = now.splitn(4, ':');
+    let parts = context.splitn(4, ':').map(|part| match now.next() {
+        Some(own) if part.is_empty() => own,
+        _ => part,
+    });
+    // A level that nothing has is no part.
+    parts.collect::<Vec<_>>().join(":").trim_end_matches(':').to_owned()
 }
 
 /// An extended attribute of the path itself, links not followed.
@@ -184,7 +199,12 @@ pub(super) fn set_open(file: &File, attrs: &FileAttrs) -> io::Result<()> {
     if let Some(text) = attrs.attributes.as_deref().filter(|_| takes_away) {
         set_letters(file, text)?;
     }
-    if let Some(value) = context_of(attrs) {
+    let now = || {
+        let mut value = [0u8; 4096];
+        let size = rustix::fs::fgetxattr(file, "security.selinux", &mut value).ok()?;
+        Some(context_text(value.get(..size)?))
+    };
+    if let Some(value) = context_of(attrs, now) {
         rustix::fs::fsetxattr(file, "security.selinux", &value, XattrFlags::empty())?;
     }
     if attrs.uid.is_some() || attrs.gid.is_some() || attrs.mode.is_some() {
@@ -200,10 +220,11 @@ pub(super) fn set_open(file: &File, attrs: &FileAttrs) -> io::Result<()> {
     }
 }
 
-/// The SELinux context that is asked for, as the kernel takes it; none where SELinux is off.
-fn context_of(attrs: &FileAttrs) -> Option<Vec<u8>> {
+/// The SELinux context that is asked for, as the kernel takes it; none where SELinux is off. `now` is what there is.
+fn context_of(attrs: &FileAttrs, now: impl FnOnce() -> Option<String>) -> Option<Vec<u8>> {
     let context = attrs.context.as_deref().filter(|_| selinux_is_on())?;
-    Some([context.as_bytes(), b"\0"].concat())
+    let full = full_context(context, &now().unwrap_or_default());
+    Some([full.as_bytes(), b"\0"].concat())
 }
 
 /// Only what differs of owner, group and mode: a tree's new files mostly have their owner already, and each change costs a
@@ -234,7 +255,7 @@ pub(super) fn set(path: &Path, attrs: &FileAttrs, follow: bool) -> io::Result<()
     if let Some(text) = attrs.attributes.as_deref().filter(|_| takes_away) {
         set_letters_at(path, text)?;
     }
-    if let Some(value) = context_of(attrs) {
+    if let Some(value) = context_of(attrs, || selinux_of(path)) {
         rustix::fs::lsetxattr(path, "security.selinux", &value, XattrFlags::empty())?;
     }
     if attrs.uid.is_some() || attrs.gid.is_some() || attrs.mode.is_some() {
@@ -248,6 +269,14 @@ pub(super) fn set(path: &Path, attrs: &FileAttrs, follow: bool) -> io::Result<()
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_context_is_filled_up() {
+        let now = "unconfined_u:object_r:var_t:s0:c1,c2";
+        assert_eq!(super::full_context("::httpd_t:", now), "unconfined_u:object_r:httpd_t:s0:c1,c2");
+        assert_eq!(super::full_context("a:b:c:s0", now), "a:b:c:s0");
+        assert_eq!(super::full_context("::httpd_t:", "u:r:t"), "u:r:httpd_t");
+    }
+
     #[test]
     fn letters_come_in_the_order_of_lsattr() {
         assert_eq!(super::letters(0x0008_0010), "ie");

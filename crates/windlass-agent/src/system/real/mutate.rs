@@ -3,6 +3,7 @@
 use super::write::{Manner, Temporary, sync_folder_of, write_file};
 use super::{Real, attrs, tree};
 use crate::system::{HttpError, HttpResponse, Mutate, Observe, OutputSink, RunOutput};
+use crate::text::native;
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_OMIT};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -21,7 +22,7 @@ impl Mutate for Real {
     ) -> io::Result<()> {
         let manner = Manner { in_place, durable: true, umask: self.umask(), mark: self.mark.as_deref() };
         let mut content = Endable { content, real: self };
-        write_file(path, &mut content, attrs, &manner, check)
+        write_file(&native(path), &mut content, attrs, &manner, check)
     }
 
     fn write_loose(
@@ -35,18 +36,19 @@ impl Mutate for Real {
         let umask = if attrs.mode.is_some() { 0 } else { self.umask() };
         let manner = Manner { in_place: false, durable: false, umask, mark: self.mark.as_deref() };
         let mut content = Endable { content, real: self };
-        write_file(path, &mut content, attrs, &manner, &mut |temporary| match mtime {
+        write_file(&native(path), &mut content, attrs, &manner, &mut |temporary| match mtime {
             Some(_) => set_times(temporary, None, mtime, false),
             None => Ok(()),
         })
     }
 
     fn sync_file_system(&self, path: &Path) -> io::Result<()> {
-        let folder = std::fs::File::open(path)?;
+        let folder = std::fs::File::open(native(path))?;
         rustix::fs::syncfs(folder).map_err(io::Error::from)
     }
 
     fn make_dir(&self, path: &Path, wanted: &FileAttrs) -> io::Result<()> {
+        let path = &*native(path);
         // A folder with a mode of its own is closed to others until it has it.
         let first = if wanted.mode.is_some() { 0o700 } else { 0o777 };
         match std::fs::DirBuilder::new().mode(first).create(path) {
@@ -57,10 +59,11 @@ impl Mutate for Real {
     }
 
     fn set_attrs(&self, path: &Path, attrs: &FileAttrs, follow: bool) -> io::Result<()> {
-        attrs::set(path, attrs, follow)
+        attrs::set(&native(path), attrs, follow)
     }
 
     fn symlink(&self, path: &Path, target: &str) -> io::Result<()> {
+        let (path, target) = (&*native(path), &*native(Path::new(target)));
         let (temporary, ()) =
             Temporary::beside(path, self.mark.as_deref(), |name| std::os::unix::fs::symlink(target, name))?;
         std::fs::rename(&temporary.path, path)?;
@@ -70,6 +73,7 @@ impl Mutate for Real {
     }
 
     fn hardlink(&self, path: &Path, target: &Path) -> io::Result<()> {
+        let (path, target) = (&*native(path), &*native(target));
         let (temporary, ()) =
             Temporary::beside(path, self.mark.as_deref(), |name| std::fs::hard_link(target, name))?;
         // Renaming one name of a file over another of its names does nothing; then the temporary one is dropped.
@@ -80,10 +84,11 @@ impl Mutate for Real {
     }
 
     fn remove(&self, path: &Path, recursive: bool) -> io::Result<()> {
-        tree::remove(path, recursive)
+        tree::remove(&native(path), recursive)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let (from, to) = (&*native(from), &*native(to));
         match std::fs::rename(from, to) {
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
                 // Under a name of its own first: what has the wanted one stays until all is there.
@@ -107,6 +112,7 @@ impl Mutate for Real {
         mtime: Option<(i64, u32)>,
         follow: bool,
     ) -> io::Result<()> {
+        let path = &*native(path);
         if self.lstat(path)?.is_none() {
             std::fs::OpenOptions::new().write(true).create_new(true).mode(0o666).open(path)?;
         }
@@ -117,7 +123,7 @@ impl Mutate for Real {
     }
 
     fn copy_tree(&self, from: &Path, to: &Path) -> io::Result<()> {
-        tree::copy(from, to)
+        tree::copy(&native(from), &native(to))
     }
 
     fn http_change(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {

@@ -1,11 +1,13 @@
 //! Looking at the machine.
 
 use super::{Real, attrs, net};
-use crate::system::{Group, HttpError, HttpResponse, Meta, Observe, RunOutput, User, http};
+use crate::system::{FsStat, Group, HttpError, HttpResponse, Meta, Observe, RunOutput, User, http, machine};
+use crate::text::{decode, native, shown};
 use rustix::fs::{Access, AtFlags, CWD, FileType};
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use windlass_protocol::frame::MAX_FRAME;
 use windlass_protocol::{FileKind, HttpRequest, RunSpec};
@@ -15,35 +17,38 @@ const SBIN: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 impl Observe for Real {
     fn lstat(&self, path: &Path) -> io::Result<Option<Meta>> {
-        absent_is_none(rustix::fs::lstat(path)).map(|s| s.map(|s| meta(&s)))
+        absent_is_none(rustix::fs::lstat(&*native(path))).map(|s| s.map(|s| meta(&s)))
     }
 
     fn stat(&self, path: &Path) -> io::Result<Option<Meta>> {
-        absent_is_none(rustix::fs::stat(path)).map(|s| s.map(|s| meta(&s)))
+        absent_is_none(rustix::fs::stat(&*native(path))).map(|s| s.map(|s| meta(&s)))
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        std::fs::read(path)
+        let mut file = self.reading(path)?;
+        let mut bytes = Vec::with_capacity(file.size());
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn io::Read + Send>> {
-        Ok(Box::new(std::fs::File::open(path)?))
+        Ok(Box::new(self.reading(path)?))
     }
 
     fn read_link(&self, path: &Path) -> io::Result<String> {
-        std::fs::read_link(path).map(|target| target.to_string_lossy().into_owned())
+        std::fs::read_link(native(path)).map(|target| shown(&target))
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<String>> {
-        let mut names = std::fs::read_dir(path)?
-            .map(|entry| entry.map(|e| e.file_name().to_string_lossy().into_owned()))
+        let mut names = std::fs::read_dir(native(path))?
+            .map(|entry| entry.map(|e| decode(e.file_name().as_bytes())))
             .collect::<io::Result<Vec<_>>>()?;
         names.sort_unstable();
         Ok(names)
     }
 
     fn canonicalize(&self, path: &Path) -> io::Result<String> {
-        std::fs::canonicalize(path).map(|path| path.to_string_lossy().into_owned())
+        std::fs::canonicalize(native(path)).map(|path| shown(&path))
     }
 
     fn access(&self, path: &Path, mask: u8) -> bool {
@@ -54,19 +59,19 @@ impl Observe for Real {
         if access.is_empty() {
             access = Access::EXISTS;
         }
-        rustix::fs::accessat(CWD, path, access, AtFlags::EACCESS).is_ok()
+        rustix::fs::accessat(CWD, &*native(path), access, AtFlags::EACCESS).is_ok()
     }
 
     fn attributes(&self, path: &Path) -> String {
-        attrs::flags_of(path).map(attrs::letters).unwrap_or_default()
+        attrs::flags_of(&native(path)).map(attrs::letters).unwrap_or_default()
     }
 
     fn generation(&self, path: &Path) -> Option<u32> {
-        attrs::generation_of(path)
+        attrs::generation_of(&native(path))
     }
 
     fn selinux_context(&self, path: &Path) -> Option<String> {
-        attrs::selinux_is_on().then(|| attrs::selinux_of(path)).flatten()
+        attrs::selinux_is_on().then(|| attrs::selinux_of(&native(path))).flatten()
     }
 
     fn user(&self, name: &str) -> Option<User> {
@@ -178,6 +183,10 @@ impl Observe for Real {
             }
             super::Web::Here(fetch) => fetch(request, &|| self.is_given_up()),
         }
+    }
+
+    fn filesystem(&self, path: &Path, timeout_ms: u64) -> io::Result<FsStat> {
+        machine::filesystem(&native(path), timeout_ms)
     }
 
     fn keep(&self, path: &Path, content: &[u8]) -> io::Result<()> {

@@ -3,11 +3,13 @@
 
 use super::Real;
 use crate::system::{Observe as _, OutputSink, RunOutput};
+use crate::text::native;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use windlass_protocol::{RunSpec, Stream};
@@ -63,12 +65,13 @@ impl Real {
         // What a module calls may lie where a plain user does not look; a command of the operator's is called as it is.
         let found = run.failure.as_ref().and_then(|_| self.find_program(program));
         let mut command = Command::new(found.as_ref().unwrap_or(program));
-        command.args(arguments).process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(arguments.iter().map(|word| native(Path::new(word)).into_owned()));
+        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.stdin(if run.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
         let pairs = self.environment.iter().chain(&run.env);
         command.envs(pairs.map(|(key, value)| (key.as_str(), value.as_str())));
         if let Some(cwd) = &run.cwd {
-            command.current_dir(cwd);
+            command.current_dir(native(Path::new(cwd)));
         }
         if let Some(mask) = run.umask {
             set_umask(&mut command, mask);
@@ -158,8 +161,7 @@ impl Real {
 
 /// The system says of a program and of its working directory in the same words that they are not there.
 fn named(error: io::Error, cwd: Option<&str>) -> io::Error {
-    let cwd =
-        cwd.filter(|cwd| error.kind() == io::ErrorKind::NotFound && !std::path::Path::new(cwd).is_dir());
+    let cwd = cwd.filter(|cwd| error.kind() == io::ErrorKind::NotFound && !native(Path::new(cwd)).is_dir());
     cwd.map_or(error, |cwd| {
         io::Error::new(io::ErrorKind::NotFound, format!("there is no working directory {cwd}"))
     })

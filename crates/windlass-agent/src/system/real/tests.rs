@@ -297,3 +297,47 @@ fn more_output_than_can_be_sent_is_drained_but_not_kept() {
     assert!(error.to_string().contains("printed 20000000 bytes, more than the 16777216"), "{error}");
     assert!(mark.exists(), "it ran to its end");
 }
+
+#[test]
+fn names_that_are_no_text_are_found_again() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let odd = folder.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    std::fs::create_dir(&odd).unwrap();
+    std::fs::write(odd.join(std::ffi::OsStr::from_bytes(b"\xff")), "x").unwrap();
+    let real = Real::new();
+    let [name] = &real.read_dir(folder.path()).unwrap()[..] else { panic!() };
+    let inner = folder.path().join(name);
+    let [file] = &real.read_dir(&inner).unwrap()[..] else { panic!() };
+    let file = inner.join(file);
+    assert_eq!(real.read(&file).unwrap(), b"x");
+    write(&file, "new", &FileAttrs::default()).unwrap();
+    let link = inner.join("l");
+    real.symlink(&link, file.to_str().unwrap()).unwrap();
+    assert_eq!(real.read_link(&link).unwrap(), file.to_str().unwrap());
+    assert_eq!(real.canonicalize(&link).unwrap(), file.to_str().unwrap());
+    let cat = real.run(&RunSpec::new(["cat", file.to_str().unwrap()]), None).unwrap();
+    assert_eq!(cat.out(), "new");
+    real.copy_tree(&inner, &folder.path().join(format!("{name}2"))).unwrap();
+    real.rename(&file, &inner.join("plain")).unwrap();
+    real.remove(&folder.path().join(format!("{name}2")), true).unwrap();
+    assert_eq!(std::fs::read(odd.join("plain")).unwrap(), b"new");
+    assert_eq!(names(folder.path()).len(), 1);
+}
+
+#[test]
+fn a_pipe_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let error = Real::new().read(&pipe).unwrap_err();
+    assert_eq!(error.to_string(), "it is a named pipe");
+    assert!(Real::new().open(&pipe).is_err());
+    assert_eq!(Real::new().read(Path::new("/dev/null")).unwrap(), b"");
+    assert!(!Real::new().read(Path::new("/proc/self/status")).unwrap().is_empty());
+    let stop = Stop::default();
+    let mut endless = Real::new().with_stop(stop.clone()).open(Path::new("/dev/zero")).unwrap();
+    endless.read_exact(&mut [1; 10]).unwrap();
+    stop.stop();
+    assert!(endless.read(&mut [1; 10]).is_err());
+}
