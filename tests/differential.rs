@@ -186,6 +186,6 @@ fn what_was_encrypted_is_not_shown() {
 
 #[test]
 fn settings_of_the_environment() {
-    let settings = [("ANSIBLE_NO_LOG", "true"), ("ANSIBLE_TASK_TIMEOUT", "2"), ("ANSIBLE_VERBOSITY", "1")];
+    let settings = [("ANSIBLE_NO_LOG", "true"), ("ANSIBLE_TASK_TIMEOUT", "8"), ("ANSIBLE_VERBOSITY", "1")];
     same_with("settings", &[], &settings);
 }
