@@ -23,7 +23,7 @@ pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
         match cx.exec.shared.templar.condition(&condition, &cx.templates()) {
             Ok(true) => {}
             Ok(false) => {
-                let mut out = TaskOutcome { failed: true, ..TaskOutcome::default() };
+                let mut out = TaskOutcome { failed: true, shown: !quiet, ..TaskOutcome::default() };
                 out.set("assertion", Value::from(condition.to_json()));
                 out.set("evaluated_to", Value::Bool(false));
                 out.set(
@@ -39,9 +39,7 @@ pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
             }
         }
     }
-    let mut out = TaskOutcome::default();
-    if !quiet || cx.args.contains_key("success_msg") {
-        out.set("msg", message(&["success_msg"]).unwrap_or_else(|| Value::text("All assertions passed")));
-    }
+    let mut out = TaskOutcome { shown: !quiet, ..TaskOutcome::default() };
+    out.set("msg", message(&["success_msg"]).unwrap_or_else(|| Value::text("All assertions passed")));
     out
 }

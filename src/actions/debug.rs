@@ -2,6 +2,7 @@
 
 use super::Cx;
 use crate::engine::result::TaskOutcome;
+use crate::template::{TemplateError, TemplateErrorKind};
 use crate::vars::{Text, Value};
 
 pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
@@ -26,13 +27,16 @@ pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
         }
         (None, Some(msg)) => out.set("msg", msg.clone()),
     }
+    out.shown = true;
     out
 }
 
 /// The value of an expression under its own text.
 fn variable(cx: &Cx<'_>, text: &Text) -> TaskOutcome {
-    let failure =
-        |message: &str| TaskOutcome::failure(format!("Error while resolving `var` expression: {message}"));
+    let failure = |message: &str| {
+        let text = format!("Error while resolving `var` expression: {message}");
+        TaskOutcome::of_template(&TemplateError::new(TemplateErrorKind::Failed, text))
+    };
     if !text.is_trusted() {
         return failure("Encountered untrusted template or expression.");
     }
@@ -47,7 +51,7 @@ fn variable(cx: &Cx<'_>, text: &Text) -> TaskOutcome {
                 return out;
             }
         };
-    let mut out = TaskOutcome::default();
+    let mut out = TaskOutcome { shown: true, ..TaskOutcome::default() };
     out.set(name, value);
     if !marks.is_empty() {
         let plural = if marks.len() == 1 { "" } else { "s" };

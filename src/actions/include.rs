@@ -82,12 +82,9 @@ pub(super) fn tasks(cx: &Cx<'_>) -> TaskOutcome {
     match find_task_file(&name, &task.dir, task.role.as_deref(), "tasks", Some(&statics)) {
         Some(path) => request(cx, What::Tasks(path), args_but(cx, &["_raw_params", "file", "apply"])),
         None => {
-            let problem = missing_file(&name, &task.dir);
-            let mut out = TaskOutcome::failure(problem.message.clone());
-            out.hint = problem.hint;
-            out.argument = Some(if cx.args.contains_key("file") { "file" } else { "_raw_params" }.to_owned());
-            out.set("reason", Value::text(problem.message));
-            out
+            let given = ["file", "_raw_params"].iter().find_map(|n| task.args.get(*n)).and_then(Value::span);
+            let problem = missing_file(&name, &task.dir).at(given.unwrap_or(&task.span));
+            request(cx, What::Missing { name, problem: Box::new(problem) }, Map::new())
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::Cx;
 use crate::engine::exec::span_of;
 use crate::engine::result::TaskOutcome;
+use crate::report::Event;
 use crate::vars::Value;
 use std::time::Instant;
 
@@ -32,6 +33,10 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let mut typed = String::new();
     match wait {
         Some(seconds) => {
+            let seconds = seconds.max(1.0);
+            let hidden = if cx.flag("echo", true) { "" } else { " (output is hidden)" };
+            let said = format!("Pausing for {} seconds{hidden}", seconds as i64);
+            cx.exec.shared.reporter.event(Event::Said(said));
             tokio::time::sleep(span_of(seconds)).await;
         }
         None => {
@@ -48,7 +53,10 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     let elapsed = begun.elapsed().as_secs_f64();
     let mut out = TaskOutcome::default();
     let shown = if unit == "minutes" { elapsed / 60.0 } else { elapsed };
-    out.set("stdout", format!("Paused for {shown:.2} {unit}"));
+    // As Python shows a number with two digits.
+    let shown = format!("{shown:.2}");
+    let shown = shown.strip_suffix('0').unwrap_or(&shown);
+    out.set("stdout", format!("Paused for {shown} {unit}"));
     out.set("stderr", "");
     out.set("rc", Value::Int(0));
     out.set("start", start.format("%Y-%m-%d %H:%M:%S%.6f").to_string());

@@ -3,6 +3,7 @@
 use super::Cx;
 use crate::engine::result::TaskOutcome;
 use crate::playbook::parse_task::valid_name;
+use crate::template::{TemplateError, TemplateErrorKind};
 use crate::vars::{Key, Map, Value};
 use std::sync::{Arc, PoisonError};
 
@@ -22,7 +23,8 @@ pub(super) fn fact(cx: &Cx<'_>) -> TaskOutcome {
         };
         if other.is_some() || !valid_name(&name) {
             let kind = other.map(|kind| format!(" of type '{kind}'")).unwrap_or_default();
-            let mut out = TaskOutcome::failure(format!("Invalid variable name '{name}'{kind}."));
+            let text = format!("Invalid variable name '{name}'{kind}.");
+            let mut out = TaskOutcome::of_template(&TemplateError::new(TemplateErrorKind::Failed, text));
             out.hint = Some(
                 "variable names start with a letter or an underscore, and contain only letters, numbers and underscores"
                     .to_owned(),
@@ -71,8 +73,11 @@ pub(super) fn stats(cx: &Cx<'_>) -> TaskOutcome {
         stats.insert(key.clone(), joined);
     }
     drop(all);
+    let mut told = Map::new();
+    told.insert(Key::from("data"), Value::Map(Arc::clone(data)));
+    told.insert(Key::from("per_host"), Value::Bool(per_host));
+    told.insert(Key::from("aggregate"), Value::Bool(aggregate));
     let mut out = TaskOutcome::default();
-    out.set("per_host", per_host);
-    out.set("aggregate", aggregate);
+    out.set("ansible_stats", Value::map(told));
     out
 }

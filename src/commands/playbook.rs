@@ -10,6 +10,7 @@ use crate::playbook::problems::near_file;
 use crate::playbook::{Node, Play, Problems, Task};
 use crate::report::{Event, Reporter};
 use crate::secrets::Redactor;
+use crate::template::TemplateError;
 use crate::vars::Value;
 use crate::vars::scope::Layers;
 use std::collections::BTreeSet;
@@ -179,11 +180,12 @@ fn list(
 ) -> Result<(), Box<Diagnostic>> {
     out.push_str(&format!("\nplaybook: {}\n", book.display()));
     for (index, play) in plays.iter().enumerate() {
-        let (name, hosts) = run.list_hosts(play).map_err(|error| {
+        let wrong = |error: TemplateError| {
             let mut out = Diagnostic::error(error.message).at(error.span.as_ref().unwrap_or(&play.span));
             out.hint = error.hint;
             Box::new(out)
-        })?;
+        };
+        let (name, hosts) = run.list_hosts(play).map_err(wrong)?;
         let pattern = match &play.hosts {
             Value::List(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
             other => other.as_str().unwrap_or_default().to_owned(),
@@ -191,7 +193,9 @@ fn list(
         let tags: Vec<&str> = play.attrs.list("tags").iter().filter_map(Value::as_str).collect();
         out.push_str(&format!("\n  play #{} ({pattern}): {name}\tTAGS: [{}]\n", index + 1, tags.join(",")));
         if args.list_hosts {
-            out.push_str(&format!("    pattern: ['{pattern}']\n    hosts ({}):\n", hosts.len()));
+            let quoted: Vec<String> = pattern.split(',').map(|p| format!("'{p}'")).collect();
+            let pattern = quoted.join(", ");
+            out.push_str(&format!("    pattern: [{pattern}]\n    hosts ({}):\n", hosts.len()));
             hosts.iter().for_each(|h| out.push_str(&format!("      {h}\n")));
         }
         let mut scope = Layers::default();
@@ -205,23 +209,24 @@ fn list(
             .collect();
         // Who lists tags and chooses none sees all of them, `never` too.
         let all = args.list_tags && args.tags.is_empty() && args.skip_tags.is_empty();
-        let nodes = if all { nodes } else { filter_nodes(&nodes, &shared.options.tags, &of) };
+        let nodes =
+            if all { nodes } else { filter_nodes(&nodes, &shared.options.tags, &of).map_err(wrong)? };
         if args.list_tasks {
             out.push_str("    tasks:\n");
         }
         let mut all = BTreeSet::new();
-        each_task(&nodes, &mut |task| {
-            if task.implicit {
-                return;
-            }
-            let mut tags = of(task);
+        let mut tasks = Vec::new();
+        each_task(&nodes, &mut |task| tasks.push(Arc::clone(task)));
+        for task in tasks.iter().filter(|task| !task.implicit) {
+            let mut tags = of(task).map_err(wrong)?;
             tags.sort();
             all.extend(tags.iter().cloned());
             if args.list_tasks {
-                let name = task.listed_name();
+                let unnamed = task.name.as_ref().and_then(Value::as_str).is_none_or(str::is_empty);
+                let name = if unnamed { task.action_written.clone() } else { task.listed_name() };
                 out.push_str(&format!("      {name}\tTAGS: [{}]\n", tags.join(", ")));
             }
-        });
+        }
         if args.list_tags {
             out.push_str(&format!("      TASK TAGS: [{}]\n", all.into_iter().collect::<Vec<_>>().join(", ")));
         }
@@ -229,7 +234,7 @@ fn list(
     Ok(())
 }
 
-fn each_task(nodes: &[Node], work: &mut dyn FnMut(&Task)) {
+fn each_task(nodes: &[Node], work: &mut dyn FnMut(&Arc<Task>)) {
     for node in nodes {
         match node {
             Node::Task(task) => work(task),

@@ -91,6 +91,8 @@ pub fn terminal(run: &RunArgs, config: &Config, redactor: &Arc<Redactor>) -> Arc
         show_skipped: config.flag("DISPLAY_SKIPPED_HOSTS"),
         show_ok: config.flag("DISPLAY_OK_HOSTS"),
         check: config.flag("CHECK_MODE_MARKERS"),
+        dry_run: config.flag("CHECK_MODE_MARKERS") && run.check,
+        custom_stats: config.flag("SHOW_CUSTOM_STATS"),
     };
     let terminal = Arc::new(Terminal::new(
         style,

@@ -72,6 +72,7 @@ settings! {
     "ANSIBLE_NOCOLOR", [("defaults", "nocolor")], ["ANSIBLE_NOCOLOR", "NO_COLOR"], "false", "No colours.";
     "ANSIBLE_FORCE_COLOR", [("defaults", "force_color")], ["ANSIBLE_FORCE_COLOR"], "false", "Colours even without a terminal.";
     "CHECK_MODE_MARKERS", [("defaults", "check_mode_markers")], ["ANSIBLE_CHECK_MODE_MARKERS"], "false", "Name check mode in banners.";
+    "SHOW_CUSTOM_STATS", [("defaults", "show_custom_stats")], ["ANSIBLE_SHOW_CUSTOM_STATS"], "false", "The values of `set_stats` at the end.";
     "DEFAULT_VERBOSITY", [("defaults", "verbosity")], ["ANSIBLE_VERBOSITY"], "0", "Verbosity.";
     "TAGS_RUN", [("tags", "run")], ["ANSIBLE_RUN_TAGS"], "", "Tags to run.";
     "TAGS_SKIP", [("tags", "skip")], ["ANSIBLE_SKIP_TAGS"], "", "Tags to skip.";

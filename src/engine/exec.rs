@@ -61,6 +61,13 @@ impl Exec {
         out
     }
 
+    /// A mistake in what controls the loop: no task has failed.
+    fn loop_error(&self, error: &TemplateError) -> TaskOutcome {
+        let mut out = self.error(error);
+        out.set("msg", error.message.as_str());
+        out
+    }
+
     /// Where a failure has its cause: the expression, or the task.
     pub(super) fn origin(&self, outcome: &TaskOutcome) -> windlass_yaml::Span {
         outcome.place.clone().unwrap_or_else(|| self.task.span.clone())
@@ -123,7 +130,8 @@ impl Exec {
         let pause = match self.loop_pause(layers) {
             Ok(pause) => pause,
             Err(error) => {
-                return self.finish(layers, self.error(&error), &self.manners(layers).0, false, Vec::new());
+                let outcome = self.loop_error(&error);
+                return self.finish(layers, outcome, &self.manners(layers).0, false, Vec::new());
             }
         };
         let mut results: Vec<(TaskOutcome, Keywords)> = Vec::new();
@@ -170,7 +178,7 @@ impl Exec {
                 let stop = match stop {
                     Ok(stop) => stop,
                     Err(error) => {
-                        return self.finish(layers, self.error(&error), &keywords, false, Vec::new());
+                        return self.finish(layers, self.loop_error(&error), &keywords, false, Vec::new());
                     }
                 };
                 results.push((outcome, keywords));
@@ -187,7 +195,7 @@ impl Exec {
             looped: true,
             ..TaskOutcome::default()
         };
-        let any_failed = results.iter().any(|(r, _)| r.failed || r.unreachable);
+        let any_failed = results.iter().any(|(r, _)| r.failed);
         let message = if any_failed {
             "One or more items failed"
         } else if total.skipped {
@@ -296,9 +304,14 @@ impl Exec {
                 }
             }
         };
+        let notify = match self.handlers_to_notify(layers) {
+            Ok(notify) => notify,
+            Err(error) => return (self.error(&error), keywords),
+        };
         let mut attempt = 1;
         loop {
             let mut outcome = self.attempt(layers, &keywords).await;
+            outcome.notify.clone_from(&notify);
             if retries > 1 || has_until {
                 outcome.set("attempts", Value::Int(attempt));
             }
@@ -333,6 +346,7 @@ impl Exec {
             let label = item.map(loops::label_of);
             self.shared.reporter.event(Event::Retry {
                 host: self.host.clone(),
+                delegate: self.delegate_label(&keywords),
                 task: self.shared.own_name(&self.task, layers),
                 left: retries - attempt,
                 result: Arc::new(outcome.to_map()),

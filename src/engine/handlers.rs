@@ -3,7 +3,7 @@
 use super::linear::Batch;
 use crate::actions::Kind;
 use crate::playbook::{Node, Task};
-use crate::report::{Event, Status};
+use crate::report::Event;
 use crate::template::TemplateContext;
 use crate::vars::Value;
 use std::collections::HashSet;
@@ -17,7 +17,7 @@ impl Batch<'_> {
         let found = self.find_handlers(name, hosts.first());
         if found.is_empty() {
             self.unknown_handler(name, task);
-        } else if self.flushing {
+        } else if self.flushing.is_some() {
             for index in found {
                 self.notified[index].extend(hosts.iter().cloned());
             }
@@ -108,96 +108,49 @@ impl Batch<'_> {
         }
     }
 
-    /// Runs the handlers that were notified. With `lost`, those of hosts that failed too (`force_handlers`).
-    pub(super) async fn flush(&mut self, lost: bool) {
-        for (name, hosts) in std::mem::take(&mut self.pending) {
-            for index in self.find_handlers(&name, hosts.first()) {
-                self.notified[index].extend(hosts.iter().cloned());
+    /// Runs the handlers that these hosts notified.
+    pub(super) async fn flush(&mut self, hosts: &[String]) {
+        let mut later = Vec::new();
+        for (name, notifiers) in std::mem::take(&mut self.pending) {
+            let (now, rest): (Vec<String>, Vec<String>) =
+                notifiers.into_iter().partition(|h| hosts.contains(h));
+            if !now.is_empty() {
+                for index in self.find_handlers(&name, now.first()) {
+                    self.notified[index].extend(now.iter().cloned());
+                }
+            }
+            if !rest.is_empty() {
+                later.push((name, rest));
             }
         }
-        self.flushing = true;
-        self.run_notified(lost).await;
-        self.flushing = false;
-    }
-
-    async fn run_notified(&mut self, lost: bool) {
+        self.pending = later;
+        self.flushing = Some(hosts.iter().cloned().collect());
         let mut index = 0;
-        while index < self.handlers.len() {
-            if self.ended && !lost {
-                return;
-            }
+        while index < self.handlers.len() && !self.ended {
             let waiting = std::mem::take(&mut self.notified[index]);
-            let (hosts, later): (Vec<String>, Vec<String>) = waiting.into_iter().partition(|host| {
-                if lost {
-                    !self.is_unreachable(host)
-                } else {
-                    !self.is_lost(host) && self.hosts.get(host).is_some_and(|s| !s.gone)
-                }
-            });
+            let (now, later): (Vec<String>, Vec<String>) = waiting.into_iter().partition(|h| self.handles(h));
             self.notified[index].extend(later);
             // In the order of the inventory, as a task runs.
-            let hosts: Vec<String> = self.hosts.keys().filter(|h| hosts.contains(h)).cloned().collect();
-            if !hosts.is_empty() {
+            let now: Vec<String> = self.hosts.keys().filter(|h| now.contains(h)).cloned().collect();
+            if !now.is_empty() {
                 let handler = Arc::clone(&self.handlers[index]);
-                self.run_handler(&handler, &hosts).await;
+                self.run_handler(&handler, &now).await;
             }
             index += 1;
         }
+        self.flushing = None;
     }
 
-    async fn run_handler(&mut self, handler: &Arc<Task>, hosts: &[String]) {
-        let once = handler.attrs.get("run_once").and_then(Value::as_bool).unwrap_or(false);
-        let chosen = if once { &hosts[..1] } else { hosts };
-        self.announce(handler, chosen, true);
-        let results = self.execute(handler, chosen).await;
-        let mut included = Vec::new();
-        for (host, done) in results {
-            if done.outcome.include.is_none() {
-                self.count(&host, &done);
-            }
-            for name in &done.notify {
-                self.notify(name, std::slice::from_ref(&host), handler);
-            }
-            match done.status {
-                Status::Failed if !done.ignored => self.fail_handler(&host, handler, &done),
-                Status::Unreachable if !done.ignored => self.lose(&host, true),
-                _ => {
-                    if let Some(request) = done.outcome.include {
-                        included.push((host, request));
-                    }
-                }
-            }
-        }
-        for (host, request) in included {
-            for entry in &request.entries {
-                let loaded = super::include::load(
-                    &self.run.shared.loader,
-                    handler,
-                    entry,
-                    &self.run.shared.playbook_dir,
-                );
-                match loaded {
-                    Ok(found) => {
-                        self.run.shared.reporter.event(Event::Included {
-                            what: entry.display(),
-                            hosts: vec![host.clone()],
-                            item: entry.label.clone(),
-                        });
-                        self.run.count(&host, |s| s.ok += 1);
-                        for task in super::include::flatten(&found.block.main) {
-                            if self.is_lost(&host) || task.action.kind == Kind::Meta {
-                                continue;
-                            }
-                            Box::pin(self.run_handler(&task, std::slice::from_ref(&host))).await;
-                        }
-                    }
-                    Err(problems) => {
-                        self.refuse_include(problems, handler, std::slice::from_ref(&host));
-                        self.run.count(&host, |s| s.failed += 1);
-                        self.lose(&host, false);
-                    }
-                }
-            }
+    /// Whether a host takes part in the handlers that run now.
+    pub(super) fn handles(&self, host: &str) -> bool {
+        self.flushing.as_ref().is_some_and(|hosts| hosts.contains(host))
+    }
+
+    pub(super) async fn run_handler(&mut self, handler: &Arc<Task>, hosts: &[String]) {
+        if handler.action.kind == Kind::Meta {
+            Box::pin(self.meta(handler, hosts, true)).await;
+        } else {
+            self.perform(handler, hosts, true).await;
         }
     }
 }

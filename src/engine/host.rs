@@ -196,8 +196,21 @@ impl HostState {
 
     /// The host does nothing more in this play.
     pub fn end(&mut self) {
+        self.failed = self.has_failed();
         self.stack.clear();
         self.gone = true;
+    }
+
+    /// Whether it failed, and nothing has rescued it.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed || self.stack.iter().any(|f| f.failed)
+    }
+
+    /// Its failures are forgotten: a host that is on its way out goes on.
+    pub fn forgive(&mut self) {
+        self.failed = false;
+        self.stack.iter_mut().for_each(|f| f.failed = false);
     }
 
     fn position(&self) -> Position {

@@ -6,6 +6,7 @@ use crate::playbook::{Attrs, Block, Loader, Node, Problems, RoleFrom, Task, impo
 use crate::vars::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use windlass_yaml::diagnostic::Diagnostic;
 
 /// What a host wants to include: one entry for each item of a loop.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +33,13 @@ pub struct Entry {
 pub enum What {
     /// A file of tasks, found.
     Tasks(PathBuf),
+    /// A file of tasks that is not there.
+    Missing {
+        /// Its name as given.
+        name: String,
+        /// What to say about it.
+        problem: Box<Diagnostic>,
+    },
     /// A role.
     Role {
         /// Its name.
@@ -53,7 +61,7 @@ impl Entry {
     pub fn display(&self) -> String {
         match &self.what {
             What::Tasks(path) => path.display().to_string(),
-            What::Role { name, .. } => name.clone(),
+            What::Missing { name, .. } | What::Role { name, .. } => name.clone(),
         }
     }
 }
@@ -107,6 +115,10 @@ pub fn load(loader: &Loader, task: &Task, entry: &Entry, playbook_dir: &Path) ->
         What::Tasks(path) => {
             under.dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
             loader.task_file(path, Some(&task.span), &under, &mut made, &mut problems)
+        }
+        What::Missing { problem, .. } => {
+            problems.refuse((**problem).clone());
+            Vec::new()
         }
         What::Role { name, from } => {
             let named = task.args.get("name").or_else(|| task.args.get("role")).and_then(Value::span);

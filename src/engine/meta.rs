@@ -2,9 +2,9 @@
 
 use super::linear::Batch;
 use crate::playbook::Task;
-use crate::report::{Event, Speaker, Status, TaskResult};
+use crate::report::{Event, Status, TaskResult};
 use crate::template::TemplateContext;
-use crate::vars::{Map, Value};
+use crate::vars::{Key, Map, Value};
 use std::sync::Arc;
 use windlass_yaml::diagnostic::Diagnostic;
 
@@ -24,7 +24,7 @@ pub(crate) const KNOWN: &[&str] = &[
 
 impl Batch<'_> {
     /// Carries out an instruction on the hosts that are at it.
-    pub(super) async fn meta(&mut self, task: &Arc<Task>, hosts: &[String]) {
+    pub(super) async fn meta(&mut self, task: &Arc<Task>, hosts: &[String], handler: bool) {
         let what = task.args.get("_raw_params").or_else(|| task.args.get("free_form"));
         let what = what.and_then(Value::as_str).unwrap_or_default().trim().to_owned();
         if !KNOWN.contains(&what.as_str()) {
@@ -37,67 +37,73 @@ impl Batch<'_> {
             (self.ended, self.stop_run) = (true, true);
             return;
         }
-        for host in hosts {
-            if let Some(state) = self.hosts.get_mut(host) {
-                state.advance();
-            }
-        }
-        let mut chosen = Vec::new();
-        for host in hosts {
-            match self.wanted(task, host) {
-                Ok(true) => chosen.push(host.clone()),
-                Ok(false) => {}
-                Err(error) => {
-                    let message =
-                        Diagnostic::error(error.message).at(error.span.as_ref().unwrap_or(&task.span));
-                    self.run.shared.reporter.event(Event::Diagnostic(Box::new(message)));
-                    self.run.count(host, |s| s.failed += 1);
-                    self.lose(host, false);
-                }
-            }
-        }
-        if chosen.is_empty() && what != "flush_handlers" {
-            if !task.implicit {
-                self.skipped(task, hosts);
-            }
+        if handler && what == "flush_handlers" {
+            let error = Diagnostic::error("flush_handlers cannot be used as a handler").at(&task.span);
+            self.run.broken(error, 1);
+            (self.ended, self.stop_run) = (true, true);
             return;
         }
-        match what.as_str() {
-            "flush_handlers" => self.flush(false).await,
-            "clear_facts" => chosen.iter().for_each(|h| self.run.shared.store.clear_facts(h)),
-            "clear_host_errors" => self.forgive(),
-            "end_play" => {
-                for state in self.hosts.values_mut() {
-                    state.end();
-                }
-                self.ended = true;
+        // What concerns the batch as a whole is asked of its first host and done once.
+        let whole = matches!(
+            what.as_str(),
+            "refresh_inventory" | "clear_facts" | "clear_host_errors" | "end_batch" | "end_play"
+        );
+        let unconditional = matches!(what.as_str(), "noop" | "refresh_inventory" | "reset_connection");
+        let mut flushed = Vec::new();
+        for host in if whole { &hosts[..1] } else { hosts } {
+            if !task.implicit {
+                self.announce(task, std::slice::from_ref(host), handler);
             }
-            "end_batch" => self.hosts.values_mut().for_each(super::host::HostState::end),
-            "end_host" => {
-                for host in &chosen {
+            if unconditional {
+                if !task.attrs.list("when").is_empty() {
+                    let text = format!("{what} task does not support when conditional");
+                    self.run.shared.reporter.event(Event::Warning(text));
+                }
+            } else {
+                match self.wanted(task, host) {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        self.skipped(task, &what, host);
+                        continue;
+                    }
+                    Err(error) => return self.abort(task, error),
+                }
+            }
+            match what.as_str() {
+                "flush_handlers" => flushed.push(host.clone()),
+                "clear_facts" => {
+                    self.everyone.iter().for_each(|h| self.run.shared.store.clear_facts(h));
+                }
+                "clear_host_errors" => self.forgive(),
+                "end_play" | "end_batch" => {
+                    self.hosts.values_mut().for_each(super::host::HostState::end);
+                    self.play_over |= what == "end_play";
+                    if let Some(flushing) = &mut self.flushing {
+                        flushing.clear();
+                    }
+                }
+                "end_host" => {
                     if let Some(state) = self.hosts.get_mut(host) {
                         state.end();
                     }
+                    self.leave(host);
                 }
-            }
-            "end_role" => {
-                for host in &chosen {
+                "end_role" => {
                     if let Some(state) = self.hosts.get_mut(host) {
                         state.end_role();
                     }
                 }
-            }
-            "refresh_inventory" => {
-                if let Err(error) = self.run.shared.store.refresh_inventory() {
-                    self.run.shared.reporter.event(Event::Warning(error.to_string()));
+                "refresh_inventory" => {
+                    if let Err(error) = self.run.shared.store.refresh_inventory() {
+                        self.run.shared.reporter.event(Event::Warning(error.to_string()));
+                    }
                 }
+                "reset_connection" => self.reset(task, host).await,
+                _ => {}
             }
-            "reset_connection" => {
-                for host in &chosen {
-                    self.reset(task, host).await;
-                }
-            }
-            _ => {}
+        }
+        if !flushed.is_empty() {
+            self.flush(&flushed).await;
         }
     }
 
@@ -113,26 +119,29 @@ impl Batch<'_> {
         )
     }
 
-    fn skipped(&self, task: &Arc<Task>, hosts: &[String]) {
-        self.announce(task, hosts, false);
-        for host in hosts {
-            self.run.count(host, |s| s.skipped += 1);
-            self.run.shared.reporter.event(Event::Result(TaskResult {
-                host: host.clone(),
-                delegate: None,
-                status: Status::Skipped,
-                result: Arc::new(Map::new()),
-                item: None,
-                ignored: false,
-                no_log: false,
-                diff: Arc::default(),
-                action: task.action.spec.name,
-                hint: None,
-                speaker: Speaker::default(),
-                origin: None,
-                has_items: false,
-            }));
+    fn skipped(&self, task: &Task, what: &str, host: &str) {
+        if task.implicit {
+            return;
         }
+        let consequence = match what {
+            "flush_handlers" => format!("not running handlers for {host}"),
+            "clear_facts" => format!("not clearing facts and fact cache for {host}"),
+            "clear_host_errors" => format!("not clearing host error state for {host}"),
+            "end_batch" => "continuing current batch".to_owned(),
+            "end_play" => "continuing play".to_owned(),
+            _ => format!("continuing execution for {host}"),
+        };
+        let msg = match what {
+            "end_host" => format!("{what} conditional evaluated to false, {consequence}"),
+            _ => what.to_owned(),
+        };
+        let reason = format!("{what} conditional evaluated to False, {consequence}");
+        let result = Arc::new(Map::from([
+            (Key::from("msg"), Value::text(msg)),
+            (Key::from("skip_reason"), Value::text(reason)),
+        ]));
+        let told = TaskResult::new(host, Status::Skipped, result, task.action.spec.name);
+        self.run.shared.reporter.event(Event::Result(told));
     }
 
     async fn reset(&self, task: &Task, host: &str) {

@@ -10,6 +10,7 @@ pub mod exec;
 pub mod handlers;
 pub mod host;
 pub mod include;
+mod included;
 pub mod keywords;
 pub mod linear;
 pub mod loops;
@@ -19,5 +20,6 @@ pub mod play;
 mod prompts;
 pub mod result;
 pub mod run;
+mod settle;
 
 pub use run::{Run, RunOptions, Summary};

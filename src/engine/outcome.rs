@@ -7,7 +7,7 @@ use super::result::TaskOutcome;
 use crate::report::{Event, Status, TaskResult};
 use crate::template::TemplateError;
 use crate::vars::scope::Layers;
-use crate::vars::{Key, Value};
+use crate::vars::{Key, Map, Value};
 use std::sync::Arc;
 
 impl Exec {
@@ -55,6 +55,24 @@ impl Exec {
         keywords.delegate.as_deref().filter(|_| theirs).unwrap_or(&self.host)
     }
 
+    /// The handlers that a task is to notify.
+    pub(super) fn handlers_to_notify(&self, layers: &Layers) -> Result<Vec<String>, TemplateError> {
+        let mut notify = Vec::new();
+        for name in self.task.attrs.list("notify") {
+            let value = self.shared.templar.render(name, &self.cx(layers)).map_err(|mut error| {
+                error.message = format!("Error processing keyword 'notify': {}", error.message);
+                error.at(name.span())
+            })?;
+            match value {
+                Value::List(names) => {
+                    notify.extend(names.iter().filter_map(Value::as_str).map(str::to_owned));
+                }
+                value => notify.extend(value.as_str().map(str::to_owned)),
+            }
+        }
+        Ok(notify)
+    }
+
     /// Adds facts and variables that a result brings.
     pub(super) fn keep_facts(&self, outcome: &TaskOutcome, keywords: &Keywords) {
         let store = &self.shared.store;
@@ -85,27 +103,41 @@ impl Exec {
             return;
         }
         let result = TaskResult {
-            host: self.host.clone(),
-            delegate: keywords.delegate.clone(),
-            status: status_of(outcome),
-            result: Arc::new(outcome.to_map()),
             item: Some(if keywords.no_log { loops::CENSORED.to_owned() } else { label }),
             ignored: keywords.ignore_errors,
-            no_log: keywords.no_log,
-            hint: outcome.hint.clone(),
-            speaker: outcome.speaker,
             diff: Arc::clone(&outcome.diff),
-            action: self.task.action.spec.name,
-            origin: (outcome.failed || outcome.unreachable).then(|| self.origin(outcome)),
-            has_items: false,
+            ..self.told(outcome, Arc::new(outcome.to_map()), keywords)
         };
         self.shared.reporter.event(Event::Item(result));
     }
 
+    /// How the host that a task is delegated to is printed; `None` if that is its own one.
+    pub(super) fn delegate_label(&self, keywords: &Keywords) -> Option<String> {
+        let delegate = keywords.delegate.as_ref().filter(|d| **d != self.host)?;
+        let theirs = self.shared.store.play_layers(delegate, &self.play);
+        let address = theirs.find("ansible_host").and_then(|value| {
+            let address = self.shared.templar.render(value, &self.cx(&theirs)).ok()?;
+            address.as_str().filter(|a| a != delegate).map(str::to_owned)
+        });
+        Some(address.map_or_else(|| delegate.clone(), |address| format!("{delegate}({address})")))
+    }
+
+    fn told(&self, outcome: &TaskOutcome, result: Arc<Map>, keywords: &Keywords) -> TaskResult {
+        TaskResult {
+            delegate: self.delegate_label(keywords),
+            shown: outcome.shown,
+            no_log: keywords.no_log,
+            hint: outcome.hint.clone(),
+            speaker: outcome.speaker,
+            origin: (outcome.failed || outcome.unreachable).then(|| self.origin(outcome)),
+            ..TaskResult::new(&self.host, status_of(outcome), result, self.task.action.spec.name)
+        }
+    }
+
     pub(super) fn finish(
         &self,
-        layers: &Layers,
-        mut outcome: TaskOutcome,
+        _layers: &Layers,
+        outcome: TaskOutcome,
         keywords: &Keywords,
         has_items: bool,
         items: Vec<TaskOutcome>,
@@ -123,36 +155,18 @@ impl Exec {
         };
         let mut notify = Vec::new();
         if outcome.changed && !outcome.failed {
-            for name in self.task.attrs.list("notify") {
-                match self.shared.templar.render(name, &self.cx(layers)) {
-                    Ok(Value::List(names)) => {
-                        notify.extend(names.iter().filter_map(Value::as_str).map(str::to_owned))
-                    }
-                    Ok(value) => notify.extend(value.as_str().map(str::to_owned)),
-                    Err(error) => {
-                        outcome = self.error(&error);
-                    }
-                }
-            }
+            let changed = std::iter::once(&outcome).chain(&items).filter(|o| o.changed);
+            notify.extend(changed.flat_map(|o| o.notify.iter().cloned()));
         }
         for warning in &outcome.warnings {
             self.shared.reporter.event(Event::Warning(warning.clone()));
         }
         let result = Arc::new(outcome.to_map());
         let told = TaskResult {
-            host: self.host.clone(),
-            delegate: keywords.delegate.clone(),
-            status,
-            result: Arc::clone(&result),
-            item: None,
             ignored,
-            no_log: keywords.no_log,
-            hint: outcome.hint.clone(),
-            speaker: outcome.speaker,
             diff: if has_items { Arc::default() } else { Arc::clone(&outcome.diff) },
-            action: self.task.action.spec.name,
-            origin: matches!(status, Status::Failed | Status::Unreachable).then(|| self.origin(&outcome)),
             has_items,
+            ..self.told(&outcome, Arc::clone(&result), keywords)
         };
         if outcome.include.is_none() {
             self.shared.reporter.event(Event::Result(told));

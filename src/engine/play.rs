@@ -1,7 +1,7 @@
 //! One play: its hosts, variables, batches and the tasks in their order.
 
 use super::linear::Batch;
-use super::run::Run;
+use super::run::{Progress, Run};
 use crate::actions;
 use crate::playbook::load::Under;
 use crate::playbook::{Attrs, Block, Node, Play, Role, TagFilter, Task};
@@ -34,29 +34,69 @@ pub struct Rendered {
     pub strategy: String,
 }
 
+/// Why a play cannot begin.
+#[derive(Debug, thiserror::Error)]
+enum HeadError {
+    /// One of its keywords.
+    #[error(transparent)]
+    Keyword(#[from] TemplateError),
+    /// Its host pattern.
+    #[error("{0}")]
+    Pattern(TemplateError),
+}
+
+impl HeadError {
+    /// The exit code of `ansible-playbook`.
+    fn code(&self) -> u8 {
+        match self {
+            Self::Keyword(_) => 4,
+            Self::Pattern(_) => 1,
+        }
+    }
+
+    fn into_error(self) -> TemplateError {
+        match self {
+            Self::Keyword(error) | Self::Pattern(error) => error,
+        }
+    }
+}
+
 impl Run {
     /// The variables that a play's own keywords may use.
     fn play_scope(&self, play: &Play) -> Layers {
+        self.scope_with(&play.vars)
+    }
+
+    /// Variables of a play with what belongs to no host.
+    pub(super) fn scope_with(&self, vars: &Arc<Map>) -> Layers {
         let shared = &self.shared;
         let mut layers = Layers::default();
-        layers.push(&play.vars);
+        layers.push(vars);
         layers.push(&shared.store.extra);
         layers.push(&shared.store.options);
         layers.push_owned(shared.store.global_magic());
         layers
     }
 
-    fn render_play(&self, play: &Play) -> Result<Rendered, TemplateError> {
+    fn render_play(&self, play: &Play) -> Result<Rendered, HeadError> {
         let scope = self.play_scope(play);
         let cx = TemplateContext::new(&scope, crate::vars::scope::nowhere());
         let templar = &self.shared.templar;
+        let named = |name: &str, mut error: TemplateError| {
+            error.message = format!("Error processing keyword '{name}': {}", error.message);
+            error
+        };
         let own = |name: &str| -> Result<Option<Value>, TemplateError> {
             match play.own.get(name) {
                 None | Some(Value::Null) => Ok(None),
-                Some(value) => templar.render(value, &cx).map(Some).map_err(|e| e.at(value.span())),
+                Some(value) => {
+                    templar.render(value, &cx).map(Some).map_err(|e| named(name, e.at(value.span())))
+                }
             }
         };
-        let pattern = templar.render(&play.hosts, &cx).map_err(|e| e.at(play.hosts.span()))?;
+        let pattern = templar.render(&play.hosts, &cx).map_err(|e| {
+            named(if play.name.is_some() { "hosts" } else { "name" }, e.at(play.hosts.span()))
+        })?;
         let pattern = match &pattern {
             Value::List(items) => {
                 items.iter().filter_map(crate::vars::value::scalar_text).collect::<Vec<_>>().join(",")
@@ -64,10 +104,13 @@ impl Run {
             other => crate::vars::value::scalar_text(other).unwrap_or_default(),
         };
         let name = match &play.name {
-            Some(name) => templar.render(name, &cx).ok().as_ref().and_then(crate::vars::value::scalar_text),
+            Some(name) => {
+                let rendered = templar.render(name, &cx).map_err(|e| named("name", e.at(name.span())))?;
+                crate::vars::value::scalar_text(&rendered)
+            }
             None => None,
         };
-        let mut hosts = self.hosts_of(&pattern, play)?;
+        let mut hosts = self.hosts_of(&pattern, play).map_err(HeadError::Pattern)?;
         let in_inventory = hosts.clone();
         let order = own("order")?;
         match order.as_ref().and_then(Value::as_str) {
@@ -125,7 +168,7 @@ impl Run {
     /// # Errors
     /// If a template in its head fails, or the pattern is wrong.
     pub fn list_hosts(&self, play: &Play) -> Result<(String, Vec<String>), TemplateError> {
-        self.render_play(play).map(|r| (r.name, r.hosts))
+        self.render_play(play).map(|r| (r.name, r.hosts)).map_err(HeadError::into_error)
     }
 
     /// Says because of what the run stops, and with which exit code.
@@ -134,11 +177,11 @@ impl Run {
         self.shared.reporter.event(Event::Diagnostic(Box::new(diagnostic)));
     }
 
-    fn broken_template(&self, error: &TemplateError, play: &Play) {
+    fn broken_template(&self, error: &TemplateError, play: &Play, code: u8) {
         let mut diagnostic =
             Diagnostic::error(error.message.clone()).at(error.span.as_ref().unwrap_or(&play.span));
         diagnostic.hint.clone_from(&error.hint);
-        self.broken(diagnostic, 1);
+        self.broken(diagnostic, code);
     }
 
     /// Runs a play; false if the run is to stop.
@@ -146,7 +189,8 @@ impl Run {
         let rendered = match self.render_play(play) {
             Ok(rendered) => rendered,
             Err(error) => {
-                self.broken_template(&error, play);
+                let code = error.code();
+                self.broken_template(&error.into_error(), play, code);
                 return false;
             }
         };
@@ -155,19 +199,18 @@ impl Run {
             self.broken(*diagnostic, 1);
             return false;
         }
-        self.shared
-            .reporter
-            .event(Event::Play { name: rendered.name.clone(), check: self.shared.options.check });
-        let hosts: Vec<String> =
-            self.with_progress(|p| rendered.hosts.iter().filter(|h| !p.out.contains(*h)).cloned().collect());
+        let announce = || {
+            let check = self.shared.options.check;
+            self.shared.reporter.event(Event::Play { name: rendered.name.clone(), check });
+        };
         if rendered.hosts.is_empty() {
+            announce();
             self.shared.reporter.event(Event::NoHosts);
             return true;
         }
-        if hosts.is_empty() {
-            self.shared.reporter.event(Event::NoMoreHosts);
-            return false;
-        }
+        let goes_on = |p: &Progress, host: &String| !p.failed.contains(host) && !p.unreachable.contains(host);
+        let hosts: Vec<String> =
+            self.with_progress(|p| rendered.hosts.iter().filter(|h| goes_on(p, h)).cloned().collect());
         if let Err(problems) = self.shared.store.read_host_files(&hosts) {
             problems.into_iter().for_each(|p| self.broken(p, 4));
             return false;
@@ -181,12 +224,12 @@ impl Run {
         let mut start = 0;
         for size in &rendered.batches {
             let end = (start + size).min(rendered.hosts.len());
+            let everyone = rendered.hosts[start..end].to_vec();
+            let lost = self.with_progress(|p| p.failed.len() + p.unreachable.len());
             let batch: Vec<String> =
-                rendered.hosts[start..end].iter().filter(|h| hosts.contains(h)).cloned().collect();
+                self.with_progress(|p| everyone.iter().filter(|h| goes_on(p, h)).cloned().collect());
             start = end;
-            if batch.is_empty() {
-                continue;
-            }
+            announce();
             let mut vars = base.clone();
             vars.magic = Arc::new(self.play_magic(&rendered, play, &hosts, &batch));
             match self.vars_files(play, &vars, &batch) {
@@ -196,11 +239,25 @@ impl Run {
                     return false;
                 }
             }
-            let root = Arc::new(Block { main: self.nodes(play, &vars), ..Block::default() });
-            let mut running = Batch::new(self, play, &rendered, vars, batch, root);
+            let main = match self.nodes(play, &rendered, &vars) {
+                Ok(nodes) => nodes,
+                Err(error) => {
+                    self.broken_template(&error, play, 1);
+                    return false;
+                }
+            };
+            let root = Arc::new(Block { main, ..Block::default() });
+            let all = everyone.len();
+            let mut running = Batch::new(self, play, &rendered, vars, (everyone, batch), root);
             running.run().await;
-            if running.all_failed() || running.stop_run {
+            // A batch that was lost as a whole ends the run.
+            let newly_lost =
+                self.with_progress(|p| p.failed.len() + p.unreachable.len()).saturating_sub(lost);
+            if newly_lost == all || running.stop_run {
                 return false;
+            }
+            if running.play_over {
+                return true;
             }
         }
         true
@@ -328,7 +385,7 @@ impl Run {
     }
 
     /// All tasks of a play in order, by tags.
-    fn nodes(&self, play: &Play, vars: &PlayVars) -> Vec<Node> {
+    fn nodes(&self, play: &Play, rendered: &Rendered, vars: &PlayVars) -> Result<Vec<Node>, TemplateError> {
         let mut nodes = Vec::new();
         let under = Under { attrs: Arc::clone(&play.attrs), dir: play.dir.clone(), ..Under::default() };
         let implicit = |name: &str, args: Map, title: Option<&str>| -> Option<Node> {
@@ -375,13 +432,16 @@ impl Run {
             let args = [(Key::from("_raw_params"), Value::text("flush_handlers"))].into_iter().collect();
             implicit("ansible.builtin.meta", args, None)
         };
-        nodes.extend(play.pre_tasks.iter().cloned());
-        nodes.extend(flush());
-        nodes.extend(play.role_tasks.iter().cloned());
-        nodes.extend(play.tasks.iter().cloned());
-        nodes.extend(flush());
-        nodes.extend(play.post_tasks.iter().cloned());
-        nodes.extend(flush());
+        let tasks = || play.role_tasks.iter().chain(&play.tasks).cloned().collect();
+        for section in [play.pre_tasks.clone(), tasks(), play.post_tasks.clone()] {
+            if rendered.force_handlers {
+                // Also for hosts that failed.
+                let always = flush().into_iter().collect();
+                nodes.push(Node::Block(Arc::new(Block { main: section, always, ..Block::default() })));
+            } else {
+                nodes.extend(section.into_iter().chain(flush()));
+            }
+        }
         let layers = {
             let mut layers = scope;
             layers.push(&vars.vars);
@@ -391,7 +451,7 @@ impl Run {
     }
 
     /// The tasks that the tags choose.
-    pub(super) fn filter(&self, nodes: &[Node], scope: &Layers) -> Vec<Node> {
+    pub(super) fn filter(&self, nodes: &[Node], scope: &Layers) -> Result<Vec<Node>, TemplateError> {
         let tags = &self.shared.options.tags;
         let render = |task: &Task| tags_of(task, &self.shared.templar, scope);
         filter_nodes(nodes, tags, &render)
@@ -399,7 +459,14 @@ impl Run {
 }
 
 /// The tags of a task, rendered.
-pub fn tags_of(task: &Task, templar: &crate::template::Templar, scope: &Layers) -> Vec<String> {
+///
+/// # Errors
+/// If the template of one fails.
+pub fn tags_of(
+    task: &Task,
+    templar: &crate::template::Templar,
+    scope: &Layers,
+) -> Result<Vec<String>, TemplateError> {
     let mut out = Vec::new();
     for tag in task.tags() {
         let value = if tag.is_final() {
@@ -412,10 +479,9 @@ pub fn tags_of(task: &Task, templar: &crate::template::Templar, scope: &Layers) 
                 scope.push(&role.own_vars);
             }
             task.vars.iter().for_each(|l| scope.push(l));
-            match templar.render(tag, &TemplateContext::new(&scope, crate::vars::scope::nowhere())) {
-                Ok(value) => value,
-                Err(_) => continue,
-            }
+            templar
+                .render(tag, &TemplateContext::new(&scope, crate::vars::scope::nowhere()))
+                .map_err(|e| e.at(tag.span()))?
         };
         let mut add = |value: &Value| {
             let text = crate::vars::value::scalar_text(value).unwrap_or_default();
@@ -430,23 +496,35 @@ pub fn tags_of(task: &Task, templar: &crate::template::Templar, scope: &Layers) 
             other => add(other),
         }
     }
-    out
+    Ok(out)
 }
 
+/// The rendered tags of a task.
+type TagsOf<'a> = dyn Fn(&Task) -> Result<Vec<String>, TemplateError> + 'a;
+
 /// The nodes that a filter lets through.
-pub fn filter_nodes(nodes: &[Node], filter: &TagFilter, tags: &dyn Fn(&Task) -> Vec<String>) -> Vec<Node> {
+///
+/// # Errors
+/// If the template of a tag fails.
+pub fn filter_nodes(
+    nodes: &[Node],
+    filter: &TagFilter,
+    tags: &TagsOf<'_>,
+) -> Result<Vec<Node>, TemplateError> {
     let all = filter.skip.is_empty() && filter.only.len() == 1 && filter.only.contains("all");
     let mut out = Vec::new();
     for node in nodes {
         match node {
             Node::Task(task) => {
-                if (all && task.attrs.list("tags").is_empty()) || filter.runs(&tags(task)) {
+                // Handlers are flushed whatever the tags are.
+                let own = task.implicit && task.action.kind == actions::Kind::Meta;
+                if own || (all && task.attrs.list("tags").is_empty()) || filter.runs(&tags(task)?) {
                     out.push(node.clone());
                 }
             }
             Node::Block(block) => {
                 let part = |nodes: &[Node]| filter_nodes(nodes, filter, tags);
-                let (main, rescue, always) = (part(&block.main), part(&block.rescue), part(&block.always));
+                let (main, rescue, always) = (part(&block.main)?, part(&block.rescue)?, part(&block.always)?);
                 if !(main.is_empty() && rescue.is_empty() && always.is_empty()) {
                     out.push(Node::Block(Arc::new(Block {
                         name: block.name.clone(),
@@ -459,7 +537,7 @@ pub fn filter_nodes(nodes: &[Node], filter: &TagFilter, tags: &dyn Fn(&Task) -> 
             }
         }
     }
-    out
+    Ok(out)
 }
 
 /// Sizes of the batches: `serial` is a number, a percentage, or a list of both whose last one repeats.

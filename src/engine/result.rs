@@ -48,6 +48,10 @@ pub struct TaskOutcome {
     pub skipped_itself: bool,
     /// It is the result of a loop as a whole.
     pub looped: bool,
+    /// Its values are shown without `-v`.
+    pub shown: bool,
+    /// Handlers to notify if something changed.
+    pub notify: Vec<String>,
     /// The module hands its diffs back as a list, however many they are.
     pub diff_list: bool,
 }
@@ -182,7 +186,7 @@ impl TaskOutcome {
         }
         // There are no tracebacks here, but playbooks ask whether the keys are there.
         let no_trace = || Value::text("(traceback unavailable)");
-        if self.failed && !self.values.contains_key("results") {
+        if (self.failed || self.unreachable) && !self.values.contains_key("results") {
             map.entry(Key::from("exception")).or_insert_with(no_trace);
         } else if self.failure_forgiven {
             map.insert(Key::from("failed_when_suppressed_exception"), no_trace());

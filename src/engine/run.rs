@@ -105,18 +105,21 @@ impl Shared {
     pub fn task_name(&self, task: &Task, layers: &Layers) -> String {
         let name = self.own_name(task, layers);
         match &task.role {
-            Some(role) => format!("{} : {name}", role.display_name()),
-            None => name,
+            // As the original has it, the including of a role is not named after the role around it.
+            Some(role) if task.action.kind != crate::actions::Kind::IncludeRole => {
+                format!("{} : {name}", role.display_name())
+            }
+            _ => name,
         }
     }
 
     /// The name of a task without its role.
     #[must_use]
     pub fn own_name(&self, task: &Task, layers: &Layers) -> String {
-        match &task.name {
+        match task.name.as_ref().filter(|name| name.as_str() != Some("")) {
             Some(name) => {
-                match self.templar.render(name, &TemplateContext::new(layers, crate::vars::scope::nowhere()))
-                {
+                let cx = TemplateContext::new(layers, crate::vars::scope::nowhere());
+                match self.templar.render_with_marks(name, &cx) {
                     Ok(value) => crate::vars::value::scalar_text(&value).unwrap_or_default(),
                     Err(_) => name.as_str().unwrap_or_default().to_owned(),
                 }
@@ -137,21 +140,15 @@ pub struct Summary {
     pub stats: IndexMap<String, Stats>,
     /// Something in the playbook could not be loaded while it ran: the exit code for that.
     pub broken: Option<u8>,
+    /// The exit code by what became of the hosts: 0, 2 if one failed, 4 if one was unreachable.
+    pub code: u8,
 }
 
 impl Summary {
-    /// Ansible's exit code: 0, 2 if a host failed, 4 if one was unreachable; that of what broke the run goes before.
+    /// Ansible's exit code: what broke the run goes before what became of the hosts.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if let Some(code) = self.broken {
-            code
-        } else if self.stats.values().any(|s| s.unreachable > 0) {
-            4
-        } else if self.stats.values().any(|s| s.failed > 0) {
-            2
-        } else {
-            0
-        }
+        self.broken.unwrap_or(self.code)
     }
 }
 
@@ -160,12 +157,12 @@ impl Summary {
 pub struct Progress {
     /// Numbers by host.
     pub stats: IndexMap<String, Stats>,
-    /// Hosts that failed or could not be reached: later plays leave them out.
-    pub out: HashSet<String>,
-    /// Hosts that failed without a rescue.
+    /// Hosts that failed: later plays leave them out.
     pub failed: HashSet<String>,
-    /// Hosts that could not be reached.
+    /// Hosts that could not be reached: likewise.
     pub unreachable: HashSet<String>,
+    /// The exit code by what became of the hosts so far.
+    pub code: u8,
     /// Something could not be loaded: the exit code for that.
     pub broken: Option<u8>,
     /// `--start-at-task` has not been reached.
@@ -202,7 +199,7 @@ impl Run {
         self.with_progress(|p| change(p.stats.entry(host.to_owned()).or_default()));
     }
 
-    /// Runs the plays of a playbook in order until one stops the run, and tells the recap.
+    /// Runs the plays of a playbook in order until one stops the run, and tells the recap unless the playbook is broken.
     pub async fn plays(&self, plays: &[Arc<Play>]) -> Summary {
         for play in plays {
             if !self.play(play).await {
@@ -224,16 +221,24 @@ impl Run {
     }
 
     fn recap(&self) -> Summary {
-        let summary = self.with_progress(|p| Summary { stats: p.stats.clone(), broken: p.broken });
+        let summary =
+            self.with_progress(|p| Summary { stats: p.stats.clone(), broken: p.broken, code: p.code });
+        if summary.broken.is_some() {
+            return summary;
+        }
         let mut hosts: Vec<(String, Stats)> = summary.stats.iter().map(|(h, s)| (h.clone(), *s)).collect();
         hosts.sort_by(|a, b| a.0.cmp(&b.0));
         let custom = {
             let stats = self.shared.custom_stats.lock().unwrap_or_else(PoisonError::into_inner);
-            let lines: Vec<String> = stats
-                .iter()
-                .map(|(name, map)| format!("\t{name}: {}", Value::map(map.clone()).to_json()))
-                .collect();
-            (!lines.is_empty()).then(|| lines.join("\n"))
+            let line =
+                |name: &str, map: &Map| format!("\t{name}: {}\n", crate::report::json::dump_joined(map));
+            let mut by_host: Vec<(&String, &Map)> = stats.iter().filter(|(h, _)| *h != "RUN").collect();
+            by_host.sort_by_key(|(host, _)| *host);
+            let mut text: String = by_host.into_iter().map(|(host, map)| line(host, map)).collect();
+            if let Some(map) = stats.get("RUN") {
+                text.push_str(&format!("\n{}", line("RUN", map)));
+            }
+            (!text.is_empty()).then_some(text)
         };
         self.shared.reporter.event(Event::Recap { hosts, custom });
         summary

@@ -122,6 +122,15 @@ impl Loader {
         super::not_yet::warn(map, problems);
         self.check_syntax(map, expects_failure(&task, &own), problems);
         self.check_arguments(&task, &own, &call.span, problems);
+        if under.handlers && matches!(task.action.kind, Kind::IncludeRole | Kind::ImportRole) {
+            let text = format!("Using '{}' as a handler is not supported.", task.action_written);
+            problems.push(
+                Diagnostic::error(text).at(&task.span).hint(
+                    "notify a handler that the role defines, or include its tasks with `include_tasks`",
+                ),
+            );
+            return;
+        }
         match task.action.kind {
             Kind::ImportTasks => self.import_tasks(&task, &own, under, made, problems, out),
             Kind::ImportRole => self.import_role(&task, &own, under, made, problems, out),

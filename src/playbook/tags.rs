@@ -18,12 +18,11 @@ impl Default for TagFilter {
 }
 
 impl TagFilter {
-    /// From the options as given: each may hold several tags with commas.
+    /// From the options as given: each may hold several tags with commas. One without a tag chooses nothing.
     #[must_use]
     pub fn new(only: &[String], skip: &[String]) -> Self {
         let split = |given: &[String]| -> BTreeSet<String> {
-            let tags = given.iter().flat_map(|t| t.split(',')).map(str::trim);
-            tags.filter(|t| !t.is_empty()).map(str::to_owned).collect()
+            given.iter().flat_map(|t| t.split(',')).map(str::trim).map(str::to_owned).collect()
         };
         let mut only = split(only);
         if only.is_empty() {
@@ -89,8 +88,11 @@ mod tests {
             ("", "untagged", "", false),
             ("", "all", "a", false),
             ("a,b", "", "b", true),
+            (",b", "", "b", true),
         ] {
             assert_eq!(runs(only, skip, tags), expected, "--tags {only:?} --skip-tags {skip:?} on {tags:?}");
         }
+        let none = TagFilter::new(&[String::new()], &[]);
+        assert!(!none.runs(&[]) && !none.runs(&["a".to_owned()]) && none.runs(&["always".to_owned()]));
     }
 }

@@ -11,15 +11,24 @@ const RESET: &str = "\u{1b}[0m";
 /// A diff as text; empty if there is nothing to show.
 #[must_use]
 pub fn render(diff: &Diff, color: bool) -> String {
+    // A blank line follows a comparison.
     let text = match diff {
-        Diff::Text { before, after } => unified(&before.text, &after.text, &before.header, &after.header),
+        Diff::Text { before, after } => {
+            apart(unified(&before.text, &after.text, &before.header, &after.header))
+        }
         Diff::State { before, after } => {
-            unified(&pretty(&before.text), &pretty(&after.text), &before.header, &after.header)
+            apart(unified(&pretty(&before.text), &pretty(&after.text), &before.header, &after.header))
         }
         Diff::Prepared(text) => text.clone(),
-        Diff::Omitted { reason, .. } => format!("diff skipped: {reason}\n"),
+        Diff::Omitted { reason, .. } => {
+            reason.lines().map(|reason| format!("diff skipped: {reason}\n")).collect()
+        }
     };
     if color { paint(&text) } else { text }
+}
+
+fn apart(text: String) -> String {
+    if text.is_empty() { text } else { text + "\n" }
 }
 
 /// A JSON text with indentation, so that its lines can be compared.
@@ -72,7 +81,7 @@ mod tests {
         let diff = Diff::Text { before: side("/etc/x", "a\nb\n"), after: side("src", "a\nc\n") };
         assert_eq!(
             super::render(&diff, false),
-            "--- before: /etc/x\n+++ after: src\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n"
+            "--- before: /etc/x\n+++ after: src\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n\n"
         );
     }
 }

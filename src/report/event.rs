@@ -38,7 +38,7 @@ pub enum Speaker {
 pub struct TaskResult {
     /// The host.
     pub host: String,
-    /// The host that it was delegated to.
+    /// The other host that it was delegated to, with its address if that is another name.
     pub delegate: Option<String>,
     /// How it ended.
     pub status: Status,
@@ -60,8 +60,33 @@ pub struct TaskResult {
     pub speaker: Speaker,
     /// Where the task stands, for failures.
     pub origin: Option<Span>,
+    /// Its values are shown without `-v`.
+    pub shown: bool,
     /// It is the result of a loop as a whole; the items were told before.
     pub has_items: bool,
+}
+
+impl TaskResult {
+    /// A result of a task itself, without anything special about it.
+    #[must_use]
+    pub fn new(host: &str, status: Status, result: Arc<Map>, action: &'static str) -> Self {
+        Self {
+            host: host.to_owned(),
+            delegate: None,
+            status,
+            result,
+            item: None,
+            ignored: false,
+            no_log: false,
+            diff: Arc::default(),
+            action,
+            hint: None,
+            speaker: Speaker::default(),
+            origin: None,
+            shown: false,
+            has_items: false,
+        }
+    }
 }
 
 /// Numbers of a host, for the recap.
@@ -104,7 +129,15 @@ pub enum Event {
     /// A task ended on a host.
     Result(TaskResult),
     /// A task is tried again.
-    Retry { host: String, task: String, left: i64, result: Arc<Map>, no_log: bool, item: Option<String> },
+    Retry {
+        host: String,
+        delegate: Option<String>,
+        task: String,
+        left: i64,
+        result: Arc<Map>,
+        no_log: bool,
+        item: Option<String>,
+    },
     /// A file or role was included.
     Included { what: String, hosts: Vec<String>, item: Option<String> },
     /// Somebody was asked whether a task is to run.

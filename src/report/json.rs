@@ -15,6 +15,16 @@ pub fn dump(map: &Map, indent: bool) -> String {
     out
 }
 
+/// A mapping on one line, with the gaps that an indentation by one leaves.
+#[must_use]
+pub fn dump_joined(map: &Map) -> String {
+    let line = |line: &str| {
+        let text = line.trim_start_matches(' ');
+        format!("{}{text}", " ".repeat((line.len() - text.len()) / 4))
+    };
+    dump(map, true).lines().map(line).collect()
+}
+
 /// A JSON value in the same layout.
 #[must_use]
 pub fn dump_json(value: &Json, indent: bool) -> String {
@@ -114,6 +124,15 @@ mod tests {
             super::dump_line(&value),
             r#"{"b": [1, 2.5, null, true], "a": "\u00e9\ud83d\ude00\"\n", "c": {}}"#
         );
+    }
+
+    #[test]
+    fn a_joined_mapping_keeps_gaps() {
+        let map = crate::vars::Map::from([(
+            "a".into(),
+            crate::vars::Value::list(vec![crate::vars::Value::Int(1)]),
+        )]);
+        assert_eq!(super::dump_joined(&map), r#"{ "a": [  1 ]}"#);
     }
 
     #[test]

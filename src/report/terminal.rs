@@ -5,8 +5,10 @@ use super::{diff, json};
 use crate::secrets::Redactor;
 use crate::vars::{Map, Value};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::HashSet;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
+use unicode_width::UnicodeWidthStr;
 use windlass_protocol::Stream;
 
 /// How the text looks.
@@ -26,6 +28,10 @@ pub struct Style {
     pub show_ok: bool,
     /// Check mode is named in banners.
     pub check: bool,
+    /// The whole run is in check mode, and says so before and after.
+    pub dry_run: bool,
+    /// The values of `set_stats` are shown.
+    pub custom_stats: bool,
 }
 
 impl Default for Style {
@@ -38,6 +44,8 @@ impl Default for Style {
             show_skipped: true,
             show_ok: true,
             check: false,
+            dry_run: false,
+            custom_stats: false,
         }
     }
 }
@@ -56,6 +64,8 @@ struct State {
     task: String,
     waiting: Vec<String>,
     shown_warnings: Vec<String>,
+    /// Failures that were explained already: the same text is printed once.
+    shown_causes: HashSet<String>,
     /// The banner of a task is written with its first result.
     banner: Option<String>,
 }
@@ -71,6 +81,7 @@ const YELLOW: &str = "\u{1b}[0;33m";
 const RED: &str = "\u{1b}[0;31m";
 const BRIGHT_RED: &str = "\u{1b}[1;31m";
 const CYAN: &str = "\u{1b}[0;36m";
+const GREY: &str = "\u{1b}[1;30m";
 const PURPLE: &str = "\u{1b}[1;35m";
 const RESET: &str = "\u{1b}[0m";
 
@@ -98,6 +109,7 @@ impl Terminal {
             task: String::new(),
             waiting: Vec::new(),
             shown_warnings: Vec::new(),
+            shown_causes: HashSet::new(),
             banner: None,
         };
         Self { style, redactor, state: Mutex::new(state) }
@@ -119,7 +131,12 @@ impl Terminal {
     }
 
     fn paint(&self, color: &str, text: &str) -> String {
-        if self.style.color && !text.is_empty() { format!("{color}{text}{RESET}") } else { text.to_owned() }
+        if !self.style.color || text.is_empty() {
+            return text.to_owned();
+        }
+        // Line by line, so that what shows a part of the output shows it in its colour.
+        let lines: Vec<String> = text.split('\n').map(|line| format!("{color}{line}{RESET}")).collect();
+        lines.join("\n")
     }
 
     fn line(&self, state: &mut State, text: &str) {
@@ -148,7 +165,8 @@ impl Terminal {
     }
 
     fn banner(&self, state: &mut State, title: &str) {
-        let stars = self.style.width.saturating_sub(title.chars().count()).max(3);
+        let title = title.trim();
+        let stars = self.style.width.saturating_sub(title.width()).max(3);
         let text = format!("\n{title} {}", "*".repeat(stars));
         self.line(state, &text);
     }
@@ -173,11 +191,8 @@ impl Terminal {
 
     /// Whether a result's values are shown.
     fn verbose(&self, result: &TaskResult) -> bool {
-        // An assertion that was asked to be quiet has nothing to say.
-        let asserted = result.action == "ansible.builtin.assert" && result.result.get("msg").is_some();
-        let always = result.action == "ansible.builtin.debug" || asserted;
         let asked = self.style.verbosity > 0 && result.result.get("_verbose_override").is_none();
-        asked || (always && result.status != Status::Skipped)
+        asked || (result.shown && !result.no_log)
     }
 
     fn host_label(result: &TaskResult) -> String {
@@ -188,55 +203,36 @@ impl Terminal {
     }
 
     /// The values as they are printed.
-    fn dump(&self, result: &TaskResult, indent: bool) -> String {
+    fn dump(&self, result: &TaskResult) -> String {
+        let detailed = self.style.verbosity > 2;
+        let mut map = Map::new();
         if result.no_log {
-            let mut map = Map::new();
             map.insert("censored".into(), Value::text(json::CENSORED));
-            map.insert("changed".into(), result.result.get("changed").cloned().unwrap_or(Value::Bool(false)));
-            return json::dump(&map, indent);
+            for kept in ["attempts", "changed", "retries"] {
+                if let Some(value) = result.result.get(kept) {
+                    map.insert(kept.into(), value.clone());
+                }
+            }
+        } else {
+            let shown = result.result.iter().filter(|(k, _)| !k.as_str().is_some_and(|k| k.starts_with('_')));
+            map.extend(shown.map(|(k, v)| (k.clone(), v.clone())));
         }
-        let mut map: Map = result
-            .result
-            .iter()
-            .filter(|(k, _)| !k.as_str().is_some_and(|k| k.starts_with('_')))
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
+        let mut without = |keys: &[&str]| {
+            for key in keys {
+                map.shift_remove(*key);
+            }
+        };
+        without(&["failed", "skipped", "warnings", "exception"]);
+        if !detailed {
+            without(&["diff"]);
+        }
         if result.action == "ansible.builtin.debug" {
-            map.shift_remove("changed");
-        }
-        if result.action == "ansible.builtin.debug" && result.status != Status::Failed {
-            map.shift_remove("failed");
-            for own in ["ansible_loop_var", "ansible_index_var", "ansible_loop"] {
-                map.shift_remove(own);
-            }
-            if map.contains_key("msg")
-                && let Some(index) = result.result.get("ansible_index_var").and_then(Value::as_str)
-            {
-                map.shift_remove(index);
-            }
-            if result.item.is_some() && map.contains_key("msg") {
-                let loop_var =
-                    result.result.get("ansible_loop_var").and_then(Value::as_str).unwrap_or("item");
-                map.shift_remove(loop_var);
+            without(&["changed", "skip_reason", "ansible_loop_var", "ansible_index_var", "ansible_loop"]);
+            if map.contains_key("msg") {
+                map.retain(|key, _| key.as_str() == Some("msg"));
             }
         }
-        if result.status != Status::Failed
-            && result.action != "ansible.builtin.debug"
-            && map.get("failed") == Some(&Value::Bool(false))
-            && result.item.is_none()
-        {
-            map.shift_remove("failed");
-        }
-        if result.status == Status::Failed && result.item.is_none() {
-            map.shift_remove("failed");
-        }
-        map.shift_remove("diff");
-        map.shift_remove("warnings");
-        map.shift_remove("exception");
-        if result.item.is_some() {
-            map.shift_remove("failed");
-        }
-        json::dump(&map, indent)
+        json::dump(&map, detailed || (result.shown && !result.no_log))
     }
 
     fn show_diff(&self, state: &mut State, result: &TaskResult) {
@@ -249,11 +245,9 @@ impl Terminal {
         {
             return;
         }
-        for text in result.diff.iter().map(|d| diff::render(d, self.style.color)) {
-            if !text.is_empty() {
-                self.line(state, text.trim_end_matches('\n'));
-                self.line(state, "");
-            }
+        let text: String = result.diff.iter().map(|d| diff::render(d, self.style.color)).collect();
+        if !text.is_empty() {
+            self.line(state, text.strip_suffix('\n').unwrap_or(&text));
         }
     }
 
@@ -266,9 +260,11 @@ impl Terminal {
                 self.line(state, &self.paint(CYAN, "...ignoring"));
             }
             if result.status == Status::Skipped && self.style.show_skipped {
-                self.line(state, &self.paint(CYAN, &format!("skipping: [{label}]")));
+                self.line(state, &self.paint(CYAN, &format!("skipping: [{}]", result.host)));
             }
-            return;
+            if result.status != Status::Unreachable {
+                return;
+            }
         }
         self.show_banner_for(state, result);
         self.show_diff(state, result);
@@ -279,47 +275,39 @@ impl Terminal {
                     if result.status == Status::Ok { ("ok", GREEN) } else { ("changed", YELLOW) };
                 let mut text = format!("{word}: [{label}]{item}");
                 if self.verbose(result) {
-                    let values = self.dump(
-                        result,
-                        self.style.verbosity > 0
-                            || result.action.ends_with(".debug")
-                            || result.action.ends_with(".assert"),
-                    );
-                    text.push_str(&format!(" => {values}"));
+                    text.push_str(&format!(" => {}", self.dump(result)));
                 }
                 self.line(state, &self.paint(color, &text));
             }
             Status::Skipped => {
                 if self.style.show_skipped {
-                    let mut text = format!("skipping: [{label}]{item}");
+                    let gap = if result.item.is_some() { " " } else { "" };
+                    let mut text = format!("skipping: [{}]{item}{gap}", result.host);
                     if self.style.verbosity > 0 {
-                        text.push_str(&format!(" => {}", self.dump(result, false)));
-                    } else if result.item.is_some() {
-                        text.push(' ');
+                        text.push_str(&format!(" => {}", self.dump(result)));
                     }
                     self.line(state, &self.paint(CYAN, &text));
                 }
             }
-            Status::Failed => {
-                let word = if result.item.is_some() { "failed" } else { "fatal" };
-                let text = if result.item.is_some() {
-                    format!(
-                        "{word}: [{label}] (item={}) => {}",
-                        result.item.as_deref().unwrap_or_default(),
-                        self.dump(result, false)
-                    )
-                } else {
-                    format!("{word}: [{label}]: FAILED! => {}", self.dump(result, self.style.verbosity > 2))
-                };
+            Status::Failed | Status::Unreachable if result.item.is_some() => {
+                let item = result.item.as_deref().unwrap_or_default();
+                let text = format!("failed: [{label}] (item={item}) => {}", self.dump(result));
                 self.cause(state, result);
                 self.line(state, &self.paint(RED, &text));
-                if result.ignored && result.item.is_none() {
+            }
+            Status::Failed => {
+                let text = format!("fatal: [{label}]: FAILED! => {}", self.dump(result));
+                self.cause(state, result);
+                self.line(state, &self.paint(RED, &text));
+                if result.ignored {
                     self.line(state, &self.paint(CYAN, "...ignoring"));
                 }
             }
             Status::Unreachable => {
-                let text = format!("fatal: [{label}]: UNREACHABLE! => {}", self.dump(result, false));
-                self.cause(state, result);
+                let text = format!("fatal: [{label}]: UNREACHABLE! => {}", self.dump(result));
+                if !result.has_items {
+                    self.cause(state, result);
+                }
                 self.line(state, &self.paint(BRIGHT_RED, &text));
                 if result.ignored {
                     self.line(state, &self.paint(CYAN, "...ignoring"));
@@ -332,31 +320,39 @@ impl Terminal {
     fn cause(&self, state: &mut State, result: &TaskResult) {
         let Some(span) = result.origin.as_ref().filter(|_| !result.no_log) else { return };
         let msg = match result.result.get("msg") {
-            None | Some(Value::Null) => "the task failed".to_owned(),
+            None | Some(Value::Null) => String::new(),
             Some(Value::Str(text)) => text.as_str().to_owned(),
             Some(other) => windlass_protocol::args::python_text(&other.to_json()),
         };
-        // A condition of the task that fails leaves the module's message as it is.
+        // A condition of the task that fails leaves the module's message as it is, and is told where there is none.
         let judged = ["changed_when_result", "failed_when_result"].into_iter();
         let judged = judged.filter_map(|key| result.result.get(key)).find_map(Value::as_str);
-        let judged = judged.map(|text| format!("Task failed: {text}"));
-        let msg = judged.as_deref().unwrap_or(&msg);
-        let msg = match result.speaker {
-            Speaker::Executor => msg.to_owned(),
-            Speaker::Action => format!("Task failed: Action failed: {msg}"),
-            Speaker::Module => format!("Task failed: Module failed: {msg}"),
+        let msg = match (judged, result.speaker) {
+            (Some(text), _) if msg.is_empty() => format!("Task failed: {text}"),
+            (Some(_), Speaker::Executor) => format!("Task failed: Action failed: {msg}"),
+            (_, Speaker::Executor) => msg,
+            (_, Speaker::Action) if msg.is_empty() => {
+                "Task failed: Action failed: the task failed".to_owned()
+            }
+            (_, Speaker::Module) if msg.is_empty() => {
+                "Task failed: Module failed: the task failed".to_owned()
+            }
+            (_, Speaker::Action) => format!("Task failed: Action failed: {msg}"),
+            (_, Speaker::Module) => format!("Task failed: Module failed: {msg}"),
         };
         let mut text = format!("[ERROR]: {msg}\nOrigin: {span}\n\n");
         let first = span.line.saturating_sub(2).max(1);
-        for line in first..=span.line {
-            text.push_str(&format!("{line} {}\n", span.file.line(line).unwrap_or_default()));
-        }
         let digits = span.line.to_string().len();
+        for line in first..=span.line {
+            text.push_str(&format!("{line:>digits$} {}\n", span.file.line(line).unwrap_or_default()));
+        }
         text.push_str(&format!("{}^ column {}\n", " ".repeat(digits + span.column as usize), span.column));
         if let Some(hint) = &result.hint {
             text.push_str(&format!("hint: {hint}\n"));
         }
-        self.line(state, &self.paint(RED, &text));
+        if state.shown_causes.insert(text.clone()) {
+            self.line(state, &self.paint(RED, &text));
+        }
     }
 
     fn show_banner_for(&self, state: &mut State, result: &TaskResult) {
@@ -384,25 +380,27 @@ impl Terminal {
                 let text = format!("{name}={n:<4}");
                 if n > 0 { self.paint(color, &text) } else { text }
             };
-            let padded = format!("{host:<26}");
+            let padding = " ".repeat(26_usize.saturating_sub(host.chars().count()));
             let line = format!(
-                "{} : {} {} {} {} {} {} {}",
-                self.paint(host_color, &padded),
+                "{}{padding} : {} {} {} {} {} {} {}",
+                self.paint(host_color, host),
                 count("ok", s.ok, GREEN),
                 count("changed", s.changed, YELLOW),
                 count("unreachable", s.unreachable, RED),
                 count("failed", s.failed, RED),
                 count("skipped", s.skipped, CYAN),
-                count("rescued", s.rescued, YELLOW),
+                count("rescued", s.rescued, GREEN),
                 count("ignored", s.ignored, PURPLE),
             );
             self.line(state, &line);
         }
         self.line(state, "");
-        if let Some(custom) = custom {
+        if let Some(custom) = custom.filter(|_| self.style.custom_stats) {
             self.banner(state, "CUSTOM STATS:");
             self.line(state, custom);
-            self.line(state, "");
+        }
+        if self.style.dry_run {
+            self.banner(state, "DRY RUN");
         }
     }
 }
@@ -416,6 +414,9 @@ impl Reporter for Terminal {
                 if self.style.verbosity > 1 {
                     let name = std::path::Path::new(&file).file_name().unwrap_or_default().to_string_lossy();
                     self.banner(state, &format!("PLAYBOOK: {name}"));
+                }
+                if self.style.dry_run {
+                    self.banner(state, "DRY RUN");
                 }
             }
             Event::Play { name, check } => {
@@ -450,14 +451,17 @@ impl Reporter for Terminal {
                 self.result(state, &result);
                 Self::progress(state);
             }
-            Event::Retry { host, task, left, result, no_log, .. } => {
-                let mut text = format!("FAILED - RETRYING: [{host}]: {task} ({left} retries left).");
+            Event::Retry { host, delegate, task, left, result, no_log, .. } => {
+                let delegate = delegate.map(|d| format!(" -> {d}")).unwrap_or_default();
+                let mut text =
+                    format!("FAILED - RETRYING: [{host}{delegate}]: {task} ({left} retries left).");
                 if self.style.verbosity > 2 && !no_log {
                     text.push_str(&format!("Result was: {}", json::dump(&result, true)));
                 }
-                self.line(state, &self.paint(CYAN, &text));
+                self.line(state, &self.paint(GREY, &text));
             }
             Event::Included { what, hosts, item } => {
+                self.show_banner(state);
                 let item = item.map(|i| format!(" => (item={i})")).unwrap_or_default();
                 self.line(
                     state,

@@ -157,10 +157,26 @@ impl Templar {
         span: Option<&Span>,
         cx: &TemplateContext<'_>,
     ) -> Result<(Value, Vec<String>), TemplateError> {
+        self.marked(cx, |it| evaluate(it, source, span).and_then(|value| it.lower(&value)))
+    }
+
+    /// Like [`Templar::render`], with a mark in the place of everything that is undefined.
+    ///
+    /// # Errors
+    /// Where an operation fails.
+    pub fn render_with_marks(&self, value: &Value, cx: &TemplateContext<'_>) -> Result<Value, TemplateError> {
+        self.marked(cx, |it| it.render_value(value)).map(|(value, _)| value)
+    }
+
+    fn marked(
+        &self,
+        cx: &TemplateContext<'_>,
+        render: impl FnOnce(&mut Interp<'_>) -> Result<Value, TemplateError>,
+    ) -> Result<(Value, Vec<String>), TemplateError> {
         self.run(cx, "template", |it| {
             it.marks = Some(Vec::new());
-            let value = match evaluate(it, source, span) {
-                Ok(value) => it.lower(&value)?,
+            let value = match render(it) {
+                Ok(value) => value,
                 Err(error) if error.kind == TemplateErrorKind::Undefined => match it.mark(&error) {
                     Some(mark) => Value::text(mark),
                     None => return Err(error),

@@ -208,6 +208,6 @@ pub enum Diff {
     State { before: DiffSide, after: DiffSide },
     /// Shown as it is.
     Prepared(String),
-    /// The content is binary or too large to show; which side is said.
+    /// The content is binary or too large to show; which side is said, a line for each reason.
     Omitted { path: String, reason: String },
 }

@@ -14,14 +14,17 @@ pub fn omitted(path: &str) -> Diff {
 /// The diff of two contents with their headers. Binary and very large ones are left out, and it says so.
 #[must_use]
 pub fn text_diff(headers: (&str, &str), before: &[u8], after: &[u8]) -> Diff {
-    for (side, bytes) in [("destination", before), ("source", after)] {
-        if bytes.len() > LIMIT {
-            return omitted(headers.1);
-        }
-        if bytes.contains(&0) {
-            let reason = format!("{side} file appears to be binary");
-            return Diff::Omitted { path: headers.1.to_owned(), reason };
-        }
+    let sides = [("destination", before), ("source", after)];
+    if sides.iter().any(|(_, bytes)| bytes.len() > LIMIT) {
+        return omitted(headers.1);
+    }
+    let binary: Vec<String> = sides
+        .iter()
+        .filter(|(_, bytes)| bytes.contains(&0))
+        .map(|(side, _)| format!("{side} file appears to be binary"))
+        .collect();
+    if !binary.is_empty() {
+        return Diff::Omitted { path: headers.1.to_owned(), reason: binary.join("\n") };
     }
     let side = |header: &str, bytes: &[u8]| DiffSide {
         header: header.to_owned(),

@@ -1,0 +1,152 @@
+//! What hosts include while a play runs: loaded once for all that include it in the same way.
+
+use super::include::{self, Entry, IncludeRequest};
+use super::linear::Batch;
+use crate::playbook::{Block, Node, Problems, Task};
+use crate::report::{Event, Status, TaskResult};
+use crate::template::TemplateError;
+use crate::vars::{Key, Map, Value};
+use indexmap::{IndexMap, IndexSet};
+use std::sync::Arc;
+
+/// An include, and which one of its like: a loop may include the same thing twice.
+type Id = (String, usize);
+
+fn ids(request: &IncludeRequest) -> Vec<(Id, &Entry)> {
+    let mut seen: IndexMap<String, usize> = IndexMap::new();
+    let numbered = request.entries.iter().map(|entry| {
+        let count = seen.entry(entry.key()).or_default();
+        *count += 1;
+        ((entry.key(), *count), entry)
+    });
+    numbered.collect()
+}
+
+impl Batch<'_> {
+    /// Loads what hosts include, each thing once for all hosts that include it in the same way.
+    pub(super) async fn include(
+        &mut self,
+        task: &Arc<Task>,
+        requests: Vec<(String, IncludeRequest)>,
+        handler: bool,
+    ) {
+        let mut told: IndexMap<Id, (Entry, Vec<String>)> = IndexMap::new();
+        for (host, request) in &requests {
+            for (id, entry) in ids(request) {
+                told.entry(id).or_insert_with(|| (entry.clone(), Vec::new())).1.push(host.clone());
+            }
+        }
+        let mut loaded: IndexMap<Id, Arc<Block>> = IndexMap::new();
+        let mut refused: IndexSet<String> = IndexSet::new();
+        for (id, (entry, hosts)) in &told {
+            match include::load(&self.run.shared.loader, task, entry, &self.run.shared.playbook_dir) {
+                Ok(included) => {
+                    self.run.shared.reporter.event(Event::Included {
+                        what: entry.display(),
+                        hosts: hosts.clone(),
+                        item: entry.label.clone(),
+                    });
+                    hosts.iter().for_each(|h| self.run.count(h, |s| s.ok += 1));
+                    self.add_handlers(&included.made.handlers);
+                    if !included.made.roles.is_empty() {
+                        let vars = Arc::make_mut(&mut self.vars);
+                        vars.roles.extend(included.made.roles.iter().filter(|r| r.public).cloned());
+                    }
+                    let chosen = if handler {
+                        Ok(included.block.main.clone())
+                    } else {
+                        self.by_tags(&included.block.main)
+                    };
+                    match chosen {
+                        Ok(main) => {
+                            loaded.insert(id.clone(), Arc::new(Block { main, ..Block::default() }));
+                        }
+                        Err(error) => return self.abort(task, error),
+                    }
+                }
+                Err(problems) => {
+                    self.refuse_include(problems, task, entry, hosts);
+                    if self.ended {
+                        return;
+                    }
+                    refused.extend(hosts.iter().cloned());
+                }
+            }
+        }
+        for host in &refused {
+            self.mark(host);
+            self.failed.insert(host.clone());
+        }
+        if handler {
+            self.handle_included(&told, &loaded, &refused).await;
+            return;
+        }
+        let mut groups: IndexMap<Vec<Id>, (u32, Arc<Block>)> = IndexMap::new();
+        for (host, request) in requests.iter().filter(|(host, _)| !refused.contains(host)) {
+            let ids: Vec<Id> = ids(request).into_iter().map(|(id, _)| id).collect();
+            let (group, block) = groups.entry(ids.clone()).or_insert_with(|| {
+                self.groups += 1;
+                let main = ids.iter().filter_map(|id| loaded.get(id).cloned()).map(Node::Block).collect();
+                (self.groups, Arc::new(Block { main, ..Block::default() }))
+            });
+            if let Some(state) = self.hosts.get_mut(host) {
+                state.include(Arc::clone(block), *group);
+            }
+        }
+    }
+
+    /// Runs what a handler included as handlers of the same hosts.
+    async fn handle_included(
+        &mut self,
+        told: &IndexMap<Id, (Entry, Vec<String>)>,
+        loaded: &IndexMap<Id, Arc<Block>>,
+        refused: &IndexSet<String>,
+    ) {
+        for (id, (_, hosts)) in told {
+            let Some(block) = loaded.get(id) else { continue };
+            let hosts: Vec<String> = hosts.iter().filter(|h| !refused.contains(*h)).cloned().collect();
+            for task in include::flatten(&block.main) {
+                let hosts: Vec<String> = hosts.iter().filter(|h| self.handles(h)).cloned().collect();
+                if self.ended || hosts.is_empty() {
+                    break;
+                }
+                Box::pin(self.run_handler(&task, &hosts)).await;
+            }
+        }
+    }
+
+    /// The nodes that the tags choose, by the variables of the play.
+    fn by_tags(&self, nodes: &[Node]) -> Result<Vec<Node>, TemplateError> {
+        self.run.filter(nodes, &self.run.scope_with(&self.vars.vars))
+    }
+
+    /// Says why something cannot be included. A file that cannot be understood stops the run, as it does in Ansible; what is
+    /// missing fails on the hosts that included it.
+    fn refuse_include(&mut self, mut problems: Problems, task: &Task, entry: &Entry, hosts: &[String]) {
+        let reporter = &self.run.shared.reporter;
+        let unreadable = problems.is_unreadable();
+        let problems = problems.take();
+        let reason = problems.iter().map(|p| p.message.as_str()).collect::<Vec<_>>().join("; ");
+        for problem in problems {
+            reporter.event(Event::Diagnostic(Box::new(problem)));
+        }
+        if unreadable {
+            self.run.with_progress(|p| p.broken = p.broken.or(Some(4)));
+            (self.ended, self.stop_run) = (true, true);
+            return;
+        }
+        let mut result = Map::from([
+            (Key::from("changed"), Value::Bool(false)),
+            (Key::from("reason"), Value::text(reason)),
+        ]);
+        if let include::What::Missing { name, .. } = &entry.what {
+            result.insert(Key::from("include"), Value::text(name.as_str()));
+        }
+        let result = Arc::new(result);
+        for host in hosts {
+            self.run.count(host, |stats| stats.failed += 1);
+            let told = TaskResult::new(host, Status::Failed, Arc::clone(&result), task.action.spec.name);
+            reporter.event(Event::Result(told));
+        }
+    }
+}
