@@ -304,3 +304,8 @@ fn settings_of_the_environment() {
     let settings = [("ANSIBLE_NO_LOG", "true"), ("ANSIBLE_TASK_TIMEOUT", "8"), ("ANSIBLE_VERBOSITY", "1")];
     same_with("settings", &[], &settings);
 }
+
+#[test]
+fn facts_that_are_gathered_once() {
+    same_with("gathered", &[], &[("ANSIBLE_GATHERING", "smart")]);
+}

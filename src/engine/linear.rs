@@ -167,7 +167,7 @@ impl<'a> Batch<'a> {
     /// `gathering = smart`: facts are gathered of hosts alone whose facts are not known.
     fn without_facts(&self, task: &Task, mut hosts: Vec<String>) -> Vec<String> {
         let shared = &self.run.shared;
-        if task.implicit && task.action.is("ansible.builtin.gather_facts") && shared.options.gather_once {
+        if task.implicit && task.action.is("ansible.builtin.setup") && shared.options.gather_once {
             hosts.retain(|host| !shared.store.facts(host).gathered);
         }
         hosts

@@ -79,7 +79,7 @@ impl Exec {
         let host = self.facts_host(keywords);
         if let Some(facts) = &outcome.facts {
             store.add_facts(host, facts);
-            if self.task.action.is("ansible.builtin.gather_facts") {
+            if self.task.action.is("ansible.builtin.setup") {
                 store.set_gathered(host);
             }
         }

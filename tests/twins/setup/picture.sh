@@ -9,7 +9,7 @@ systemctl list-units --all --plain --no-legend --no-pager --type service,timer,s
     grep -Ev '^(user@|user-runtime-dir@|session|run-|systemd-hostnamed)' | say unit
 if [ -S /run/user/0/systemd/private ]; then
     XDG_RUNTIME_DIR=/run/user/0 systemctl --user list-units --all --plain --no-legend --no-pager --type service |
-        awk '{ print $1, $2, $3, $4 }' | say 'unit of root'
+        awk '$3 != "inactive" { print $1, $2, $3, $4 }' | say 'unit of root'
 fi
 hostname | say 'host name'
 if command -v ufw >/dev/null; then ufw status verbose | say firewall; fi
