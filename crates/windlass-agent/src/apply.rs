@@ -162,6 +162,16 @@ fn open<'a>(
     }
 }
 
+/// The system's number of an error, also of one that got words of its own.
+fn error_number(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(match error.kind() {
+        io::ErrorKind::NotFound => 2,
+        io::ErrorKind::PermissionDenied => 13,
+        io::ErrorKind::NotADirectory => 20,
+        _ => 1,
+    })
+}
+
 fn execute(run: &RunSpec, sys: &dyn Mutate, sink: Option<OutputSink<'_>>) -> Result<RunOutput, ModuleError> {
     let sink: Option<&mut dyn FnMut(Stream, &[u8])> = if run.secret { None } else { sink };
     let output = sys.run(run, sink).map_err(|error| {
@@ -176,7 +186,7 @@ fn execute(run: &RunSpec, sys: &dyn Mutate, sink: Option<OutputSink<'_>>) -> Res
             crate::module::errno_text(&error)
         ))
         .with("cmd", text)
-        .with("rc", error.raw_os_error().unwrap_or(1))
+        .with("rc", error_number(&error))
         .with("stdout", "")
         .with("stderr", "")
     })?;
