@@ -39,7 +39,7 @@ impl Module for Hostname {
         plan.set("name", name);
         let current = sys.hostname();
         let (path, text) = file(args, sys);
-        let before = sys.read(Path::new(path)).ok().map(|b| String::from_utf8_lossy(&b).into_owned());
+        let before = sys.read(Path::new(path)).ok().map(|bytes| crate::text::decode(&bytes));
         let permanent = before.as_deref().map(|t| {
             let line = t.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with('#')).unwrap_or("");
             line.trim_start_matches("hostname=").trim_matches('"').to_owned()

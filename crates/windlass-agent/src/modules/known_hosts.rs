@@ -128,7 +128,7 @@ impl Module for KnownHosts {
         }
         let path = args.path.to_string();
         let before = match sys.stat(Path::new(&path))? {
-            Some(_) => Some(String::from_utf8_lossy(&sys.read(Path::new(&path))?).into_owned()),
+            Some(_) => Some(crate::text::decode(&sys.read(Path::new(&path))?)),
             None => None,
         };
         let mut plan = Plan::default();

@@ -61,7 +61,7 @@ impl Module for Sysctl {
         };
         let path = Path::new(&file);
         let before = match sys.stat(path)? {
-            Some(_) => Some(String::from_utf8_lossy(&sys.read(path)?).into_owned()),
+            Some(_) => Some(crate::text::decode(&sys.read(path)?)),
             None => None,
         };
         let lines: Vec<&str> = before.as_deref().unwrap_or("").lines().collect();

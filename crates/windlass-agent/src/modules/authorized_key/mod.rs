@@ -43,7 +43,7 @@ impl Module for AuthorizedKey {
             _ => path,
         };
         let before = match sys.stat(Path::new(&path))? {
-            Some(_) => Some(String::from_utf8_lossy(&sys.read(Path::new(&path))?).into_owned()),
+            Some(_) => Some(crate::text::decode(&sys.read(Path::new(&path))?)),
             None => None,
         };
         let mut lines: Vec<Line> = before.as_deref().unwrap_or("").lines().map(Line::parse).collect();

@@ -4,6 +4,7 @@ mod table;
 
 use super::rewrite::{Rewrite, text_diff};
 use crate::paths::followed;
+use crate::text::{decode, encode};
 use crate::{Context, Module, ModuleError, Plan, system::Observe};
 use std::path::Path;
 use table::Table;
@@ -92,7 +93,7 @@ impl Module for Cron {
         });
         let (existing, mut table) = match &file {
             Some(path) => {
-                let text = sys.read(Path::new(path)).ok().map(|b| String::from_utf8_lossy(&b).into_owned());
+                let text = sys.read(Path::new(path)).ok().map(|bytes| decode(&bytes));
                 let table = Table::of_file(text.as_deref().unwrap_or(""));
                 (text, table)
             }
@@ -102,7 +103,7 @@ impl Module for Cron {
                 if output.code != 0 && output.code != 1 {
                     return Err(ModuleError::new("Unable to read crontab").with("stderr", output.err()));
                 }
-                let (text, table) = Table::of_user(&output.out());
+                let (text, table) = Table::of_user(&decode(&output.stdout));
                 (Some(text), table)
             }
         };
@@ -155,7 +156,7 @@ impl Module for Cron {
                     after: Some(after.clone()),
                 };
                 let run = RunSpec {
-                    stdin: after.clone().into_bytes(),
+                    stdin: encode(&after),
                     ok_codes: vec![0],
                     failure: Some("Failed to install new cronfile".into()),
                     ..crontab(args, sys, "-")
@@ -176,7 +177,7 @@ fn keep(text: &str, cx: &Context<'_>, plan: &mut Plan) {
         plan.set("backup_file", path.as_str());
     }
     let what = What::FileWritten { path: path.clone(), before: None, after: name.to_string() };
-    let content = Content::Bytes(text.as_bytes().to_vec());
+    let content = Content::Bytes(encode(text));
     let attrs = FileAttrs { mode: Some(0o600), ..FileAttrs::default() };
     plan.push(what, Op::Write { path, content, attrs, backup: false, validate: None, in_place: false });
 }
