@@ -7,6 +7,7 @@ pub mod config;
 pub mod engine;
 pub mod inventory;
 pub mod playbook;
+pub mod proxmox;
 pub mod report;
 pub mod secrets;
 pub mod template;

@@ -15,6 +15,7 @@ mod include_vars;
 mod inventory;
 mod lacking;
 mod pause;
+pub mod proxmox;
 mod script;
 mod set;
 pub mod specs;
@@ -95,7 +96,7 @@ fn table() -> &'static HashMap<String, ActionRef> {
         let agent =
             windlass_agent::registry::MODULES.iter().map(|e| ActionRef { spec: e.spec, kind: Kind::Agent });
         // What the controller has goes over what the agent has: `copy` is both.
-        for action in lacking::all().chain(agent).chain(specs::all()) {
+        for action in lacking::all().chain(agent).chain(specs::all()).chain(proxmox::specs::all()) {
             let spec = action.spec;
             for name in std::iter::once(&spec.name).chain(spec.aliases) {
                 table.insert((*name).to_owned(), action);
@@ -128,6 +129,12 @@ pub fn resolve(name: &str) -> Option<ActionRef> {
 #[must_use]
 pub fn by_template() -> ActionRef {
     ActionRef { spec: &lacking::BY_TEMPLATE, kind: Kind::ByTemplate }
+}
+
+/// Whether a module takes the `module_defaults` of a group.
+#[must_use]
+pub fn is_in_group(spec: &ModuleSpec, group: &str) -> bool {
+    proxmox::is_one(spec.name) && matches!(group, "community.proxmox.proxmox" | "community.general.proxmox")
 }
 
 /// Every name that [`resolve`] knows and Windlass can run.
@@ -232,6 +239,7 @@ pub async fn dispatch(
         "ansible.builtin.package" => facts::package(&cx).await,
         "ansible.builtin.include_tasks" => include::tasks(&cx),
         "ansible.builtin.include_role" => include::role(&cx),
+        name if proxmox::is_one(name) => proxmox::run(&cx).await,
         _ => remote.module(action.spec, &cx.args).await,
     }
 }
@@ -239,6 +247,9 @@ pub async fn dispatch(
 /// Whether the arguments of an action are checked as a whole on the controller.
 #[must_use]
 pub fn is_checked(name: &str) -> bool {
+    if proxmox::is_one(name) {
+        return true;
+    }
     matches!(
         name,
         "ansible.builtin.debug"

@@ -189,16 +189,21 @@ impl Exec {
         let cx = self.cx(layers);
         let spec = self.task.action.spec;
         let mut out = Map::new();
+        let mut own = Map::new();
         for defaults in self.task.attrs.list("module_defaults") {
             let Value::Map(defaults) = self.shared.templar.render(defaults, &cx)? else { continue };
             for (module, args) in defaults.iter() {
-                let same =
-                    module.as_str().and_then(actions::resolve).is_some_and(|a| a.spec.name == spec.name);
-                if let (true, Value::Map(args)) = (same, args) {
-                    out.extend(args.iter().map(|(k, v)| (k.clone(), v.clone())));
-                }
+                let (Some(module), Value::Map(args)) = (module.as_str(), args) else { continue };
+                // A group's defaults lie under those of the module itself.
+                let to = match module.strip_prefix("group/") {
+                    Some(group) if actions::is_in_group(spec, group) => &mut out,
+                    None if actions::resolve(module).is_some_and(|a| a.spec.name == spec.name) => &mut own,
+                    _ => continue,
+                };
+                to.extend(args.iter().map(|(k, v)| (k.clone(), v.clone())));
             }
         }
+        out.extend(own);
         if let Some(template) = &self.task.args_template {
             match self.shared.templar.render(template, &cx)? {
                 Value::Map(map) => out.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))),
