@@ -12,7 +12,7 @@ use crate::playbook::{Loader, TagFilter};
 use crate::report::Event;
 use crate::report::event::Reporter;
 use crate::report::terminal::{Style, Terminal};
-use crate::secrets::{Redactor, SecretError, Secrets};
+use crate::secrets::{Redactor, Secrets};
 use crate::template::{Asked, Templar, TemplarSettings};
 use crate::transport::{HostKeyChecking, Secret, Settings};
 use crate::vars::store::Store;
@@ -315,7 +315,7 @@ pub fn shared(
     let settings = TemplarSettings {
         config: Some(Arc::new(move |asked: &Asked<'_>| crate::config::lookup::find(&of_lookup, asked))),
         allow_broken_conditionals: config.flag("ALLOW_BROKEN_CONDITIONALS"),
-        vault: Some(Arc::new(VaultOf(Arc::clone(&secrets)))),
+        vault: Some(Arc::clone(&secrets) as Arc<dyn crate::template::Vault>),
         warn: Some(Arc::new(move |text| for_warnings.event(Event::Warning(text)))),
         learn: Some(Arc::new(move |secret: &str| known.add(secret))),
         managed: config.text("DEFAULT_MANAGED_STR"),
@@ -363,15 +363,6 @@ pub fn shared(
         custom_stats: std::sync::Mutex::default(),
         playbook_dir: given.playbook_dir.clone(),
     }))
-}
-
-/// Opens vaulted texts for templates.
-struct VaultOf(Arc<Secrets>);
-
-impl crate::template::Vault for VaultOf {
-    fn open(&self, envelope: &str) -> Result<Vec<u8>, SecretError> {
-        Ok(self.0.open_content(envelope.as_bytes().to_vec())?.plain.to_vec())
-    }
 }
 
 /// Magic variables that hold for a whole run.

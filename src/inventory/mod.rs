@@ -1,15 +1,18 @@
 //! Inventories: hosts, groups and their variables.
 //!
-//! [`Inventory::load`] reads sources of any kind (INI, YAML, TOML, scripts, folders of them, `a,b,` lists);
+//! [`Inventory::load`] reads sources of any kind (INI, YAML, TOML, scripts, plugins, folders of them, `a,b,` lists);
 //! [`Inventory::match_pattern`] finds hosts; [`Inventory::host_vars_layers`] gives a host's variables in the order of
 //! their precedence, with the files in `group_vars` and `host_vars` read when a host first needs them.
 
 mod address;
+mod constructed;
 mod error;
 mod ini;
 mod literal;
 mod model;
 mod pattern;
+mod plugin;
+mod proxmox;
 mod script;
 mod sources;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use windlass_yaml::{SourceFile, Span};
 
 use super::error::{InventoryError, Refused};
 use super::model::Inventory;
-use super::{LOCALHOST, address, ini, script, toml_source, yaml_source};
+use super::{LOCALHOST, address, ini, plugin, script, toml_source, yaml_source};
 use crate::secrets::{LoadError, Secrets};
 use crate::vars::{Key, Text, Value};
 
@@ -169,6 +169,10 @@ fn readers(path: &Path) -> Vec<(&'static str, Read)> {
     let executable = std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0);
     if executable {
         out.push(("script", script::read));
+    }
+    if matches!(extension.as_deref(), Some("yml" | "yaml")) && plugin::configures(path) {
+        out.push(("auto", plugin::read));
+        return out;
     }
     if matches!(extension.as_deref(), None | Some("yml" | "yaml" | "json")) {
         out.push(("yaml", yaml_source::read));

@@ -35,6 +35,9 @@ pub(crate) fn read(inventory: &mut Inventory, path: &Path) -> Result<(), Refused
         return Err(Refused::new("the file holds no groups").at(&root.span));
     }
     if let Some((key, _)) = groups.get_entry("plugin") {
+        if loaded.encrypted && super::plugin::is_known(root.as_map().and_then(|m| m.get("plugin"))) {
+            return super::plugin::read(inventory, path);
+        }
         return Err(Refused::new("this configures an inventory plugin; it is no inventory itself")
             .at(&key.span)
             .hint("inventory plugins written in Python cannot be run; use a script that prints JSON"));

@@ -255,6 +255,12 @@ impl Secrets {
     }
 }
 
+impl crate::template::Vault for Secrets {
+    fn open(&self, envelope: &str) -> Result<Vec<u8>, SecretError> {
+        Ok(self.open_content(envelope.as_bytes().to_vec())?.plain.to_vec())
+    }
+}
+
 impl Open for Secrets {
     fn open(&self, envelope: &str) -> Result<String, SecretError> {
         let (plain, _) = self.open_vault(envelope.trim_start().as_bytes())?;
