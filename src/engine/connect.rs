@@ -1,11 +1,11 @@
 //! Connections of a run: one for each host and way to it, kept until the end.
 
-use crate::template::{Templar, TemplateContext, TemplateError, TemplateErrorKind};
+use super::said::{Said, text, unfit};
+use crate::template::{Templar, TemplateError};
 use crate::transport::{
     AgentHandle, Become, BecomeMethod, ConnectError, Connection, HostKeyChecking, Secret, Settings, Target,
     Via,
 };
-use crate::vars::Value;
 use crate::vars::scope::Layers;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -94,10 +94,11 @@ impl Pool {
         if target.via == Via::Local { PoolKey::Local } else { PoolKey::Host(Box::new(target.clone())) }
     }
 
-    /// The connection to a host, made on first use.
+    /// The connection to a host, made on first use. Who asks while it is being made waits for it, and shares its failure; who
+    /// asks after a failure, or after the connection was lost, has it tried again.
     ///
     /// # Errors
-    /// Why it cannot be made; a failure is remembered until [`Self::forget`].
+    /// Why it cannot be made.
     pub async fn connection(&self, target: &Target) -> Result<Arc<Connection>, ConnectError> {
         let key = Self::key(target);
         let cell = {
@@ -148,46 +149,6 @@ impl Pool {
     }
 }
 
-/// Where it is said how a host is reached.
-#[derive(Clone, Copy)]
-pub(super) struct Said<'a> {
-    /// The host's variables.
-    pub(super) layers: &'a Layers,
-    /// The task's keywords.
-    pub(super) task: &'a crate::playbook::Attrs,
-    /// What the keywords' templates see.
-    pub(super) task_layers: &'a Layers,
-    pub(super) templar: &'a Templar,
-}
-
-impl Said<'_> {
-    fn render(&self, value: &Value, layers: &Layers) -> Result<Option<Value>, TemplateError> {
-        let cx = TemplateContext::new(layers, crate::vars::scope::nowhere());
-        let value = self.templar.render(value, &cx).map_err(|e| e.at(value.span()))?;
-        Ok(Some(value).filter(|v| !matches!(v, Value::Null | Value::Omit)))
-    }
-    /// The first of these variables that there is.
-    pub(super) fn var(&self, names: &[&str]) -> Result<Option<Value>, TemplateError> {
-        for name in names {
-            if let Some(value) = self.layers.find(name)
-                && let Some(value) = self.render(value, self.layers)?
-            {
-                return Ok(Some(value));
-            }
-        }
-        Ok(None)
-    }
-    /// A keyword.
-    pub(super) fn keyword(&self, name: &str) -> Result<Option<Value>, TemplateError> {
-        self.task.get(name).map_or(Ok(None), |value| self.render(value, self.task_layers))
-    }
-}
-
-/// A value as text, empty counted as not given.
-pub(super) fn text(value: Option<Value>) -> Option<String> {
-    value.as_ref().and_then(crate::vars::value::scalar_text).filter(|t| !t.is_empty())
-}
-
 /// Finds out how a host is reached: variables over keywords over defaults.
 ///
 /// # Errors
@@ -200,39 +161,11 @@ pub fn way(
     templar: &Templar,
     task_layers: &Layers,
 ) -> Result<Way, TemplateError> {
-    let said = Said { layers, task, task_layers, templar };
+    let said = Said { layers, task, task_layers, defaults, templar };
     let var = |names: &[&str]| said.var(names);
     let keyword = |name: &str| said.keyword(name);
-    let failed = |message: String, hint: &str, value: &Value| {
-        let mut error = TemplateError::new(TemplateErrorKind::Failed, message);
-        error.hint = Some(hint.to_owned());
-        error.at(value.span())
-    };
-    let number = |name: &str, value: Option<Value>| -> Result<Option<u64>, TemplateError> {
-        let Some(value) = value else { return Ok(None) };
-        let Some(shown) = text(Some(value.clone())) else { return Ok(None) };
-        let wrong = || {
-            let message = format!(
-                "Error processing keyword '{name}': The value '{shown}' could not be converted to 'int'."
-            );
-            failed(message, "write a whole number", &value)
-        };
-        shown.trim().parse::<u64>().map(Some).map_err(|_| wrong())
-    };
-    let port = |value: Option<Value>| -> Result<Option<u16>, TemplateError> {
-        let place = value.clone().unwrap_or_default();
-        match number("port", value)? {
-            None => Ok(None),
-            Some(port) => u16::try_from(port)
-                .map(Some)
-                .map_err(|_| failed(format!("there is no port {port}"), "ports go from 1 to 65535", &place)),
-        }
-    };
 
-    let connection = match var(&["ansible_connection"])? {
-        Some(value) => Some(value),
-        None => keyword("connection")?.or_else(|| defaults.connection.as_deref().map(Value::text)),
-    };
+    let connection = said.connection()?;
     let kind = text(connection.clone());
     let via = match kind.as_deref().map(|n| n.rsplit('.').next().unwrap_or(n)) {
         Some("local") => Via::Local,
@@ -240,7 +173,7 @@ pub fn way(
         None | Some("ssh" | "smart" | "paramiko" | "paramiko_ssh" | "libssh") => Via::Ssh,
         Some(other) => {
             let message = format!("the connection '{other}' is not supported");
-            return Err(failed(
+            return Err(unfit(
                 message,
                 "known are ssh, system_ssh and local",
                 &connection.unwrap_or_default(),
@@ -248,23 +181,12 @@ pub fn way(
         }
     };
     let mut target = Target { name: host.to_owned(), via, ..Target::default() };
-    target.host = text(var(&["ansible_ssh_host", "ansible_host"])?).unwrap_or_else(|| host.to_owned());
+    target.host = said.address()?.unwrap_or_else(|| host.to_owned());
     if via != Via::Local {
-        target.port = match port(var(&["ansible_ssh_port", "ansible_port"])?)? {
-            Some(port) => Some(port),
-            None => port(keyword("port")?)?.or(defaults.port),
-        };
-        target.user = match text(var(&["ansible_ssh_user", "ansible_user"])?) {
-            Some(user) => Some(user),
-            None => text(keyword("remote_user")?).or_else(|| defaults.user.clone()),
-        };
-        target.password = text(var(&["ansible_ssh_password", "ansible_ssh_pass", "ansible_password"])?)
-            .map(Secret::new)
-            .or_else(|| defaults.password.clone());
-        let key = text(var(&["ansible_ssh_private_key_file", "ansible_private_key_file"])?)
-            .map(|k| PathBuf::from(expand_home(&k)))
-            .or_else(|| defaults.key_file.clone());
-        target.key_files = key.into_iter().collect();
+        target.port = said.port()?;
+        target.user = said.user()?;
+        target.password = said.password()?;
+        target.key_files = said.key_file()?.map(|k| PathBuf::from(expand_home(&k))).into_iter().collect();
         target.key_text = text(var(&["ansible_ssh_private_key", "ansible_private_key"])?).map(Secret::new);
         target.key_passphrase =
             text(var(&["ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase"])?)
@@ -286,9 +208,7 @@ pub fn way(
             },
             None => defaults.host_key_checking,
         };
-        target.connect_timeout = number("timeout", var(&["ansible_ssh_timeout", "ansible_timeout"])?)?
-            .or(defaults.timeout)
-            .map(Duration::from_secs);
+        target.connect_timeout = said.timeout()?.map(Duration::from_secs);
         target.ssh_executable = text(var(&["ansible_ssh_executable"])?).map(PathBuf::from);
     }
     let wanted = match var(&["ansible_become"])? {
@@ -376,7 +296,7 @@ pub fn expand_home(path: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::vars::{Key, Map};
+    use crate::vars::{Key, Map, Value};
 
     #[test]
     fn a_hosts_common_args_leave_the_configured_ssh_args() {

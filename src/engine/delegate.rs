@@ -1,6 +1,7 @@
 //! The host that a task works on: its own, or the one that it is delegated to.
 
 use super::connect::{Way, way};
+use super::connect_vars;
 use super::exec::Exec;
 use super::keywords::Keywords;
 use super::result::TaskOutcome;
@@ -86,21 +87,15 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// If a template in its variables fails.
     pub fn way(&self) -> Result<Way, TemplateError> {
-        let shared = &self.exec.shared;
-        let attrs = &self.exec.task.attrs;
+        let Exec { shared, task, host, play, .. } = self.exec;
+        let (defaults, templar) = (&shared.options.connect, &*shared.templar);
         let Some(delegate) = &self.keywords.delegate else {
-            return way(
-                &self.exec.host,
-                self.layers,
-                attrs,
-                &shared.options.connect,
-                &shared.templar,
-                self.layers,
-            );
+            return way(host, self.layers, &task.attrs, defaults, templar, self.layers);
         };
-        // The connection is the other host's: its variables count, not those of the task's own host.
-        let theirs = shared.store.play_layers(delegate, &self.exec.play);
-        way(delegate, &theirs, attrs, &shared.options.connect, &shared.templar, self.layers)
+        // The connection is the other host's: its variables count and the task's, not those of the task's own host.
+        let theirs = shared.store.task_layers(delegate, play, task);
+        let theirs = connect_vars::reached(shared, task, delegate, &theirs, self.layers);
+        way(delegate, &theirs, &task.attrs, defaults, templar, self.layers)
     }
 
     /// The agent there.

@@ -144,19 +144,18 @@ impl Batch<'_> {
         self.run.shared.reporter.event(Event::Result(told));
     }
 
-    async fn reset(&self, task: &Task, host: &str) {
+    async fn reset(&self, task: &Arc<Task>, host: &str) {
         let shared = &self.run.shared;
         let layers = shared.store.task_layers(host, &self.vars, task);
-        let found = super::connect::way(
-            host,
-            &layers,
-            &task.attrs,
-            &shared.options.connect,
-            &shared.templar,
-            &layers,
-        );
-        if let Ok(way) = found {
-            shared.pool.forget(&way.target).await;
+        let layers = super::connect_vars::reached(shared, task, host, &layers, &layers);
+        let (defaults, templar) = (&shared.options.connect, &*shared.templar);
+        match super::connect::way(host, &layers, &task.attrs, defaults, templar, &layers) {
+            Ok(way) => shared.pool.forget(&way.target).await,
+            Err(error) => self
+                .run
+                .shared
+                .reporter
+                .event(Event::Warning(format!("the connection to {host} is not reset: {}", error.message))),
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod play;
 mod prompts;
 pub mod result;
 pub mod run;
+mod said;
 mod settle;
 
 pub use run::{Run, RunOptions, Summary};

@@ -66,8 +66,12 @@ impl Layers {
     /// The value with the highest precedence.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Value> {
-        let found = self.layers.iter().rev().find_map(|l| l.get(name));
-        found.or_else(|| self.floor.as_ref()?.get(name))
+        self.find_above_floor(name).or_else(|| self.floor.as_ref()?.get(name))
+    }
+    /// The same, the floor left out: what somebody set.
+    #[must_use]
+    pub fn find_above_floor(&self, name: &str) -> Option<&Value> {
+        self.layers.iter().rev().find_map(|l| l.get(name))
     }
 }
 
@@ -107,5 +111,7 @@ mod tests {
         assert_eq!(text(&layers.over(floor()), "ansible_user"), None);
         assert_eq!(text(&layers.over(floor()).with(map("own")), "ansible_host").as_deref(), Some("own"));
         assert_eq!(text(&layers.with(map("own")).over(floor()), "ansible_host").as_deref(), Some("own"));
+        assert!(layers.over(floor()).find_above_floor("ansible_host").is_none());
+        assert!(layers.over(floor()).with(map("own")).find_above_floor("ansible_host").is_some());
     }
 }

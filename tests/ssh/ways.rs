@@ -167,3 +167,53 @@ fn a_connection_is_quick() {
     assert_eq!(user, "root");
     assert!(elapsed < Duration::from_millis(1500), "{elapsed:?}");
 }
+
+/// The host itself, a task that is delegated to it and `reset_connection` mean one connection, also where the command line says
+/// something of connections that the host says for itself.
+#[test]
+fn one_connection_for_a_host_by_whatever_task() {
+    if !require_hosts() {
+        return;
+    }
+    let host = Host::builder().boot().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+    let inventory = format!(
+        "{} ansible_timeout=30 ansible_ssh_extra_args='-o ServerAliveInterval={{{{ ansible_ssh_timeout }}}}'\nother ansible_connection=local\n",
+        host.inventory_line()
+    );
+    write("hosts", inventory);
+    let task = |name: &str, more: &str| {
+        format!("    - shell: echo {name} $SSH_CONNECTION\n      register: {name}\n{more}")
+    };
+    let mut play = format!("- hosts: {}\n  gather_facts: false\n  tasks:\n", host.name());
+    play += &task("first", "");
+    play += &task("again", "      vars: {unused: 1}\n");
+    play += "    - meta: reset_connection\n";
+    play += &task("later", "");
+    play += "    - debug: {msg: 'own <{{ first.stdout }}> <{{ again.stdout }}> <{{ later.stdout }}>'}\n";
+    play += "- hosts: other\n  gather_facts: false\n  tasks:\n";
+    play += &task("delegated", &format!("      delegate_to: {}\n", host.name()));
+    play += "    - debug: {msg: 'other <{{ delegated.stdout }}>'}\n";
+    write("play.yml", play);
+    let output = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .args(["playbook", "-i", "hosts", "-T", "7", "--private-key", "/nonexistent/key", "play.yml"])
+        .current_dir(folder.path())
+        .env_remove("ANSIBLE_CONFIG")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    let ports: std::collections::HashMap<&str, &str> = text
+        .split('<')
+        .skip(1)
+        .filter_map(|piece| {
+            let mut words = piece.split('>').next()?.split(' ');
+            Some((words.next()?, words.nth(1)?))
+        })
+        .collect();
+    assert_eq!(ports.len(), 4, "{text}");
+    assert_eq!(ports["first"], ports["again"], "{text}");
+    assert_ne!(ports["first"], ports["later"], "the connection was reset: {text}");
+    assert_eq!(ports["later"], ports["delegated"], "{text}");
+}
