@@ -250,11 +250,16 @@ cases! {
 #[test]
 fn what_was_encrypted_is_not_shown() {
     let dir = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
     let run = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_windlass"))
             .current_dir(&dir)
             .args(arguments)
+            .env("HOME", dir.path().join("home"))
             .env_remove("ANSIBLE_CONFIG")
             .output()
             .unwrap();
@@ -266,12 +271,15 @@ fn what_was_encrypted_is_not_shown() {
     write("line", "s3cret-4pple\n");
     write("values.yml", "user: app\ndb:\n  password: s3cret-value\n");
     write("app.conf.j2", "s3cret-template {{ 1 + 1 }}\nport {{ 4000 + 2 }}\n");
-    std::fs::create_dir(dir.path().join("tree")).unwrap();
     write("tree/file", "s3cret-tree\n");
     for name in ["line", "values.yml", "app.conf.j2", "tree/file"] {
         run(&["vault", "encrypt", "--vault-password-file", "pass", name]);
     }
     write("old", "s3cret-before\n");
+    // What was there before is secret too, by whatever name the folder is called.
+    write("home/copied/file", "s3cret-earlier\n");
+    write("home/linked/file", "s3cret-earlier\n");
+    std::os::unix::fs::symlink("linked", dir.path().join("home/over_a_link")).unwrap();
     write(
         "play.yml",
         "- hosts: localhost
@@ -284,12 +292,14 @@ fn what_was_encrypted_is_not_shown() {
     - copy: src=line dest={{ playbook_dir }}/old
     - template: src=app.conf.j2 dest={{ playbook_dir }}/app.conf
     - copy: src=tree/ dest={{ playbook_dir }}/copied
+    - copy: src=tree/ dest=~/copied
+    - copy: src=tree/ dest=~/over_a_link
     - debug: {msg: all of it ran}
 ",
     );
     let shown = run(&["playbook", "--vault-password-file", "pass", "--diff", "-v", "play.yml"]);
     assert!(shown.contains("all of it ran") && shown.contains("********"), "{shown}");
-    assert_eq!(shown.matches("diff skipped: the source is encrypted").count(), 3, "{shown}");
+    assert_eq!(shown.matches("diff skipped: the source is encrypted").count(), 5, "{shown}");
     for secret in ["s3cret", "port 4002", "4pple"] {
         assert!(!shown.contains(secret), "{secret}:\n{shown}");
     }

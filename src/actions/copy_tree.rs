@@ -54,11 +54,16 @@ pub(super) async fn tree(cx: &Cx<'_>, root: &Path, contents_only: bool) -> TaskO
         out.changed |= outcome.changed;
         out.warnings.append(&mut outcome.warnings);
         for mut diff in outcome.diff {
-            if let Diff::Text { after, .. } = &mut diff
-                && let Ok(relative) = Path::new(&after.header).strip_prefix(&base)
-            {
-                let secret = found.secret.contains(&*relative.to_string_lossy());
-                after.header = root.join(relative).display().to_string();
+            if let Diff::Text { after, .. } = &mut diff {
+                let secret = match Path::new(&after.header).strip_prefix(&base) {
+                    Ok(relative) => {
+                        let secret = found.secret.contains(&*relative.to_string_lossy());
+                        after.header = root.join(relative).display().to_string();
+                        secret
+                    }
+                    // The target has another name for the folder (`~`, `$VAR`, a link): it may be any of them.
+                    Err(_) => !found.secret.is_empty(),
+                };
                 if secret {
                     hide(&mut diff);
                 }

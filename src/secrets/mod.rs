@@ -5,6 +5,7 @@
 
 mod age_keys;
 mod atomic;
+mod beginnings;
 mod hex;
 mod load;
 mod password;

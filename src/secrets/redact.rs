@@ -5,9 +5,11 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+use super::beginnings::{Beginnings, WINDOW};
 
 /// What stands in the place of a secret.
 pub const MASK: &str = "********";
@@ -18,6 +20,15 @@ const SHORT: usize = 4;
 const SHORT_BASE64: usize = 8;
 /// Words that are secret in no file, though they may stand in an encrypted one.
 const COMMON: [&str; 8] = ["true", "True", "false", "False", "null", "None", "none", "yes"];
+/// A longer text is known by its lines alone, and they by how they begin: looked for as a whole and in every encoding, a
+/// megabyte would take a gigabyte of memory.
+const LARGE: usize = 4 << 10;
+/// From so many bytes of patterns on, that holds for every text,
+const MANY: usize = 2 << 20;
+/// and from so many on nothing is printed any more.
+const TOO_MANY: usize = 4 << 20;
+/// Above this a table for each state takes too much memory.
+const FEW: usize = 16 << 10;
 
 /// Knows the secrets of a run and masks them in any text.
 ///
@@ -33,14 +44,48 @@ struct Known {
     secrets: HashSet<u64>,
     /// What to look for, and what to put there.
     patterns: Vec<(String, &'static str)>,
+    /// Bytes of the patterns.
+    size: usize,
     seen: HashSet<String>,
+    beginnings: Arc<Beginnings>,
     stale: bool,
     hasher: std::hash::RandomState,
 }
 
 struct Matcher {
-    automaton: AhoCorasick,
+    /// `None`: there is no telling what is secret, and every line is masked.
+    automaton: Option<AhoCorasick>,
     masks: Vec<&'static str>,
+    beginnings: Arc<Beginnings>,
+}
+
+impl Matcher {
+    fn new(known: &Known) -> Self {
+        let build = || {
+            AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostLongest)
+                .kind((known.size > FEW).then_some(AhoCorasickKind::ContiguousNFA))
+                .build(known.patterns.iter().map(|(text, _)| text))
+        };
+        Self {
+            automaton: if known.size > TOO_MANY { None } else { build().ok() },
+            masks: known.patterns.iter().map(|(_, mask)| *mask).collect(),
+            beginnings: Arc::clone(&known.beginnings),
+        }
+    }
+
+    /// Where secrets are, in order, with what is put there.
+    fn find(&self, automaton: &AhoCorasick, text: &str) -> Vec<(usize, usize, &'static str)> {
+        let found = automaton.find_iter(text);
+        let mut found: Vec<_> =
+            found.map(|m| (m.start(), m.end(), self.masks[m.pattern().as_usize()])).collect();
+        let lines = self.beginnings.find(text);
+        if !lines.is_empty() {
+            found.extend(lines.into_iter().map(|(start, end)| (start, end, MASK)));
+            found.sort_unstable_by_key(|(start, end, _)| (*start, std::cmp::Reverse(*end)));
+        }
+        found
+    }
 }
 
 impl fmt::Debug for Redactor {
@@ -55,7 +100,7 @@ impl Redactor {
         Arc::new(Self::default())
     }
 
-    /// Adds a secret in all the forms in which it might be printed.
+    /// Adds a secret in all the forms in which it might be printed; of a large one, its lines.
     pub fn add(&self, secret: &str) {
         use std::hash::BuildHasher;
         let secret = secret.trim();
@@ -67,11 +112,15 @@ impl Redactor {
         if !known.secrets.insert(hash) {
             return;
         }
-        known.forms(secret);
-        for line in secret.lines().map(str::trim).filter(|line| line.len() < secret.len()) {
-            // A line of punctuation (`}`, `---`) says nothing.
-            if line.chars().filter(|c| c.is_alphanumeric()).count() >= SHORT {
-                known.forms(line);
+        let large = secret.len() > LARGE || known.size > MANY;
+        if !large {
+            known.forms(secret);
+        }
+        for line in secret.lines().map(str::trim).filter(|line| large || line.len() < secret.len()) {
+            match (says(line), large) {
+                (false, _) => {}
+                (true, false) => known.forms(line),
+                (true, true) => known.line(line),
             }
         }
     }
@@ -79,15 +128,19 @@ impl Redactor {
     /// The text with every secret masked.
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let Some(matcher) = self.matcher() else { return Cow::Borrowed(text) };
+        let Some(automaton) = &matcher.automaton else { return Cow::Owned(blank(text)) };
+        let found = matcher.find(automaton, text);
+        if found.is_empty() {
+            return Cow::Borrowed(text);
+        }
         let mut out = String::new();
         let mut done = 0;
-        for found in matcher.automaton.find_iter(text) {
-            out.push_str(&text[done..found.start()]);
-            out.push_str(matcher.masks[found.pattern().as_usize()]);
-            done = found.end();
-        }
-        if done == 0 {
-            return Cow::Borrowed(text);
+        for (start, end, mask) in found {
+            if start >= done {
+                out.push_str(&text[done..start]);
+                out.push_str(mask);
+            }
+            done = done.max(end);
         }
         out.push_str(&text[done..]);
         Cow::Owned(out)
@@ -95,32 +148,59 @@ impl Redactor {
 
     /// Whether a text holds a secret.
     pub fn reveals(&self, text: &str) -> bool {
-        self.matcher().is_some_and(|matcher| matcher.automaton.is_match(text))
+        self.matcher().is_some_and(|matcher| match &matcher.automaton {
+            Some(automaton) => automaton.is_match(text) || !matcher.beginnings.find(text).is_empty(),
+            None => true,
+        })
     }
 
     fn matcher(&self) -> Option<Arc<Matcher>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.stale {
-            let built = AhoCorasick::builder()
-                .match_kind(MatchKind::LeftmostLongest)
-                .build(known.patterns.iter().map(|(text, _)| text));
-            if let Ok(automaton) = built {
-                let masks = known.patterns.iter().map(|(_, mask)| *mask).collect();
-                let matcher = Arc::new(Matcher { automaton, masks });
-                *self.matcher.write().unwrap_or_else(PoisonError::into_inner) = Some(matcher);
-                known.stale = false;
-            }
+            let matcher = Arc::new(Matcher::new(&known));
+            *self.matcher.write().unwrap_or_else(PoisonError::into_inner) = Some(matcher);
+            known.stale = false;
         }
         drop(known);
         self.matcher.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
+/// Whether a text says anything: a line of punctuation (`}`, `---`) does not.
+fn says(text: &str) -> bool {
+    text.chars().filter(|c| c.is_alphanumeric()).count() >= SHORT
+}
+
+/// A text of which nothing is shown but how many lines it has.
+fn blank(text: &str) -> String {
+    let lines = text.split_inclusive('\n').map(|line| match (line.trim().is_empty(), line.ends_with('\n')) {
+        (true, _) => line.to_owned(),
+        (false, true) => format!("{MASK}\n"),
+        (false, false) => MASK.to_owned(),
+    });
+    lines.collect()
+}
+
 impl Known {
     fn pattern(&mut self, text: &str, mask: &'static str) {
-        if !text.is_empty() && self.seen.insert(text.to_owned()) {
+        if !text.is_empty() && self.size <= TOO_MANY && self.seen.insert(text.to_owned()) {
+            self.size += text.len();
             self.patterns.push((text.to_owned(), mask));
             self.stale = true;
+        }
+    }
+
+    /// A line of a large secret.
+    fn line(&mut self, line: &str) {
+        let letters = line.char_indices().filter(|(_, c)| c.is_alphanumeric()).map(|(at, _)| at);
+        // From the first place on at which sixteen bytes say something.
+        let telling = |at: &usize| {
+            line.as_bytes().get(*at..at + WINDOW).is_some_and(|w| says(&String::from_utf8_lossy(w)))
+        };
+        match letters.take(LARGE).find(telling) {
+            Some(at) => self.stale |= Arc::make_mut(&mut self.beginnings).add(&line[at..]),
+            None if COMMON.contains(&line) => {}
+            None => self.pattern(line, MASK),
         }
     }
 
@@ -280,6 +360,49 @@ mod tests {
             let redacted = r.redact(&shown).into_owned();
             assert!(redacted.contains(MASK), "{user} {redacted}");
         }
+    }
+
+    #[test]
+    fn a_large_one_by_its_lines() {
+        let mut text: String = (0..60_000).map(|n| format!("  key_{n}: value-{n}-of-many\n")).collect();
+        text.push_str("pin: 4711\n}\n");
+        assert!(text.len() > 1 << 20);
+        let r = with(&[&text]);
+        assert_eq!(r.redact("key_77: value-77-of-many"), MASK);
+        assert_eq!(r.redact("a key_77: value-77-of-many b"), format!("a {MASK} b"));
+        assert_eq!(r.redact("x pin: 4711 y\n}"), format!("x {MASK} y\n}}"));
+        let all = r.redact(&text).into_owned();
+        assert!(!all.contains("value-") && !all.contains("4711"), "{}", &all[..200]);
+        let json = serde_json::to_string(&text[..20_000]).unwrap();
+        assert!(!r.redact(&json).contains("value-1"));
+        assert!(r.reveals("key_59999: value-59999-of-many") && !r.reveals("another text"));
+        let known = r.known.lock().unwrap();
+        assert!(known.size < 100, "no more than the short lines are patterns: {}", known.size);
+    }
+
+    #[test]
+    fn one_large_line() {
+        let line = "0123456789abcdef".repeat(100_000);
+        let r = with(&[&line]);
+        assert_eq!(r.redact(&format!("\"{line}\"")), format!("\"{MASK}\""));
+    }
+
+    #[test]
+    fn nothing_is_shown_where_too_much_is_secret() {
+        let r = Redactor::new();
+        for n in 0..100 {
+            r.add(&format!("{n}-{}", "x y\u{e9}".repeat(700)));
+        }
+        assert!(r.known.lock().unwrap().size > MANY);
+        assert_eq!(r.redact("ok: [h1]\n"), "ok: [h1]\n");
+        r.add("one more, of which the beginning is known");
+        assert_eq!(r.redact("ok: one more, of which the beginning is known"), format!("ok: {MASK}"));
+        for n in 0..300_000 {
+            r.add(&format!("short {n:06}"));
+        }
+        assert!(r.known.lock().unwrap().size < TOO_MANY + 100);
+        assert_eq!(r.redact("ok: [h1]\n\nchanged: [h2]\n"), format!("{MASK}\n\n{MASK}\n"));
+        assert!(r.reveals("anything"));
     }
 
     #[test]
