@@ -244,6 +244,7 @@ cases! {
     tags_that_are_undefined => "undefined_tags" [];
     a_serial_that_is_undefined => "undefined_serial" [];
     an_undefined_handler => "undefined_handler" [];
+    what_labels_conditions_and_items_see => "seen" [];
 }
 
 /// What an encrypted file holds is not printed, wherever it goes: lookups, commands, diffs.
@@ -318,4 +319,9 @@ fn settings_of_the_environment() {
 #[test]
 fn facts_that_are_gathered_once() {
     same_with("gathered", &[], &[("ANSIBLE_GATHERING", "smart")]);
+}
+
+#[test]
+fn what_counts_as_gathered() {
+    same_with("subset", &["-v"], &[("ANSIBLE_GATHERING", "smart")]);
 }

@@ -2,7 +2,7 @@
 
 use super::{ActionRef, Kind};
 use serde_json::Value as Json;
-use windlass_protocol::{ModuleArgs, ModuleSpec, module_args, spec::Support};
+use windlass_protocol::{ModuleArgs, ModuleSpec, module_args, spec::PathArg, spec::Support};
 
 module_args! {
     /// Prints a message or a variable while the play runs.
@@ -250,10 +250,17 @@ module_args! {
 module_args! {
     /// Does what gathering facts at the start of a play does.
     pub struct GatherFactsArgs for "ansible.builtin.gather_facts" {
-        /// Run the modules at once.
+        /// Accepted: there is one module, `setup`.
         parallel: Option<bool>,
+        /// Which groups of facts to gather, as for `setup`.
+        gather_subset: Option<Vec<String>>,
+        /// Seconds after which one slow fact is given up, as for `setup`.
+        gather_timeout: Option<i64>,
+        /// Patterns of facts, as for `setup`.
+        filter: Option<Vec<String>>,
+        /// Folder with the host's own facts, as for `setup`.
+        fact_path: Option<PathArg>,
     }
-    settings { open: true }
 }
 
 const fn controller(spec: &'static ModuleSpec) -> ActionRef {

@@ -2,7 +2,7 @@
 
 use super::delegate;
 use super::keywords::{Keywords, whole};
-use super::loops::{self, Names, NoItems};
+use super::loops::{self, Items, Names, NoItems};
 use super::result::TaskOutcome;
 use super::run::Shared;
 use crate::actions::{self, Kind};
@@ -10,7 +10,7 @@ use crate::playbook::Task;
 use crate::report::{Event, Status};
 use crate::template::{TemplateContext, TemplateError};
 use crate::vars::scope::Layers;
-use crate::vars::store::PlayVars;
+use crate::vars::store::{PlayVars, add_bare};
 use crate::vars::{Key, Map, Value};
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
@@ -44,8 +44,18 @@ pub struct Done {
     pub ignored: bool,
     /// Handlers to notify, rendered.
     pub notify: Vec<String>,
+    /// What it found out is another host's (`delegate_facts`).
+    pub theirs: bool,
     /// Results of the items, where their effects (facts, includes) matter.
     pub items: Vec<TaskOutcome>,
+}
+
+/// What came of one item, or of the task without a loop.
+struct Ended {
+    outcome: TaskOutcome,
+    keywords: Keywords,
+    /// The variables as they are when it is done.
+    scope: Layers,
 }
 
 impl Exec {
@@ -85,7 +95,7 @@ impl Exec {
                     Ok(Some(skip)) => skip,
                     _ => self.error(&error),
                 };
-                return self.finish(&layers, outcome, &self.manners(&layers).0, false, Vec::new());
+                return self.finish(outcome, &self.manners(&layers).0, false, Vec::new());
             }
         }
         let done = match &self.task.loop_ {
@@ -99,8 +109,8 @@ impl Exec {
     }
 
     async fn run_once(&self, layers: &Layers) -> Done {
-        let (outcome, keywords) = self.item(layers, None).await;
-        self.finish(layers, outcome, &keywords, false, Vec::new())
+        let ended = self.item(layers, None).await;
+        self.finish(ended.outcome, &ended.keywords, false, Vec::new())
     }
 
     async fn run_loop(&self, layers: &Layers) -> Done {
@@ -118,69 +128,72 @@ impl Exec {
                     (_, NoItems::Failed(error)) => self.error(&error),
                     (_, NoItems::NoList(wrong)) => TaskOutcome::complaint(*wrong),
                 };
-                return self.finish(layers, outcome, &self.manners(layers).0, false, Vec::new());
+                return self.finish(outcome, &self.manners(layers).0, false, Vec::new());
             }
         };
         if items.is_empty() {
             let mut outcome = TaskOutcome { skipped: true, ..TaskOutcome::default() };
             outcome.values.insert(Key::from("skipped_reason"), Value::text("No items in the list"));
             outcome.values.insert(Key::from("results"), Value::list(Vec::new()));
-            return self.finish(layers, outcome, &self.manners(layers).0, false, Vec::new());
+            return self.finish(outcome, &self.manners(layers).0, false, Vec::new());
         }
         let pause = match self.loop_pause(layers) {
             Ok(pause) => pause,
             Err(error) => {
                 let outcome = self.loop_error(&error);
-                return self.finish(layers, outcome, &self.manners(layers).0, false, Vec::new());
+                return self.finish(outcome, &self.manners(layers).0, false, Vec::new());
             }
         };
         let mut results: Vec<(TaskOutcome, Keywords)> = Vec::new();
         let mut registered: Vec<Value> = Vec::new();
+        let items = Items::new(items, names);
         if self.may_batch() && items.len() > 1 {
             let items = &items;
-            let names = &names;
             let mut pending = FuturesOrdered::new();
             for index in 0..items.len() {
-                pending.push_back(async move {
-                    let scope = layers.with(loops::item_vars(items, index, names));
-                    let (outcome, keywords) = self.item(&scope, None).await;
-                    (index, scope, outcome, keywords)
-                });
+                pending.push_back(
+                    async move { (index, self.item(&layers.with(items.vars(index)), None).await) },
+                );
             }
-            while let Some((index, scope, outcome, keywords)) = pending.next().await {
-                let outcome = self.label(outcome, &scope, &items[index], index, names);
-                registered.push(Value::map(outcome.item_map()));
-                self.tell_item(&scope, &outcome, &keywords, &items[index]);
+            while let Some((index, ended)) = pending.next().await {
+                let Ended { outcome, keywords, scope } = ended;
+                let outcome = self.label(outcome, &scope, items, index);
+                registered.push(Value::map(listed(outcome.item_map())));
+                self.tell_item(&scope, &outcome, &keywords, items.at(index));
                 results.push((outcome, keywords));
             }
         } else {
             // What an item registers and sets is seen by those that follow; the host keeps it if the whole loop ends well.
             let mut seen = layers.clone();
-            let mut brought = Map::new();
+            let mut brought: Arc<Map> = Arc::default();
             for index in 0..items.len() {
                 if index > 0 {
                     tokio::time::sleep(pause).await;
                 }
-                let scope = seen.with(loops::item_vars(&items, index, &names));
-                let (outcome, keywords) = self.item(&scope, Some(&items[index])).await;
-                let outcome = self.label(outcome, &scope, &items[index], index, &names);
-                let value = Value::map(outcome.item_map());
-                self.bring(&mut brought, &outcome, &keywords);
-                if let Some(name) = &self.task.register {
-                    brought.insert(Key::from(name.as_str()), value.clone());
-                }
-                if !brought.is_empty() {
-                    seen = layers.with(brought.clone());
-                }
-                registered.push(value);
-                self.tell_item(&scope, &outcome, &keywords, &items[index]);
-                let stop = self.breaks(&scope, &outcome);
-                let stop = match stop {
+                let ended = {
+                    let scope = seen.with(items.vars(index));
+                    self.item(&scope, Some(items.at(index))).await
+                };
+                let Ended { outcome, keywords, scope } = ended;
+                let outcome = self.label(outcome, &scope, &items, index);
+                self.tell_item(&scope, &outcome, &keywords, items.at(index));
+                let stop = match self.breaks(&scope, &outcome) {
                     Ok(stop) => stop,
                     Err(error) => {
-                        return self.finish(layers, self.loop_error(&error), &keywords, false, Vec::new());
+                        return self.finish(self.loop_error(&error), &keywords, false, Vec::new());
                     }
                 };
+                // Nobody else has what was brought from here on: it grows where it is.
+                drop(scope);
+                seen = layers.clone();
+                let grown = Arc::make_mut(&mut brought);
+                self.bring(grown, layers, &outcome, &keywords, true);
+                let value = outcome.item_map();
+                if let Some(name) = &self.task.register {
+                    grown.insert(Key::from(name.as_str()), Value::map(value.clone()));
+                }
+                seen.push(&brought);
+                registered.push(Value::map(listed(value)));
                 results.push((outcome, keywords));
                 if stop {
                     break;
@@ -193,6 +206,7 @@ impl Exec {
             skipped: results.iter().all(|(r, _)| r.skipped),
             unreachable: results.iter().any(|(r, _)| r.unreachable),
             looped: true,
+            warnings: results.iter().flat_map(|(r, _)| r.warnings.iter().cloned()).collect(),
             ..TaskOutcome::default()
         };
         let any_failed = results.iter().any(|(r, _)| r.failed);
@@ -216,7 +230,7 @@ impl Exec {
             let entries = outcomes.iter().filter_map(|o| o.include.clone()).flat_map(|i| i.entries).collect();
             total.include = Some(super::include::IncludeRequest { entries });
         }
-        self.finish(layers, total, &keywords, true, outcomes)
+        self.finish(total, &keywords, true, outcomes)
     }
 
     /// Whether the items may be sent without waiting for one another's results.
@@ -228,6 +242,7 @@ impl Exec {
             && task.loop_control.pause.is_none()
             && task.loop_control.break_when.is_empty()
             && task.register.as_deref().is_none_or(|name| !self.mentions(name))
+            && !brings_facts(task.action.spec.name)
             && task.attrs.get("throttle").is_none()
     }
 
@@ -263,18 +278,17 @@ impl Exec {
     }
 
     /// One item, or the task without a loop.
-    async fn item(&self, layers: &Layers, item: Option<&Value>) -> (TaskOutcome, Keywords) {
+    async fn item(&self, layers: &Layers, item: Option<&Value>) -> Ended {
         let layers = &self.with_connection(layers);
+        let ended = |outcome, keywords| Ended { outcome, keywords, scope: layers.clone() };
         match self.condition(layers) {
             Ok(None) => {}
-            Ok(Some(skip)) => return (skip, self.manners(layers).0),
-            Err(error) => {
-                return (self.error(&error), self.manners(layers).0);
-            }
+            Ok(Some(skip)) => return ended(skip, self.manners(layers).0),
+            Err(error) => return ended(self.error(&error), self.manners(layers).0),
         }
         let keywords = match self.keywords(layers) {
             Ok(keywords) => keywords,
-            Err(failed) => return (self.error(&failed.1), failed.0),
+            Err(failed) => return ended(self.error(&failed.1), failed.0),
         };
         let cx = self.cx(layers);
         let number = |value: &Option<Value>| -> Result<Option<Value>, TemplateError> {
@@ -283,13 +297,13 @@ impl Exec {
         let (retries, delay) =
             match number(&self.task.retries).and_then(|r| number(&self.task.delay).map(|d| (r, d))) {
                 Ok(found) => found,
-                Err(error) => return (self.error(&error), keywords),
+                Err(error) => return ended(self.error(&error), keywords),
             };
         let has_until = !self.task.until.is_empty();
         let retries = match (retries.filter(|v| !matches!(v, Value::Null | Value::Omit)), has_until) {
             (Some(value), _) => match whole(&value) {
                 Some(n) => n.max(0) + 1,
-                None => return (self.error(&self.unfit("retries", &value, "int")), keywords),
+                None => return ended(self.error(&self.unfit("retries", &value, "int")), keywords),
             },
             (None, true) => 4,
             (None, false) => 1,
@@ -300,13 +314,13 @@ impl Exec {
                 let text = value.as_str().and_then(|t| t.trim().parse().ok());
                 match value.as_number().or(text).filter(|n: &f64| n.is_finite()) {
                     Some(seconds) => seconds.clamp(0.0, 1e9),
-                    None => return (self.error(&self.unfit("delay", &value, "float")), keywords),
+                    None => return ended(self.error(&self.unfit("delay", &value, "float")), keywords),
                 }
             }
         };
         let notify = match self.handlers_to_notify(layers) {
             Ok(notify) => notify,
-            Err(error) => return (self.error(&error), keywords),
+            Err(error) => return ended(self.error(&error), keywords),
         };
         let mut attempt = 1;
         loop {
@@ -316,22 +330,21 @@ impl Exec {
                 outcome.set("attempts", Value::Int(attempt));
             }
             let scope = self.after(layers, &outcome, &keywords);
-            self.judge(&scope, &mut outcome);
+            self.judge(&self.registered(&scope, &outcome), &mut outcome);
             if !(retries > 1 || has_until) || outcome.unreachable || outcome.skipped {
-                return (outcome, keywords);
+                return Ended { outcome, keywords, scope };
             }
             let good = if has_until {
-                let scope = self.after(layers, &outcome, &keywords);
                 let until = Value::list(self.task.until.clone());
-                match self.shared.templar.condition(&until, &self.cx(&scope)) {
+                match self.shared.templar.condition(&until, &self.cx(&self.registered(&scope, &outcome))) {
                     Ok(good) => good,
-                    Err(error) => return (self.error(&error), keywords),
+                    Err(error) => return Ended { outcome: self.error(&error), keywords, scope },
                 }
             } else {
                 !outcome.failed
             };
             if good {
-                return (outcome, keywords);
+                return Ended { outcome, keywords, scope };
             }
             if attempt >= retries {
                 outcome.exhausted = true;
@@ -341,7 +354,7 @@ impl Exec {
                 if outcome.failed && outcome.values.get("msg").is_none() {
                     outcome.set("msg", "the retries are used up and the condition of `until` does not hold");
                 }
-                return (outcome, keywords);
+                return Ended { outcome, keywords, scope };
             }
             let label = item.map(loops::label_of);
             self.shared.reporter.event(Event::Retry {
@@ -367,19 +380,31 @@ impl Exec {
         scope
     }
 
-    /// A scope with what a result brings: the variables that it sets, and itself.
+    /// A scope with the facts and variables that a result brings.
     fn after(&self, scope: &Layers, outcome: &TaskOutcome, keywords: &Keywords) -> Layers {
         let mut brought = Map::new();
-        self.bring(&mut brought, outcome, keywords);
-        self.registered(&scope.with(brought), outcome)
+        self.bring(&mut brought, scope, outcome, keywords, false);
+        scope.with(brought)
     }
 
-    /// Adds the variables that a result sets on the task's own host.
-    fn bring(&self, to: &mut Map, outcome: &TaskOutcome, keywords: &Keywords) {
-        let set = outcome.set.as_ref().map(|(set, _)| set);
-        let set = set.filter(|_| self.facts_host(keywords) == self.host);
-        for vars in [outcome.facts.as_ref(), outcome.included_vars.as_ref(), set].into_iter().flatten() {
-            to.extend(vars.iter().map(|(k, v)| (k.clone(), v.clone())));
+    /// Adds the facts and variables that a result brings. Facts are seen whosever they are, variables that are set for another
+    /// host by the items that follow (`later`) alone. `below` is what lies under them.
+    fn bring(&self, to: &mut Map, below: &Layers, outcome: &TaskOutcome, keywords: &Keywords, later: bool) {
+        if let Some(facts) = &outcome.facts {
+            let known = to.shift_remove("ansible_facts").or_else(|| below.find("ansible_facts").cloned());
+            let mut known = match known {
+                Some(Value::Map(known)) => known,
+                _ => Arc::default(),
+            };
+            add_bare(Arc::make_mut(&mut known), facts);
+            to.insert(Key::from("ansible_facts"), Value::Map(known));
+            to.extend(facts.iter().map(|(k, v)| (k.clone(), v.clone())));
+        }
+        if later || self.facts_host(keywords) == self.host {
+            let set = outcome.set.as_ref().map(|(set, _)| set);
+            for vars in [outcome.included_vars.as_ref(), set].into_iter().flatten() {
+                to.extend(vars.iter().map(|(k, v)| (k.clone(), v.clone())));
+            }
         }
     }
 
@@ -464,6 +489,20 @@ impl Exec {
 /// A number of seconds as a time to wait: however large it is, and whatever else it is.
 pub(crate) fn span_of(seconds: f64) -> Duration {
     Duration::from_secs_f64(if seconds.is_nan() { 0.0 } else { seconds.clamp(0.0, 1e9) })
+}
+
+/// Modules that run for several items at once, and whose facts the next item may ask for.
+fn brings_facts(module: &str) -> bool {
+    matches!(
+        module,
+        "ansible.builtin.getent" | "ansible.builtin.package_facts" | "ansible.builtin.service_facts"
+    )
+}
+
+/// An item's result as it stands in its loop's: the warnings of all of them stand beside the list.
+fn listed(mut item: Map) -> Map {
+    item.shift_remove("warnings");
+    item
 }
 
 fn value_mentions(value: &Value, name: &str) -> bool {

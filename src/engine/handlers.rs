@@ -6,6 +6,7 @@ use crate::playbook::{Node, Task};
 use crate::report::Event;
 use crate::template::TemplateContext;
 use crate::vars::Value;
+use indexmap::IndexSet;
 use std::collections::HashSet;
 use std::sync::Arc;
 use windlass_yaml::diagnostic::Diagnostic;
@@ -18,7 +19,7 @@ impl Batch<'_> {
         if found.is_empty() {
             self.unknown_handler(name, task);
         } else if self.flushing.is_some() {
-            for index in found {
+            for &index in found.iter() {
                 self.notified[index].extend(hosts.iter().cloned());
             }
         } else {
@@ -28,7 +29,19 @@ impl Batch<'_> {
 
     /// The handlers that a name or topic means: of those with that name the last one, of those that listen to it
     /// the last one of each name.
-    fn find_handlers(&self, name: &str, host: Option<&String>) -> Vec<usize> {
+    fn find_handlers(&mut self, name: &str, host: Option<&String>) -> Arc<[usize]> {
+        if let Some(found) = self.handlers_by_name.get(name) {
+            return Arc::clone(found);
+        }
+        let found: Arc<[usize]> = self.look_for_handlers(name, host).into();
+        // Names that are templates may be others for another host.
+        if self.handlers.iter().all(|h| h.name.as_ref().is_none_or(Value::is_final)) {
+            self.handlers_by_name.insert(name.to_owned(), Arc::clone(&found));
+        }
+        found
+    }
+
+    fn look_for_handlers(&self, name: &str, host: Option<&String>) -> Vec<usize> {
         let mut found = Vec::new();
         let mut named = false;
         let mut seen = HashSet::new();
@@ -102,20 +115,22 @@ impl Batch<'_> {
 
     /// Adds handlers that came with a role or include, behind those that are there: the last one of a name counts.
     pub(super) fn add_handlers(&mut self, nodes: &[Node]) {
+        self.handlers_by_name.clear();
         for handler in super::include::flatten(nodes) {
             self.handlers.push(handler);
-            self.notified.push(indexmap::IndexSet::new());
+            self.notified.push(IndexSet::new());
         }
     }
 
     /// Runs the handlers that these hosts notified.
     pub(super) async fn flush(&mut self, hosts: &[String]) {
         let mut later = Vec::new();
+        let flushing: HashSet<String> = hosts.iter().cloned().collect();
         for (name, notifiers) in std::mem::take(&mut self.pending) {
             let (now, rest): (Vec<String>, Vec<String>) =
-                notifiers.into_iter().partition(|h| hosts.contains(h));
+                notifiers.into_iter().partition(|h| flushing.contains(h));
             if !now.is_empty() {
-                for index in self.find_handlers(&name, now.first()) {
+                for &index in self.find_handlers(&name, now.first()).iter() {
                     self.notified[index].extend(now.iter().cloned());
                 }
             }
@@ -124,14 +139,15 @@ impl Batch<'_> {
             }
         }
         self.pending = later;
-        self.flushing = Some(hosts.iter().cloned().collect());
+        self.flushing = Some(flushing);
         let mut index = 0;
         while index < self.handlers.len() && !self.ended {
             let waiting = std::mem::take(&mut self.notified[index]);
-            let (now, later): (Vec<String>, Vec<String>) = waiting.into_iter().partition(|h| self.handles(h));
+            let (now, later): (IndexSet<String>, IndexSet<String>) =
+                waiting.into_iter().partition(|h| self.handles(h));
             self.notified[index].extend(later);
             // In the order of the inventory, as a task runs.
-            let now: Vec<String> = self.hosts.keys().filter(|h| now.contains(h)).cloned().collect();
+            let now: Vec<String> = self.hosts.keys().filter(|h| now.contains(*h)).cloned().collect();
             if !now.is_empty() {
                 let handler = Arc::clone(&self.handlers[index]);
                 self.run_handler(&handler, &now).await;

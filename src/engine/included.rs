@@ -7,17 +7,19 @@ use crate::report::{Event, Status, TaskResult};
 use crate::template::TemplateError;
 use crate::vars::{Key, Map, Value};
 use indexmap::{IndexMap, IndexSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// An include, and which one of its like: a loop may include the same thing twice.
-type Id = (String, usize);
+type Id = (Arc<str>, usize);
 
-fn ids(request: &IncludeRequest) -> Vec<(Id, &Entry)> {
-    let mut seen: IndexMap<String, usize> = IndexMap::new();
-    let numbered = request.entries.iter().map(|entry| {
-        let count = seen.entry(entry.key()).or_default();
+fn with_ids(request: IncludeRequest) -> Vec<(Id, Entry)> {
+    let mut seen: HashMap<Arc<str>, usize> = HashMap::new();
+    let numbered = request.entries.into_iter().map(|entry| {
+        let key: Arc<str> = entry.key().into();
+        let count = seen.entry(Arc::clone(&key)).or_default();
         *count += 1;
-        ((entry.key(), *count), entry)
+        ((key, *count), entry)
     });
     numbered.collect()
 }
@@ -31,10 +33,14 @@ impl Batch<'_> {
         handler: bool,
     ) {
         let mut told: IndexMap<Id, (Entry, Vec<String>)> = IndexMap::new();
-        for (host, request) in &requests {
-            for (id, entry) in ids(request) {
-                told.entry(id).or_insert_with(|| (entry.clone(), Vec::new())).1.push(host.clone());
+        let mut wanted: Vec<(String, Vec<Id>)> = Vec::new();
+        for (host, request) in requests {
+            let mut ids = Vec::new();
+            for (id, entry) in with_ids(request) {
+                told.entry(id.clone()).or_insert_with(|| (entry, Vec::new())).1.push(host.clone());
+                ids.push(id);
             }
+            wanted.push((host, ids));
         }
         let mut loaded: IndexMap<Id, Arc<Block>> = IndexMap::new();
         let mut refused: IndexSet<String> = IndexSet::new();
@@ -82,14 +88,13 @@ impl Batch<'_> {
             return;
         }
         let mut groups: IndexMap<Vec<Id>, (u32, Arc<Block>)> = IndexMap::new();
-        for (host, request) in requests.iter().filter(|(host, _)| !refused.contains(host)) {
-            let ids: Vec<Id> = ids(request).into_iter().map(|(id, _)| id).collect();
+        for (host, ids) in wanted.into_iter().filter(|(host, _)| !refused.contains(host)) {
             let (group, block) = groups.entry(ids.clone()).or_insert_with(|| {
                 self.groups += 1;
                 let main = ids.iter().filter_map(|id| loaded.get(id).cloned()).map(Node::Block).collect();
                 (self.groups, Arc::new(Block { main, ..Block::default() }))
             });
-            if let Some(state) = self.hosts.get_mut(host) {
+            if let Some(state) = self.hosts.get_mut(&host) {
                 state.include(Arc::clone(block), *group);
             }
         }

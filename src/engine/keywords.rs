@@ -4,6 +4,7 @@ use super::exec::Exec;
 use super::loops::truthy;
 use super::result::TaskOutcome;
 use crate::actions;
+use crate::playbook::Task;
 use crate::report::Event;
 use crate::template::TemplateError;
 use crate::vars::scope::Layers;
@@ -25,6 +26,8 @@ pub struct Keywords {
     pub environment: Vec<(String, String)>,
     /// `delegate_to`.
     pub delegate: Option<String>,
+    /// `delegate_facts`: what is found out is the other host's.
+    pub delegate_facts: bool,
     /// `timeout` in seconds; 0 is none.
     pub timeout: u64,
     /// `ignore_errors`.
@@ -150,6 +153,7 @@ impl Exec {
         Ok(Keywords {
             check: self.flag("check_mode", manners.check, layers)?,
             diff: self.flag("diff", manners.diff, layers)?,
+            delegate_facts: self.flag("delegate_facts", false, layers)?,
             environment: environment.into_iter().collect(),
             timeout: seconds,
             ..manners.clone()
@@ -158,13 +162,7 @@ impl Exec {
 
     /// A keyword whose value cannot be used.
     pub(super) fn unfit(&self, name: &str, value: &Value, wanted: &str) -> TemplateError {
-        let shown = python_text(&value.to_json());
-        let message = format!(
-            "Error processing keyword '{name}': The value '{shown}' could not be converted to '{wanted}'."
-        );
-        let mut error = TemplateError::new(crate::template::TemplateErrorKind::Failed, message);
-        error.span = self.task.attrs.get(name).and_then(Value::span).cloned();
-        error
+        unfit(&self.task, name, value, wanted)
     }
 
     /// Where an argument was written: its value, or its name.
@@ -189,20 +187,24 @@ impl Exec {
         let cx = self.cx(layers);
         let spec = self.task.action.spec;
         let mut out = Map::new();
-        let mut own = Map::new();
+        // What `gather_facts` runs is `setup`, with the defaults of both.
+        let gathers = spec.name == "ansible.builtin.gather_facts";
+        let (mut inner, mut own) = (Map::new(), Map::new());
         for defaults in self.task.attrs.list("module_defaults") {
             let Value::Map(defaults) = self.shared.templar.render(defaults, &cx)? else { continue };
             for (module, args) in defaults.iter() {
                 let (Some(module), Value::Map(args)) = (module.as_str(), args) else { continue };
                 // A group's defaults lie under those of the module itself.
-                let to = match module.strip_prefix("group/") {
-                    Some(group) if actions::is_in_group(spec, group) => &mut out,
-                    None if actions::resolve(module).is_some_and(|a| a.spec.name == spec.name) => &mut own,
+                let to = match (module.strip_prefix("group/"), actions::resolve(module)) {
+                    (Some(group), _) if actions::is_in_group(spec, group) => &mut out,
+                    (None, Some(found)) if found.spec.name == spec.name => &mut own,
+                    (None, Some(found)) if gathers && found.is("ansible.builtin.setup") => &mut inner,
                     _ => continue,
                 };
                 to.extend(args.iter().map(|(k, v)| (k.clone(), v.clone())));
             }
         }
+        out.extend(inner);
         out.extend(own);
         if let Some(template) = &self.task.args_template {
             match self.shared.templar.render(template, &cx)? {
@@ -245,6 +247,17 @@ impl Exec {
         }
         Ok(out)
     }
+}
+
+/// A task's keyword whose value cannot be used.
+pub(super) fn unfit(task: &Task, name: &str, value: &Value, wanted: &str) -> TemplateError {
+    let shown = python_text(&value.to_json());
+    let message = format!(
+        "Error processing keyword '{name}': The value '{shown}' could not be converted to '{wanted}'."
+    );
+    let mut error = TemplateError::new(crate::template::TemplateErrorKind::Failed, message);
+    error.span = task.attrs.get(name).and_then(Value::span).cloned();
+    error
 }
 
 /// A whole number, or a text of one.

@@ -12,7 +12,7 @@ use crate::vars::Value;
 use crate::vars::store::PlayVars;
 use futures::StreamExt;
 use indexmap::{IndexMap, IndexSet};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use windlass_yaml::diagnostic::Diagnostic;
 
@@ -26,6 +26,8 @@ pub struct Batch<'a> {
     /// Where each host is.
     pub(super) hosts: IndexMap<String, HostState>,
     pub(super) handlers: Vec<Arc<Task>>,
+    /// Those that a name or topic means, as far as that is known and the same for all hosts.
+    pub(super) handlers_by_name: HashMap<String, Arc<[usize]>>,
     /// Hosts that notified a handler, by its place in the list.
     pub(super) notified: Vec<IndexSet<String>>,
     /// Notifications since the last flush, with the hosts that gave them.
@@ -78,6 +80,7 @@ impl<'a> Batch<'a> {
             hosts,
             notified: vec![IndexSet::new(); handlers.len()],
             handlers,
+            handlers_by_name: HashMap::new(),
             pending: Vec::new(),
             flushing: None,
             groups: 0,
@@ -141,8 +144,8 @@ impl<'a> Batch<'a> {
     pub(super) async fn perform(&mut self, task: &Arc<Task>, hosts: &[String], handler: bool) {
         // What concerns the run as a whole is done for the first host alone.
         let for_all = matches!(task.action.spec.name, "ansible.builtin.add_host" | "ansible.builtin.pause");
-        let shared = match self.rendered(task, hosts, "run_once") {
-            Ok(value) => value.as_ref().and_then(super::loops::truthy).unwrap_or(false),
+        let shared = match self.flag(task, hosts, "run_once", false) {
+            Ok(shared) => shared,
             Err(error) => return self.abort(task, error),
         };
         let reach = Reach { alone: for_all || shared, shared, handler };
@@ -167,7 +170,7 @@ impl<'a> Batch<'a> {
     /// `gathering = smart`: facts are gathered of hosts alone whose facts are not known.
     fn without_facts(&self, task: &Task, mut hosts: Vec<String>) -> Vec<String> {
         let shared = &self.run.shared;
-        if task.implicit && task.action.is("ansible.builtin.setup") && shared.options.gather_once {
+        if task.implicit && task.action.is("ansible.builtin.gather_facts") && shared.options.gather_once {
             hosts.retain(|host| !shared.store.facts(host).gathered);
         }
         hosts
@@ -247,6 +250,21 @@ impl<'a> Batch<'a> {
         self.run.shared.templar.render(value, &cx).map(Some).map_err(|e| e.at(value.span()))
     }
 
+    /// As [`Self::rendered`], of a keyword that is a boolean.
+    pub(super) fn flag(
+        &self,
+        task: &Task,
+        hosts: &[String],
+        name: &str,
+        default: bool,
+    ) -> Result<bool, TemplateError> {
+        let value = self.rendered(task, hosts, name)?;
+        let Some(value) = value.filter(|v| !matches!(v, Value::Null | Value::Omit)) else {
+            return Ok(default);
+        };
+        super::loops::truthy(&value).ok_or_else(|| super::keywords::unfit(task, name, &value, "bool"))
+    }
+
     /// How many hosts do a task at once.
     fn width(&self, task: &Task, hosts: &[String]) -> Result<usize, TemplateError> {
         let forks = self.run.shared.options.forks.max(1);
@@ -307,6 +325,7 @@ impl<'a> Batch<'a> {
                         status: Status::Failed,
                         ignored: false,
                         notify: Vec::new(),
+                        theirs: false,
                         items: Vec::new(),
                     };
                     (name, done)

@@ -4,6 +4,7 @@ use crate::playbook::{Loop, LoopControl};
 use crate::template::{Templar, TemplateContext, TemplateError};
 pub use crate::vars::value::truthy;
 use crate::vars::{Key, Map, Value};
+use std::sync::Arc;
 use windlass_yaml::Span;
 use windlass_yaml::diagnostic::Diagnostic;
 
@@ -61,41 +62,79 @@ pub fn no_list(value: &Value, span: &Span) -> Diagnostic {
     })
 }
 
-/// What one item adds to the variables.
-pub fn item_vars(items: &[Value], index: usize, names: &Names) -> Map {
-    let mut map = Map::new();
-    let item = items.get(index).cloned().unwrap_or_default();
-    map.insert(Key::from(names.item.as_str()), item);
-    map.insert(Key::from("ansible_loop_var"), Value::text(names.item.as_str()));
-    if let Some(name) = &names.index {
-        map.insert(Key::from(name.as_str()), Value::Int(index as i64));
-        map.insert(Key::from("ansible_index_var"), Value::text(name.as_str()));
+/// The items of a loop and the names under which each one is seen.
+#[derive(Debug)]
+pub struct Items {
+    items: Arc<Vec<Value>>,
+    names: Names,
+}
+
+impl Items {
+    /// Items with those names.
+    #[must_use]
+    pub fn new(items: Vec<Value>, names: Names) -> Self {
+        Self { items: Arc::new(items), names }
     }
-    if names.extended {
-        let length = items.len();
-        let mut info = Map::new();
-        let mut set = |key: &str, value: Value| {
-            info.insert(Key::from(key), value);
-        };
-        if names.all_items {
-            set("allitems", Value::list(items.to_vec()));
-        }
-        set("index", Value::Int(index as i64 + 1));
-        set("index0", Value::Int(index as i64));
-        set("first", Value::Bool(index == 0));
-        set("last", Value::Bool(index + 1 == length));
-        set("length", Value::Int(length as i64));
-        set("revindex", Value::Int((length - index) as i64));
-        set("revindex0", Value::Int((length - index) as i64 - 1));
-        if let Some(next) = items.get(index + 1) {
-            set("nextitem", next.clone());
-        }
-        if let Some(previous) = index.checked_sub(1).and_then(|i| items.get(i)) {
-            set("previtem", previous.clone());
-        }
-        map.insert(Key::from("ansible_loop"), Value::map(info));
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.items.len()
     }
-    map
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+    /// The names.
+    #[must_use]
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+    /// One of them.
+    #[must_use]
+    pub fn at(&self, index: usize) -> &Value {
+        static NOTHING: Value = Value::Null;
+        self.items.get(index).unwrap_or(&NOTHING)
+    }
+
+    /// What one item adds to the variables.
+    #[must_use]
+    pub fn vars(&self, index: usize) -> Map {
+        let Self { items, names } = self;
+        let mut map = Map::new();
+        map.insert(Key::from(names.item.as_str()), self.at(index).clone());
+        map.insert(Key::from("ansible_loop_var"), Value::text(names.item.as_str()));
+        if let Some(name) = &names.index {
+            map.insert(Key::from(name.as_str()), Value::Int(index as i64));
+            map.insert(Key::from("ansible_index_var"), Value::text(name.as_str()));
+        }
+        if names.extended {
+            let length = items.len();
+            let mut info = Map::new();
+            let mut set = |key: &str, value: Value| {
+                info.insert(Key::from(key), value);
+            };
+            if names.all_items {
+                // One list for all of them.
+                set("allitems", Value::List(Arc::clone(items)));
+            }
+            set("index", Value::Int(index as i64 + 1));
+            set("index0", Value::Int(index as i64));
+            set("first", Value::Bool(index == 0));
+            set("last", Value::Bool(index + 1 == length));
+            set("length", Value::Int(length as i64));
+            set("revindex", Value::Int((length - index) as i64));
+            set("revindex0", Value::Int((length - index) as i64 - 1));
+            if let Some(next) = items.get(index + 1) {
+                set("nextitem", next.clone());
+            }
+            if let Some(previous) = index.checked_sub(1).and_then(|i| items.get(i)) {
+                set("previtem", previous.clone());
+            }
+            map.insert(Key::from("ansible_loop"), Value::map(info));
+        }
+        map
+    }
 }
 
 /// The rendered names of a loop control.
@@ -151,5 +190,25 @@ pub fn label_of(item: &Value) -> String {
     match item {
         Value::Str(text) => text.as_str().to_owned(),
         other => windlass_protocol::args::python_text(&other.to_json()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_items_are_one_list() {
+        let names = Names { item: "item".to_owned(), index: None, extended: true, all_items: true };
+        let items = Items::new(vec![Value::Int(1), Value::Int(2)], names);
+        let list = |index| match items.vars(index).get("ansible_loop") {
+            Some(Value::Map(info)) => match info.get("allitems") {
+                Some(Value::List(list)) => Some(Arc::clone(list)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let (Some(first), Some(second)) = (list(0), list(1)) else { panic!("no list of all items") };
+        assert!(Arc::ptr_eq(&first, &second));
     }
 }

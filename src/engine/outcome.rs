@@ -2,7 +2,7 @@
 
 use super::exec::{Done, Exec};
 use super::keywords::Keywords;
-use super::loops::{self, Names, truthy};
+use super::loops::{self, Items};
 use super::result::TaskOutcome;
 use crate::report::{Event, Status, TaskResult};
 use crate::template::TemplateError;
@@ -15,10 +15,10 @@ impl Exec {
         &self,
         mut outcome: TaskOutcome,
         scope: &Layers,
-        item: &Value,
+        items: &Items,
         index: usize,
-        names: &Names,
     ) -> TaskOutcome {
+        let (names, item) = (items.names(), items.at(index));
         outcome.values.insert(Key::from(names.item.as_str()), item.clone());
         outcome.values.insert(Key::from("ansible_loop_var"), Value::text(names.item.as_str()));
         if let Some(name) = &names.index {
@@ -36,7 +36,7 @@ impl Exec {
         outcome
     }
 
-    /// What stands for an item in the output. The item's own result is registered by then.
+    /// What stands for an item in the output. `scope` is what the item left; its own result is registered by then.
     pub(crate) fn label_text(
         &self,
         scope: &Layers,
@@ -51,8 +51,7 @@ impl Exec {
 
     /// The host whose facts a task sets.
     pub(super) fn facts_host<'a>(&'a self, keywords: &'a Keywords) -> &'a str {
-        let theirs = self.task.attrs.get("delegate_facts").and_then(truthy).unwrap_or(false);
-        keywords.delegate.as_deref().filter(|_| theirs).unwrap_or(&self.host)
+        keywords.delegate.as_deref().filter(|_| keywords.delegate_facts).unwrap_or(&self.host)
     }
 
     /// The handlers that a task is to notify.
@@ -79,7 +78,8 @@ impl Exec {
         let host = self.facts_host(keywords);
         if let Some(facts) = &outcome.facts {
             store.add_facts(host, facts);
-            if self.task.action.is("ansible.builtin.setup") {
+            // As in Ansible, `setup` alone gathers nothing that `gathering = smart` would know of.
+            if self.task.action.is("ansible.builtin.gather_facts") {
                 store.set_gathered(host);
             }
         }
@@ -98,10 +98,11 @@ impl Exec {
     }
 
     pub(super) fn tell_item(&self, scope: &Layers, outcome: &TaskOutcome, keywords: &Keywords, item: &Value) {
-        let label = self.label_text(scope, outcome, item).unwrap_or_else(|_| loops::label_of(item));
+        self.warn(outcome, keywords);
         if outcome.include.is_some() {
             return;
         }
+        let label = self.label_text(scope, outcome, item).unwrap_or_else(|_| loops::label_of(item));
         let result = TaskResult {
             item: Some(if keywords.no_log { loops::CENSORED.to_owned() } else { label }),
             ignored: keywords.ignore_errors,
@@ -111,10 +112,19 @@ impl Exec {
         self.shared.reporter.event(Event::Item(result));
     }
 
+    /// Tells the warnings of a result. They may hold what the task is not to show.
+    fn warn(&self, outcome: &TaskOutcome, keywords: &Keywords) {
+        if !keywords.no_log {
+            for warning in &outcome.warnings {
+                self.shared.reporter.event(Event::Warning(warning.clone()));
+            }
+        }
+    }
+
     /// How the host that a task is delegated to is printed; `None` if that is its own one.
     pub(super) fn delegate_label(&self, keywords: &Keywords) -> Option<String> {
         let delegate = keywords.delegate.as_ref().filter(|d| **d != self.host)?;
-        let theirs = self.shared.store.play_layers(delegate, &self.play);
+        let theirs = self.shared.store.task_layers(delegate, &self.play, &self.task);
         let address = theirs.find("ansible_host").and_then(|value| {
             let address = self.shared.templar.render(value, &self.cx(&theirs)).ok()?;
             address.as_str().filter(|a| a != delegate).map(str::to_owned)
@@ -136,7 +146,6 @@ impl Exec {
 
     pub(super) fn finish(
         &self,
-        _layers: &Layers,
         outcome: TaskOutcome,
         keywords: &Keywords,
         has_items: bool,
@@ -158,8 +167,9 @@ impl Exec {
             let changed = std::iter::once(&outcome).chain(&items).filter(|o| o.changed);
             notify.extend(changed.flat_map(|o| o.notify.iter().cloned()));
         }
-        for warning in &outcome.warnings {
-            self.shared.reporter.event(Event::Warning(warning.clone()));
+        if !has_items {
+            // Those of items were told with them.
+            self.warn(&outcome, keywords);
         }
         let result = Arc::new(outcome.to_map());
         let told = TaskResult {
@@ -171,7 +181,8 @@ impl Exec {
         if outcome.include.is_none() {
             self.shared.reporter.event(Event::Result(told));
         }
-        Done { outcome, result, status, ignored, notify, items }
+        let theirs = keywords.delegate_facts && keywords.delegate.is_some();
+        Done { outcome, result, status, ignored, notify, theirs, items }
     }
 }
 

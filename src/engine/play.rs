@@ -208,7 +208,6 @@ impl Run {
             self.shared.reporter.event(Event::NoHosts);
             return true;
         }
-        let goes_on = |p: &Progress, host: &String| !p.failed.contains(host) && !p.unreachable.contains(host);
         let hosts: Vec<String> =
             self.with_progress(|p| rendered.hosts.iter().filter(|h| goes_on(p, h)).cloned().collect());
         if let Err(problems) = self.shared.store.read_host_files(&hosts) {
@@ -231,7 +230,7 @@ impl Run {
             start = end;
             announce();
             let mut vars = base.clone();
-            vars.magic = Arc::new(self.play_magic(&rendered, play, &hosts, &batch));
+            vars.magic = Arc::new(self.play_magic(&rendered, play, &batch));
             match self.vars_files(play, &vars, &batch) {
                 Ok(files) => vars.files = files,
                 Err(diagnostic) => {
@@ -264,10 +263,12 @@ impl Run {
     }
 
     /// Magic variables of a play and its batch.
-    fn play_magic(&self, rendered: &Rendered, play: &Play, hosts: &[String], batch: &[String]) -> Map {
+    fn play_magic(&self, rendered: &Rendered, play: &Play, batch: &[String]) -> Map {
         let list = |names: &[String]| Value::list(names.iter().map(|n| Value::text(n.as_str())).collect());
-        let left: Vec<String> =
-            rendered.in_inventory.iter().filter(|host| hosts.contains(host)).cloned().collect();
+        // Hosts that failed in an earlier play or batch are out.
+        let left: Vec<String> = self.with_progress(|p| {
+            rendered.in_inventory.iter().filter(|host| goes_on(p, host)).cloned().collect()
+        });
         // Roles that the play names itself, and those that they depend on.
         let is_dependency = |role: &Role| {
             play.roles.iter().flat_map(|r| &r.dependencies).any(|d| std::ptr::eq(Arc::as_ptr(d), role))
@@ -456,6 +457,11 @@ impl Run {
         let render = |task: &Task| tags_of(task, &self.shared.templar, scope);
         filter_nodes(nodes, tags, &render)
     }
+}
+
+/// Whether a host takes part in what follows.
+fn goes_on(progress: &Progress, host: &str) -> bool {
+    !progress.failed.contains(host) && !progress.unreachable.contains(host)
 }
 
 /// The tags of a task, rendered.

@@ -5,6 +5,7 @@ use super::include::IncludeRequest;
 use super::linear::{Batch, Reach};
 use crate::playbook::Task;
 use crate::report::{Event, Status};
+use crate::template::TemplateError;
 use crate::vars::{Key, Map, Value};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -47,9 +48,13 @@ impl Batch<'_> {
         if !includes.is_empty() {
             self.include(task, includes, reach.handler).await;
         }
-        if (!failed.is_empty() || unreachable) && self.concerns_all(task, reach) {
-            // With `run_once` all hosts were marked already: a second time leads them out of a rescue again.
-            self.mark_others(&failed);
+        if !failed.is_empty() || unreachable {
+            match self.concerns_all(task, reach) {
+                // With `run_once` all hosts were marked already: a second time leads them out of a rescue again.
+                Ok(true) => self.mark_others(&failed),
+                Ok(false) => {}
+                Err(error) => self.abort(task, error),
+            }
         }
         if any {
             self.limit_failures(&failed);
@@ -131,14 +136,18 @@ impl Batch<'_> {
     }
 
     /// Whether a failure on one host is one of all (`any_errors_fatal`, `run_once`).
-    fn concerns_all(&self, task: &Task, reach: Reach) -> bool {
+    fn concerns_all(&self, task: &Task, reach: Reach) -> Result<bool, TemplateError> {
         let hosts: Vec<String> = self.hosts.keys().take(1).cloned().collect();
-        let flag = |name: &str| {
-            let value = self.rendered(task, &hosts, name).ok().flatten();
-            value.as_ref().and_then(super::loops::truthy)
-        };
-        let fatal = || flag("any_errors_fatal").unwrap_or(self.run.shared.options.any_errors_fatal);
-        (reach.alone || fatal()) && !flag("ignore_errors").unwrap_or(false)
+        let default = self.run.shared.options.any_errors_fatal;
+        let fatal = reach.alone
+            || self.flag(task, &hosts, "any_errors_fatal", default).map_err(|mut error| {
+                if !error.message.starts_with("Error processing keyword") {
+                    error.message = format!("Error processing keyword 'any_errors_fatal': {}", error.message);
+                }
+                error
+            })?;
+        // One that fails here, as it asks for the item, counts as true, as it does for the task.
+        Ok(fatal && !self.flag(task, &hosts, "ignore_errors", false).unwrap_or(true))
     }
 
     /// `max_fail_percentage`
@@ -179,14 +188,12 @@ impl Batch<'_> {
     /// `run_once`: what one host found out holds for all.
     fn share(&self, task: &Task, origin: &str, done: &Done) {
         let store = &self.run.shared.store;
-        let theirs = task.attrs.get("delegate_facts").and_then(super::loops::truthy).unwrap_or(false)
-            && task.attrs.get("delegate_to").is_some();
         for host in self.hosts.keys().filter(|h| *h != origin && !self.unreachable.contains(*h)) {
             if let Some(name) = &task.register {
                 store.set(host, name, Value::Map(Arc::clone(&done.result)));
             }
             for outcome in std::iter::once(&done.outcome).chain(&done.items) {
-                if theirs {
+                if done.theirs {
                     continue;
                 }
                 if let Some(facts) = &outcome.facts {

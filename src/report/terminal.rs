@@ -191,7 +191,8 @@ impl Terminal {
 
     /// Whether a result's values are shown.
     fn verbose(&self, result: &TaskResult) -> bool {
-        let asked = self.style.verbosity > 0 && result.result.get("_verbose_override").is_none();
+        // Gathered facts are many: `setup` shows them.
+        let asked = self.style.verbosity > 0 && result.action != "ansible.builtin.gather_facts";
         asked || (result.shown && !result.no_log)
     }
 

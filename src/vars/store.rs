@@ -158,16 +158,9 @@ impl Store {
     /// Adds facts, named with or without `ansible_` in front.
     pub fn add_facts(&self, host: &str, facts: &Map) {
         self.change_host(host, |h| {
-            let (plain, injected) = (Arc::make_mut(&mut h.facts), Arc::make_mut(&mut h.injected));
-            for (key, value) in facts {
-                let name = key.to_string();
-                let bare = name.strip_prefix("ansible_").filter(|_| name != "ansible_local");
-                plain.insert(Key::from(bare.unwrap_or(&name).to_owned()), value.clone());
-                if name == "ansible_local" {
-                    plain.insert(Key::from("ansible_local"), value.clone());
-                }
-                injected.insert(Key::from(name), value.clone());
-            }
+            add_bare(Arc::make_mut(&mut h.facts), facts);
+            let injected = Arc::make_mut(&mut h.injected);
+            injected.extend(facts.iter().map(|(k, v)| (Key::from(k.to_string()), v.clone())));
         });
     }
 
@@ -325,6 +318,15 @@ impl Store {
         }
         out.push_owned(magic);
         out
+    }
+}
+
+/// Adds facts to `ansible_facts`, which names them without `ansible_` in front.
+pub fn add_bare(known: &mut Map, facts: &Map) {
+    for (key, value) in facts {
+        let name = key.to_string();
+        let bare = name.strip_prefix("ansible_").filter(|_| name != "ansible_local");
+        known.insert(Key::from(bare.unwrap_or(&name)), value.clone());
     }
 }
 

@@ -14,5 +14,5 @@ module_args! {
         /// Folder with the host's own facts, `*.fact` files.
         fact_path: PathArg => default("/etc/ansible/facts.d"),
     }
-    settings { aliases: &["ansible.builtin.gather_facts", "gather_facts", "ansible.legacy.setup"] }
+    settings { aliases: &["ansible.legacy.setup"] }
 }

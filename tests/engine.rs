@@ -1,0 +1,92 @@
+//! Playbooks on this machine, where ansible-core cannot be held beside it: it does otherwise, or says it elsewhere.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::Command;
+
+/// Runs the tasks of a play on this machine: exit code and what was printed, stderr behind stdout.
+fn run(dir: &Path, play: &str) -> (i32, String) {
+    std::fs::write(dir.join("play.yml"), play).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .current_dir(dir)
+        .args(["playbook", "-i", "localhost,", "-c", "local", "play.yml"])
+        .env_remove("ANSIBLE_CONFIG")
+        .env("ANSIBLE_NOCOLOR", "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    (output.status.code().unwrap_or(-1), text.into_owned())
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// ansible-core puts facts that a task has just found into `ansible_facts.ansible_facts` until the task is done.
+#[test]
+fn conditions_on_a_result_see_its_facts() {
+    let dir = folder();
+    let (code, said) = run(
+        dir.path(),
+        "- hosts: all
+  gather_facts: false
+  tasks:
+    - set_fact: {ansible_kept: 1, cacheable: true}
+    - getent: {database: group, key: root}
+      until: ansible_facts.getent_group.root is defined
+      retries: 1
+      delay: 0
+      changed_when: ansible_facts.getent_group.root is defined
+      failed_when: ansible_facts.ansible_kept is not defined
+    - getent: {database: passwd, key: '{{ item }}'}
+      loop: [root, daemon]
+      when: item == 'root' or ansible_facts.getent_passwd.root is defined
+      changed_when: \"'getent_passwd' in ansible_facts\"
+",
+    );
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("changed=2"), "{said}");
+    assert!(!said.contains("skipping") && said.contains("(item=daemon)"), "{said}");
+}
+
+#[test]
+fn warnings_of_items_are_told_unless_no_log_hides_them() {
+    let play = |more: &str| {
+        format!(
+            "- hosts: all
+  gather_facts: false
+  tasks:
+    - lineinfile: {{path: '{{{{ playbook_dir }}}}/lines', regexp: '', line: x, create: true}}
+{more}
+"
+        )
+    };
+    let dir = folder();
+    let warning = "[WARNING]: The regular expression is an empty string";
+    let plain = run(dir.path(), &play("")).1;
+    assert!(plain.contains(warning), "{plain}");
+    let looped = run(dir.path(), &play("      loop: [1, 2]")).1;
+    assert_eq!(looped.matches(warning).count(), 1, "{looped}");
+    for hidden in ["      no_log: true", "      no_log: true\n      loop: [1, 2]"] {
+        let said = run(dir.path(), &play(hidden)).1;
+        assert!(!said.contains("WARNING"), "{said}");
+    }
+}
+
+#[test]
+fn any_errors_fatal_that_cannot_be_rendered_stops_the_run() {
+    let dir = folder();
+    let (code, said) = run(
+        dir.path(),
+        "- hosts: all
+  gather_facts: false
+  tasks:
+    - fail: {msg: first}
+      any_errors_fatal: \"{{ nope }}\"
+",
+    );
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("Error processing keyword 'any_errors_fatal': 'nope' is undefined"), "{said}");
+    assert!(said.contains("play.yml:5:"), "{said}");
+}
