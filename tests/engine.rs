@@ -90,3 +90,25 @@ fn any_errors_fatal_that_cannot_be_rendered_stops_the_run() {
     assert!(said.contains("Error processing keyword 'any_errors_fatal': 'nope' is undefined"), "{said}");
     assert!(said.contains("play.yml:5:"), "{said}");
 }
+
+#[test]
+fn no_name_of_a_variable_is_a_command() {
+    let dir = folder();
+    let (code, said) = run(
+        dir.path(),
+        "- hosts: all
+  gather_facts: false
+  tasks:
+    - raw: echo $GOOD_1
+      environment: {GOOD_1: it is}
+      register: good
+    - debug: {msg: \"{{ good.stdout }}\"}
+    - raw: echo never
+      environment: {'A=1 touch made; B': x}
+",
+    );
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("it is"), "{said}");
+    assert!(said.contains("'A=1 touch made; B' cannot be the name of a variable in a shell"), "{said}");
+    assert!(!dir.path().join("made").exists());
+}

@@ -63,6 +63,13 @@ pub(super) async fn raw(cx: &Cx<'_>) -> TaskOutcome {
     };
     let mut line = String::new();
     for (name, value) in &cx.keywords.environment {
+        // The shell would read it as something else.
+        if !is_name(name) {
+            let mut out =
+                TaskOutcome::failure(format!("'{name}' cannot be the name of a variable in a shell"));
+            out.hint = Some("names consist of letters, digits and `_`, and begin with no digit".to_owned());
+            return out;
+        }
         line.push_str(&format!("{name}={} ", quote(value)));
     }
     match cx.text("executable") {
@@ -90,6 +97,27 @@ pub(super) async fn raw(cx: &Cx<'_>) -> TaskOutcome {
     }
 }
 
+/// Whether a shell takes that for the name of a variable.
+fn is_name(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.starts_with(|c: char| fits(c) && !c.is_ascii_digit()) && text.chars().all(fits)
+}
+
 fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_no_commands() {
+        for good in ["A", "_x1", "http_proxy"] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in ["", "1A", "A B", "A=1;reboot #", "$(id)", "a-b", "ä"] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
 }

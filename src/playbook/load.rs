@@ -53,6 +53,8 @@ pub struct Loader {
     pub collections_path: Vec<PathBuf>,
     /// Documents that were read.
     pub(super) cache: Mutex<HashMap<PathBuf, Arc<Option<Yaml>>>>,
+    /// Contents that were decrypted.
+    pub(super) contents: Mutex<HashMap<PathBuf, (super::read_file::FileState, Arc<crate::secrets::Opened>)>>,
 }
 
 impl std::fmt::Debug for Loader {
@@ -72,6 +74,7 @@ impl Loader {
             roles_path: Vec::new(),
             collections_path: Vec::new(),
             cache: Mutex::default(),
+            contents: Mutex::default(),
         }
     }
 

@@ -10,6 +10,26 @@ use std::sync::{Arc, PoisonError};
 use windlass_yaml::diagnostic::Diagnostic;
 use windlass_yaml::{Node as Yaml, SourceFile, Span};
 
+/// Up to this many bytes of what was encrypted are kept, of one file and of all of them.
+const KEPT_PLAIN: usize = 4 << 20;
+const KEPT_ALL: usize = 64 << 20;
+
+/// By what it is known that a file is still the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileState {
+    modified: (i64, i64),
+    size: u64,
+    inode: u64,
+}
+
+impl FileState {
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        let modified = (metadata.mtime(), metadata.mtime_nsec());
+        Self { modified, size: metadata.size(), inode: metadata.ino() }
+    }
+}
+
 impl Loader {
     /// The document of a file; `None` (with a problem) if it cannot be read, `Some(None)` inside if it is empty.
     pub fn document(
@@ -91,8 +111,23 @@ impl Loader {
     ///
     /// # Errors
     /// If it cannot be read or decrypted.
-    pub fn content(&self, path: &Path) -> Result<Opened, ReadFileError> {
-        self.secrets.read_content(path)
+    pub fn content(&self, path: &Path) -> Result<Arc<Opened>, ReadFileError> {
+        let state = FileState::of(&std::fs::metadata(path)?);
+        // Held while a file is decrypted, which takes its time: the hosts that want the same one wait for it.
+        let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, opened)) = contents.get(path)
+            && *known == state
+        {
+            return Ok(Arc::clone(opened));
+        }
+        let opened = Arc::new(self.secrets.read_content(path)?);
+        if opened.encrypted && opened.plain.len() <= KEPT_PLAIN {
+            if contents.values().map(|(_, opened)| opened.plain.len()).sum::<usize>() > KEPT_ALL {
+                contents.clear();
+            }
+            contents.insert(path.to_owned(), (state, Arc::clone(&opened)));
+        }
+        Ok(opened)
     }
 
     /// The text of a template, and whether it was encrypted.
@@ -107,5 +142,38 @@ impl Loader {
     /// The text of a file, decrypted if it is encrypted.
     fn read_text(&self, path: &Path) -> Result<String, ReadFileError> {
         text_of(self.secrets.read_bytes(path)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::secrets::vault::seal;
+    use crate::secrets::{Secrets, VaultSecret};
+    use crate::template::{Templar, TemplarSettings};
+
+    #[test]
+    fn a_content_is_decrypted_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("f");
+        let password = zeroize::Zeroizing::new(b"p".to_vec());
+        let secret = VaultSecret { label: "default".into(), password };
+        let secrets = Arc::new(Secrets::with_passwords(vec![secret]));
+        let templar = Arc::new(Templar::new(TemplarSettings::default()));
+        let loader = Loader::new(secrets, templar, Arc::default());
+        std::fs::write(&file, seal(b"one", b"p", None).unwrap()).unwrap();
+        let first = loader.content(&file).unwrap();
+        assert!(first.encrypted && first.plain.as_slice() == b"one");
+        assert!(Arc::ptr_eq(&first, &loader.content(&file).unwrap()));
+        // Another file in its place.
+        let other = dir.path().join("g");
+        std::fs::write(&other, seal(b"two", b"p", None).unwrap()).unwrap();
+        std::fs::rename(&other, &file).unwrap();
+        assert_eq!(loader.content(&file).unwrap().plain.as_slice(), b"two");
+        std::fs::write(&file, "plain").unwrap();
+        let plain = loader.content(&file).unwrap();
+        assert!(!plain.encrypted);
+        assert!(!Arc::ptr_eq(&plain, &loader.content(&file).unwrap()), "what is no secret is not kept");
     }
 }

@@ -108,7 +108,7 @@ impl Connection {
         let started = bootstrap::start(&self.way, become_, &self.settings).await;
         let started = started.map_err(|error| match (&self.way, error) {
             // This machine is reached in any case.
-            (Way::Local(_), ConnectError::Program { program, reason }) => ConnectError::Bootstrap {
+            (Way::Local(_), ConnectError::Program { program, reason, .. }) => ConnectError::Bootstrap {
                 host: host.to_owned(),
                 reason: format!("{program}: {reason}"),
                 hint: None,

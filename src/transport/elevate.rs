@@ -86,18 +86,17 @@ pub(crate) fn wrap(become_: &Become, script: &str, nonce: &str) -> Elevation {
 
 /// An error from starting the program: where this machine itself is the host, the become program may not be there.
 pub(crate) fn unstarted(become_: Option<&Become>, host: &str, error: ConnectError) -> ConnectError {
-    let (become_, program, reason) = match (become_, error) {
-        (Some(become_), ConnectError::Program { program, reason })
+    let (become_, program, reason, kind) = match (become_, error) {
+        (Some(become_), ConnectError::Program { program, reason, kind })
             if program == become_.exe.as_deref().unwrap_or(become_.method.name()) =>
         {
-            (become_, program, reason)
+            (become_, program, reason, kind)
         }
         (_, error) => return error,
     };
-    let kind = if reason.contains("No such file") {
-        BecomeFailure::NoProgram(program)
-    } else {
-        BecomeFailure::Other(reason)
+    let kind = match kind {
+        Some(std::io::ErrorKind::NotFound) => BecomeFailure::NoProgram(program),
+        _ => BecomeFailure::Other(reason),
     };
     BecomeError {
         host: host.to_owned(),
@@ -227,6 +226,7 @@ mod tests {
         let error = |program: &str| ConnectError::Program {
             program: program.to_owned(),
             reason: "No such file or directory".to_owned(),
+            kind: Some(std::io::ErrorKind::NotFound),
         };
         let failed = unstarted(Some(&sudo), "h", error("sudo"));
         assert!(!failed.is_unreachable(), "{failed}");

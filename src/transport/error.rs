@@ -52,7 +52,7 @@ pub enum ConnectError {
     Jump { jump: String, error: Box<ConnectError> },
     /// A program that makes the connection failed (ProxyCommand, ssh).
     #[error("{program} failed: {reason}")]
-    Program { program: String, reason: String },
+    Program { program: String, reason: String, kind: Option<std::io::ErrorKind> },
     /// An established connection was lost.
     #[error("the connection to {host} was lost: {reason}")]
     Lost { host: String, reason: String },

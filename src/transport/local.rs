@@ -29,10 +29,12 @@ impl Exec for Local {
                     "it wants a terminal to read a password from, which a local connection does not have; \
                          use sudo, or let it do without a password"
                         .to_owned(),
+                kind: None,
             });
         }
         let Some((program, arguments)) = argv.split_first() else {
-            return Err(ConnectError::Program { program: String::new(), reason: "no program".to_owned() });
+            let reason = "no program".to_owned();
+            return Err(ConnectError::Program { program: String::new(), reason, kind: None });
         };
         let mut command = Command::new(program);
         command.args(arguments);

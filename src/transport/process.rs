@@ -83,12 +83,12 @@ pub(crate) fn spawn(mut command: Command) -> Result<Process, ConnectError> {
     // Ctrl-C at the terminal is for windlass, which then ends its programs in order.
     command.process_group(0);
     let program = command.as_std().get_program().to_string_lossy().into_owned();
-    let failed = |reason: String| ConnectError::Program { program: program.clone(), reason };
-    let mut child = command.spawn().map_err(|error| failed(plain(&error)))?;
+    let failed = |reason: String, kind| ConnectError::Program { program: program.clone(), reason, kind };
+    let mut child = command.spawn().map_err(|error| failed(plain(&error), Some(error.kind())))?;
     let (Some(stdin), Some(stdout), Some(stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
-        return Err(failed("no pipes".to_owned()));
+        return Err(failed("no pipes".to_owned(), None));
     };
     let (input, _) = Input::new(stdin);
     let (sender, events) = mpsc::channel(WAITING);

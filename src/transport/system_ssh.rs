@@ -21,7 +21,7 @@ pub(crate) struct SystemSsh {
 impl SystemSsh {
     /// Connects, and leaves the connection open for the commands to come.
     pub(crate) async fn open(target: &Target) -> Result<Self, ConnectError> {
-        let failed = |reason: String| ConnectError::Program { program: "ssh".to_owned(), reason };
+        let failed = |reason: String| ConnectError::Program { program: "ssh".to_owned(), reason, kind: None };
         if target.password.is_some() {
             return Err(failed(
                 "the system's ssh cannot be given a password; use the built-in client (ansible_connection=ssh)".to_owned(),

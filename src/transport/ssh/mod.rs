@@ -307,7 +307,7 @@ async fn connect(
                     ConnectError::Handshake { address: address.clone(), reason: error.to_string() }
                 } else {
                     let program = config.proxy_command.clone().unwrap_or_default();
-                    ConnectError::Program { program, reason: said }
+                    ConnectError::Program { program, reason: said, kind: None }
                 }
             }));
         }
@@ -331,6 +331,7 @@ impl Exec for Ssh {
             russh::Error::ChannelOpenFailure(reason) => ConnectError::Program {
                 program: "sshd".to_owned(),
                 reason: format!("the server opens no further session on this connection ({reason:?})"),
+                kind: None,
             },
             other => self.lost(&other),
         })?;

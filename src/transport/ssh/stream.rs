@@ -62,7 +62,7 @@ pub(super) async fn through(
 }
 
 fn program(command: &str) -> Result<Way, ConnectError> {
-    let failed = |reason: String| ConnectError::Program { program: command.to_owned(), reason };
+    let failed = |reason: String| ConnectError::Program { program: command.to_owned(), reason, kind: None };
     // The user's own command line, by the user's own shell, as OpenSSH runs it.
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let mut child = tokio::process::Command::new(shell.unwrap_or_else(|| "/bin/sh".into()))
