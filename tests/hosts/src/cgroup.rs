@@ -22,6 +22,101 @@ pub(crate) fn paths(name: &str) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The mounts of the v1 controllers that limits need, with the file and the limit's value.
+fn v1(name: &str, limits: &Limits) -> Vec<(PathBuf, &'static str, Option<String>)> {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let mut found = Vec::new();
+    for line in mounts.lines() {
+        let mut words = line.split(' ');
+        let (Some(_), Some(at), Some("cgroup"), Some(options)) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            continue;
+        };
+        let at = Path::new(at).join(format!("windlass-{name}"));
+        let has = |controller: &str| options.split(',').any(|o| o == controller);
+        if has("memory") {
+            found.push((at, "memory.limit_in_bytes", limits.bytes().map(|b| b.to_string())));
+        } else if has("cpu") {
+            found.push((at, "cpu.cfs_quota_us", limits.quota().map(|q| q.to_string())));
+        }
+    }
+    found
+}
+
+/// What a host may use.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Limits {
+    /// Memory, in MiB.
+    pub(crate) memory: Option<u64>,
+    pub(crate) cores: Option<u32>,
+}
+
+/// The time over which processor time is counted, in microseconds: the kernel's own choice.
+const PERIOD: u64 = 100_000;
+
+impl Limits {
+    fn bytes(&self) -> Option<u64> {
+        self.memory.map(|mib| mib << 20)
+    }
+
+    fn quota(&self) -> Option<u64> {
+        self.cores.map(|cores| u64::from(cores) * PERIOD)
+    }
+
+    fn any(&self) -> bool {
+        self.memory.is_some() || self.cores.is_some()
+    }
+}
+
+/// The folders that a host with these limits is started in.
+pub(crate) fn with_limits(name: &str, limits: &Limits) -> Vec<PathBuf> {
+    let mut all = paths(name);
+    if limits.any() {
+        all.extend(v1(name, limits).into_iter().map(|(path, ..)| path));
+    }
+    all
+}
+
+/// Every folder that a host may have and that is there.
+pub(crate) fn existing(name: &str) -> Vec<PathBuf> {
+    let limited = v1(name, &Limits::default()).into_iter().map(|(path, ..)| path);
+    paths(name).into_iter().chain(limited).filter(|path| path.exists()).collect()
+}
+
+/// Sets limits where the machine lets us: in the v1 controllers' folders, or in the v2 tree where it has them.
+pub(crate) fn limit(name: &str, limits: &Limits) {
+    if !limits.any() {
+        return;
+    }
+    // What a machine does not allow is left out: a limit makes a host more like the real one, no more.
+    for (path, file, value) in v1(name, limits) {
+        if let Some(value) = value {
+            let _ = std::fs::write(path.join(file), value);
+        }
+    }
+    for path in paths(name) {
+        if let Some(parent) = path.parent() {
+            let _ = std::fs::write(parent.join("cgroup.subtree_control"), "+memory");
+            let _ = std::fs::write(parent.join("cgroup.subtree_control"), "+cpu");
+        }
+        if let Some(bytes) = limits.bytes().filter(|_| path.join("memory.max").exists()) {
+            let _ = std::fs::write(path.join("memory.max"), bytes.to_string());
+        }
+        if let Some(quota) = limits.quota().filter(|_| path.join("cpu.max").exists()) {
+            let _ = std::fs::write(path.join("cpu.max"), format!("{quota} {PERIOD}"));
+        }
+    }
+}
+
+/// The memory that a host may use, in bytes, if there is a limit.
+pub(crate) fn memory_limit(name: &str) -> Option<u64> {
+    let v1 = v1(name, &Limits::default()).into_iter().map(|(path, file, _)| path.join(file));
+    let v1 = v1.filter(|file| file.ends_with("memory.limit_in_bytes"));
+    let v2 = paths(name).into_iter().map(|path| path.join("memory.max"));
+    v1.chain(v2).find_map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok())
+}
+
 /// Makes them.
 pub(crate) fn create(paths: &[PathBuf]) -> Result<(), Error> {
     paths.iter().try_for_each(|path| std::fs::create_dir_all(path).map_err(Error::io(path)))

@@ -40,6 +40,12 @@ pub enum Error {
     /// Every address of the test network is taken.
     #[error("every address of the test network is taken; `test-hosts gc` frees those of dead processes")]
     NoAddress,
+    /// An address that was asked for is not one of the test network.
+    #[error("{0} is no host's address in the test network {1}")]
+    NotOurs(std::net::Ipv4Addr, String),
+    /// An address that was asked for belongs to another host.
+    #[error("{0} is taken")]
+    AddressTaken(std::net::Ipv4Addr),
     /// No such host.
     #[error("no host is named {0}")]
     NoHost(String),

@@ -1,11 +1,16 @@
 //! One throwaway host: how it is described, and what can be done with it.
 
-use crate::{Base, Error, Output, Suite, Tree, command, lease, network};
+use crate::cgroup::Limits;
+use crate::{Base, Error, Output, Suite, Tree, cgroup, command, lease, network};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 mod boot;
+
+/// How long a shutdown in order may take before it is ended.
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What an unprivileged user of a host may do with sudo.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +33,10 @@ pub struct Builder {
     sshd: String,
     durable: bool,
     keep: bool,
+    address: Option<Ipv4Addr>,
+    authorized_keys: Option<String>,
+    ssh: bool,
+    limits: Limits,
 }
 
 impl Builder {
@@ -87,9 +96,47 @@ impl Builder {
         self
     }
 
+    /// An address of its own choice: one of the test network that no other host has, best one that a
+    /// [`Reservation`](crate::Reservation) of this process keeps.
+    pub fn address(mut self, address: Ipv4Addr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// Whose keys root accepts, in the form of the file `authorized_keys`, in the place of the host's own key.
+    pub fn authorized_keys(mut self, text: &str) -> Self {
+        self.authorized_keys = Some(text.to_owned());
+        self
+    }
+
+    /// Whether it has an SSH server that runs; it has one unless said otherwise.
+    pub fn ssh(mut self, ssh: bool) -> Self {
+        self.ssh = ssh;
+        self
+    }
+
+    /// How much memory it may use, in MiB, where this machine can limit that.
+    pub fn memory(mut self, mib: u64) -> Self {
+        self.limits.memory = Some(mib);
+        self
+    }
+
+    /// How many processors' time it may use, where this machine can limit that.
+    pub fn cores(mut self, cores: u32) -> Self {
+        self.limits.cores = Some(cores);
+        self
+    }
+
+    /// Makes its files, and does not boot it: [`Host::start`] does.
+    pub fn prepare(self) -> Result<Host, Error> {
+        boot::prepare(self)
+    }
+
     /// Boots it, and returns when it is up and its SSH server answers.
     pub fn boot(self) -> Result<Host, Error> {
-        boot::boot(self)
+        let mut host = self.prepare()?;
+        host.start()?;
+        Ok(host)
     }
 }
 
@@ -100,7 +147,10 @@ pub struct Host {
     index: u16,
     python: bool,
     keep: bool,
-    child: Child,
+    ssh: bool,
+    limits: Limits,
+    /// The nspawn that runs it, while it runs.
+    child: Option<Child>,
 }
 
 impl Host {
@@ -114,6 +164,10 @@ impl Host {
             sshd: String::new(),
             durable: false,
             keep: false,
+            address: None,
+            authorized_keys: None,
+            ssh: true,
+            limits: Limits::default(),
         }
     }
 
@@ -254,6 +308,43 @@ impl Host {
         std::fs::write(&path, known.clone() + &more).map_err(Error::io(&path))
     }
 
+    /// Boots it, if it does not run, and returns when it is up and its SSH server answers.
+    pub fn start(&mut self) -> Result<(), Error> {
+        if self.child.is_some() { Ok(()) } else { boot::start(self) }
+    }
+
+    /// Shuts it down in order. Its files stay, and so does its address.
+    pub fn stop(&mut self) -> Result<(), Error> {
+        // One that is already going down refuses, and goes down.
+        let _ = self.exec(&["systemctl", "--no-block", "poweroff"]);
+        let begin = Instant::now();
+        while let Some(child) = &mut self.child {
+            if !matches!(child.try_wait(), Ok(None)) || begin.elapsed() > STOP_PATIENCE {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.kill()
+    }
+
+    /// Ends it as a power failure does. Its files stay, and so does its address.
+    pub fn kill(&mut self) -> Result<(), Error> {
+        boot::stop(self)
+    }
+
+    /// Sets how much memory (in MiB) and how many processors' time it may use from now on.
+    pub fn limit(&mut self, memory: Option<u64>, cores: Option<u32>) {
+        self.limits = Limits { memory, cores };
+        if self.child.is_some() {
+            cgroup::limit(&self.lease.id, &self.limits);
+        }
+    }
+
+    /// How much memory it may use, in bytes, as the kernel sees it; nothing where there is no limit.
+    pub fn memory_limit(&self) -> Option<u64> {
+        cgroup::memory_limit(&self.lease.id)
+    }
+
     /// The end of what the host printed on its console while booting.
     pub fn console(&self) -> String {
         boot::console_tail(&self.lease.dir)
@@ -267,8 +358,10 @@ impl Drop for Host {
         }
         // A host that is already gone needs no release; and Drop has nobody to report to.
         let _ = lease::release(&self.lease.id);
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

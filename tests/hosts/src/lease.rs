@@ -25,6 +25,12 @@ pub struct Lease {
     pub owner: u32,
     /// When the owner started, so that a reused process id is not taken for it.
     pub owner_started: u64,
+    /// Whether the address was reserved: it then stays so when the host is gone.
+    #[serde(default)]
+    pub reserved: bool,
+    /// Whether it is a reserved address that has no host.
+    #[serde(default)]
+    pub vacant: bool,
 }
 
 /// The lock over leases, addresses and the bridge. It is let go of by dropping it.
@@ -67,6 +73,11 @@ pub fn leases() -> Result<Vec<Lease>, Error> {
     Ok(found)
 }
 
+/// The lease with this internal name.
+pub(crate) fn read(id: &str) -> Option<Lease> {
+    serde_json::from_slice(&std::fs::read(file(id)).ok()?).ok()
+}
+
 fn file(name: &str) -> PathBuf {
     Path::new(STATE).join(format!("{name}.json"))
 }
@@ -77,6 +88,11 @@ pub(crate) fn write(lease: &Lease) -> Result<(), Error> {
     let text = serde_json::to_vec(lease).map_err(|e| Error::io(&path)(e.into()))?;
     std::fs::write(&new, text).map_err(Error::io(&new))?;
     std::fs::rename(&new, &path).map_err(Error::io(&path))
+}
+
+/// The internal name of host number `index`. Eleven characters at most, or the interface's name is cut and may clash.
+pub(crate) fn id(index: u16) -> String {
+    format!("wlh{index}")
 }
 
 /// The next free host number, going round so that a number is not reused at once.
@@ -128,6 +144,23 @@ pub fn release(name: &str) -> Result<(), Error> {
     let lease = found.ok_or_else(|| Error::NoHost(name.to_owned()))?;
     let lock = lock()?;
     tear_down(&lease);
+    if lease.reserved {
+        write(&Lease { name: "(reserved)".to_owned(), supervisor: 0, vacant: true, ..lease })?;
+    }
+    if leases()?.is_empty() {
+        network::down(&lock);
+    }
+    Ok(())
+}
+
+/// Gives up a reservation. A host that has the address keeps it.
+pub(crate) fn unreserve(id: &str) -> Result<(), Error> {
+    let lock = lock()?;
+    match read(id) {
+        Some(lease) if lease.vacant => tear_down(&lease),
+        Some(lease) => write(&Lease { reserved: false, ..lease })?,
+        None => {}
+    }
     if leases()?.is_empty() {
         network::down(&lock);
     }
@@ -136,7 +169,7 @@ pub fn release(name: &str) -> Result<(), Error> {
 
 /// Kills, unmounts, removes. Whatever is already gone is passed over.
 fn tear_down(lease: &Lease) {
-    cgroup::destroy(&cgroup::paths(&lease.id));
+    cgroup::destroy(&cgroup::existing(&lease.id));
     // It would go away with the host's network namespace, but that takes the kernel a while.
     let _ = command::run_args("ip", &["link", "del", &format!("vb-{}", lease.id)]);
     unmount_below(&lease.dir);

@@ -23,6 +23,7 @@ mod latency;
 mod lease;
 mod machine;
 mod network;
+mod reservation;
 mod tree;
 mod watchdog;
 
@@ -34,7 +35,8 @@ pub use http::{Client, Response};
 pub use latency::LatencyProxy;
 pub use lease::{Lease, gc, leases, release};
 pub use machine::{Unavailable, available, clean_cache};
-pub use network::ExternalAddress;
+pub use network::{ExternalAddress, network_gateway, network_prefix};
+pub use reservation::Reservation;
 pub use tree::{Entry, Kind, Tree};
 
 /// Whether hosts can be booted here. Where they cannot, the reason is printed, loudly, past the capture of the

@@ -23,6 +23,23 @@ pub(crate) fn address(index: u16) -> Ipv4Addr {
     Ipv4Addr::new(10, second(), high, low)
 }
 
+/// The number of the host that has an address of the network.
+pub(crate) fn index_of(wanted: Ipv4Addr) -> Option<u16> {
+    let [_, _, high, low] = wanted.octets();
+    let index = u16::from_be_bytes([high, low]);
+    (address(index) == wanted && index > 1 && low != 0xff).then_some(index)
+}
+
+/// How many bits of a host's address are the network's.
+pub fn network_prefix() -> u8 {
+    16
+}
+
+/// The hosts' gateway, which is this machine as they see it.
+pub fn network_gateway() -> Ipv4Addr {
+    gateway()
+}
+
 /// The bridge's own address, which is the hosts' gateway.
 pub(crate) fn gateway() -> Ipv4Addr {
     address(1)

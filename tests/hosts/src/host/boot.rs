@@ -4,7 +4,7 @@ use super::{Builder, Host, Sudo};
 use crate::{Error, cgroup, command, lease, machine, network};
 use std::fs::{File, Permissions};
 use std::io::Read;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// How long a boot may take. Two seconds is usual; a machine that compiles on all cores needs more.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-pub(super) fn boot(builder: Builder) -> Result<Host, Error> {
+pub(super) fn prepare(builder: Builder) -> Result<Host, Error> {
     let base = builder.base.ensure()?;
     lease::gc()?;
     let run = machine::cache_dir()?.join("run");
@@ -22,14 +22,43 @@ pub(super) fn boot(builder: Builder) -> Result<Host, Error> {
     // From here on, whatever fails must leave nothing behind.
     let guard = ReleaseOnError(Some(lease.id.clone()));
     let root = mount(&lease.dir, &base, builder.durable)?;
-    prepare(&builder, &lease, &root)?;
-    let child = start(&lease, &root)?;
-    let lease = lease::Lease { supervisor: child.id(), ..lease };
-    lease::write(&lease)?;
-    let mut host = Host { lease, index, python: builder.base.python, keep: builder.keep, child };
+    fill(&builder, &lease, &root)?;
     std::mem::forget(guard);
-    wait_until_up(&mut host)?;
-    Ok(host)
+    Ok(Host {
+        lease,
+        index,
+        python: builder.base.python,
+        keep: builder.keep,
+        ssh: builder.ssh,
+        limits: builder.limits,
+        child: None,
+    })
+}
+
+/// Boots a host whose files are there.
+pub(super) fn start(host: &mut Host) -> Result<(), Error> {
+    let child = spawn(&host.lease, &host.root_dir(), &host.limits)?;
+    host.lease.supervisor = child.id();
+    host.child = Some(child);
+    // Whether the address was let go of meanwhile is in the file.
+    let reserved = lease::read(&host.lease.id).is_some_and(|lease| lease.reserved);
+    host.lease.reserved = reserved;
+    lease::write(&host.lease)?;
+    wait_until_up(host)
+}
+
+/// Ends whatever of it runs.
+pub(super) fn stop(host: &mut Host) -> Result<(), Error> {
+    cgroup::destroy(&cgroup::existing(&host.lease.id));
+    if let Some(mut child) = host.child.take() {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    // The next boot makes one of the same name, and the kernel takes a while with this one.
+    let _ = command::run_args("ip", &["link", "del", &format!("vb-{}", host.lease.id)]);
+    host.lease.supervisor = 0;
+    host.lease.reserved = lease::read(&host.lease.id).is_some_and(|lease| lease.reserved);
+    lease::write(&host.lease)
 }
 
 struct ReleaseOnError(Option<String>);
@@ -45,9 +74,11 @@ impl Drop for ReleaseOnError {
 fn take_lease(builder: &Builder, run: &Path) -> Result<(lease::Lease, u16), Error> {
     let lock = lease::lock()?;
     network::up(&lock)?;
-    let index = lease::next_index(&lock)?;
-    // Eleven characters at most, or the interface's name is cut and may clash.
-    let id = format!("wlh{index}");
+    let (index, reserved) = match builder.address {
+        None => (lease::next_index(&lock)?, false),
+        Some(address) => chosen(address)?,
+    };
+    let id = lease::id(index);
     let owner = if builder.keep { 0 } else { std::process::id() };
     let lease = lease::Lease {
         name: builder.name.clone().unwrap_or_else(|| id.clone()),
@@ -57,9 +88,22 @@ fn take_lease(builder: &Builder, run: &Path) -> Result<(lease::Lease, u16), Erro
         owner,
         owner_started: lease::started(owner).unwrap_or(0),
         id,
+        reserved,
+        vacant: false,
     };
     lease::write(&lease)?;
     Ok((lease, index))
+}
+
+/// The number of the host that gets this address, and whether this process has reserved it.
+fn chosen(address: Ipv4Addr) -> Result<(u16, bool), Error> {
+    let network = || format!("{}/{}", network::address(0), network::network_prefix());
+    let index = network::index_of(address).ok_or_else(|| Error::NotOurs(address, network()))?;
+    match lease::leases()?.into_iter().find(|lease| lease.address == address) {
+        None => Ok((index, false)),
+        Some(lease) if lease.vacant && lease.owner == std::process::id() => Ok((index, true)),
+        Some(_) => Err(Error::AddressTaken(address)),
+    }
 }
 
 /// Mounts the host's overlay and gives its root.
@@ -94,7 +138,7 @@ fn mount(dir: &Path, base: &Path, durable: bool) -> Result<PathBuf, Error> {
 }
 
 /// Everything in the host's tree that is its own.
-fn prepare(builder: &Builder, lease: &lease::Lease, root: &Path) -> Result<(), Error> {
+fn fill(builder: &Builder, lease: &lease::Lease, root: &Path) -> Result<(), Error> {
     machine::copy_settings(root)?;
     put(root, "etc/hostname", format!("{}\n", lease.name), 0o644)?;
     let hosts = format!("127.0.0.1 localhost\n127.0.1.1 {}\n::1 localhost ip6-localhost\n", lease.name);
@@ -109,6 +153,13 @@ fn prepare(builder: &Builder, lease: &lease::Lease, root: &Path) -> Result<(), E
     );
     put(root, "etc/systemd/network/10-host0.network", network, 0o644)?;
     ssh_keys(builder, lease, root)?;
+    if !builder.ssh {
+        for unit in ["ssh.service", "ssh.socket", "sshd.service"] {
+            let path = root.join("etc/systemd/system").join(unit);
+            let _ = std::fs::remove_file(&path);
+            std::os::unix::fs::symlink("/dev/null", &path).map_err(Error::io(path))?;
+        }
+    }
     put(root, "etc/sudoers.d/00-environment", "Defaults env_file=/etc/environment\n".into(), 0o440)?;
     for (name, sudo) in &builder.users {
         add_user(lease, root, name, sudo)?;
@@ -146,7 +197,8 @@ fn ssh_keys(builder: &Builder, lease: &lease::Lease, root: &Path) -> Result<(), 
         std::fs::read_to_string(&public).map_err(Error::io(public))
     };
     let public = keygen(&lease.dir.join("key"), "ed25519", "windlass-test")?;
-    put(root, "root/.ssh/authorized_keys", public, 0o600)?;
+    let accepted = builder.authorized_keys.as_ref().map_or(public, |keys| format!("{}\n", keys.trim_end()));
+    put(root, "root/.ssh/authorized_keys", accepted, 0o600)?;
     let dot_ssh = root.join("root/.ssh");
     std::fs::set_permissions(&dot_ssh, Permissions::from_mode(0o700)).map_err(Error::io(dot_ssh))?;
     let mut known = String::new();
@@ -193,9 +245,10 @@ fn add_user(lease: &lease::Lease, root: &Path, name: &str, sudo: &Sudo) -> Resul
 }
 
 /// Starts nspawn in cgroups of the host's own.
-fn start(lease: &lease::Lease, root: &Path) -> Result<Child, Error> {
-    let cgroups = cgroup::paths(&lease.id);
+fn spawn(lease: &lease::Lease, root: &Path, limits: &cgroup::Limits) -> Result<Child, Error> {
+    let cgroups = cgroup::with_limits(&lease.id, limits);
     cgroup::create(&cgroups)?;
+    cgroup::limit(&lease.id, limits);
     let console = lease.dir.join("console.log");
     let log = File::create(&console).map_err(Error::io(&console))?;
     let errors = log.try_clone().map_err(Error::io(&console))?;
@@ -223,10 +276,10 @@ fn start(lease: &lease::Lease, root: &Path) -> Result<Child, Error> {
 fn wait_until_up(host: &mut Host) -> Result<(), Error> {
     let begin = Instant::now();
     while begin.elapsed() < PATIENCE {
-        if !matches!(host.child.try_wait(), Ok(None)) {
+        if !matches!(host.child.as_mut().map(Child::try_wait), Some(Ok(None))) {
             break; // nspawn gave up
         }
-        if answers(SocketAddr::from((host.ip(), 22))) && booted(host) {
+        if (!host.ssh || answers(SocketAddr::from((host.ip(), 22)))) && booted(host) {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(30));
