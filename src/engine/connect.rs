@@ -9,7 +9,7 @@ use crate::transport::{
 use crate::vars::scope::Layers;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -269,15 +269,20 @@ pub fn way(
 
 /// The name of the user who runs this.
 fn own_user() -> Option<String> {
-    let uid = rustix::process::geteuid().as_raw().to_string();
-    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let found = accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1) == Some(uid.as_str())).then(|| name.to_owned())
-    });
-    // Accounts of a directory are not in the file.
-    found.or_else(|| std::env::var("USER").ok())
+    // Asked for at every task with become: the answer stays the same.
+    static NAME: OnceLock<Option<String>> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let uid = rustix::process::geteuid().as_raw().to_string();
+        let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let found = accounts.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1) == Some(uid.as_str())).then(|| name.to_owned())
+        });
+        // Accounts of a directory are not in the file.
+        found.or_else(|| std::env::var("USER").ok())
+    })
+    .clone()
 }
 
 /// `~` at the beginning of a path of this machine.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use fancy_regex::Regex;
 use indexmap::IndexSet;
+use windlass_agent::text::Fnmatch;
 use windlass_yaml::diagnostic::Diagnostic;
 
 use super::error::PatternError;
@@ -158,6 +159,7 @@ enum Matcher<'p> {
     /// A plain name.
     Name(&'p str),
     All,
+    Wildcard(Fnmatch),
     Regex(Box<Regex>),
 }
 
@@ -167,7 +169,7 @@ impl<'p> Matcher<'p> {
             // Python matches from the start, and need not reach the end.
             Some(regex) => format!("^(?:{regex})"),
             None if pattern == "*" => return Ok(Self::All),
-            None if pattern.contains(['*', '?', '[']) => glob(pattern),
+            None if pattern.contains(['*', '?', '[']) => return Ok(Self::Wildcard(Fnmatch::new(pattern))),
             None => return Ok(Self::Name(pattern)),
         };
         match Regex::new(&source) {
@@ -193,6 +195,7 @@ impl<'p> Matcher<'p> {
                 }
             }
             Self::All => names.map(String::as_str).collect(),
+            Self::Wildcard(wanted) => names.map(String::as_str).filter(|name| wanted.matches(name)).collect(),
             Self::Regex(regex) => {
                 names.map(String::as_str).filter(|name| regex.is_match(name).unwrap_or(false)).collect()
             }
@@ -202,46 +205,7 @@ impl<'p> Matcher<'p> {
 
 /// Whether a text matches a shell wildcard, by the rules of Python's `fnmatch`.
 pub(crate) fn is_like(text: &str, wildcard: &str) -> bool {
-    fancy_regex::Regex::new(&glob(wildcard)).is_ok_and(|regex| regex.is_match(text).unwrap_or(false))
-}
-
-/// A shell wildcard as a regular expression, by the rules of Python's `fnmatch`.
-fn glob(pattern: &str) -> String {
-    let mut out = String::from("^(?s:");
-    let mut rest = pattern;
-    while let Some(c) = rest.chars().next() {
-        rest = &rest[c.len_utf8()..];
-        match c {
-            '*' => out.push_str(".*"),
-            '?' => out.push('.'),
-            '[' => {
-                // The first character may be a `]` that is meant.
-                let negated = rest.starts_with('!');
-                let body = usize::from(negated);
-                let search = body + usize::from(rest[body..].starts_with(']'));
-                match rest.get(search..).and_then(|tail| tail.find(']')).map(|at| search + at) {
-                    None => out.push_str("\\["),
-                    Some(close) => {
-                        let set = &rest[body..close];
-                        let escaped: String = set
-                            .chars()
-                            .flat_map(|c| {
-                                let special = matches!(c, '\\' | '[' | ']' | '^' | '&' | '~');
-                                special.then_some('\\').into_iter().chain([c])
-                            })
-                            .collect();
-                        out.push_str(if negated { "[^" } else { "[" });
-                        out.push_str(&escaped);
-                        out.push(']');
-                        rest = &rest[close + 1..];
-                    }
-                }
-            }
-            other => out.push_str(&fancy_regex::escape(other.encode_utf8(&mut [0; 4]))),
-        }
-    }
-    out.push_str(")$");
-    out
+    Fnmatch::new(wildcard).matches(text)
 }
 
 /// `[3]`, `[-1]`, `[0:2]` or `[1:]` behind a pattern.

@@ -111,9 +111,16 @@ fn a_deployment_follows_its_settings() {
     assert_ne!(text_of(&host, "/etc/traefik/auth/nyxmon.htpasswd"), users);
     assert_ne!(text_of(&host, ROUTERS), routers);
 
+    // A service of the operator's own with the same settings, made with the shared plumbing, is none of ours.
+    let worker = "/etc/systemd/system/nyxmon-worker.service";
+    let unit = "# Managed by a deploy role (nyxmon-worker): edits are lost.\n[Unit]\nDescription=worker\n[Service]\n\
+                ExecStart=/bin/sleep inf\nEnvironmentFile=/home/nyxmon/.env\n";
+    host.write(worker, unit).unwrap();
+
     // A renamed monitor replaces the old one, and one that is switched off stops.
     assert_changed(&deploy(&["nyxmon_monitoring_service_name=watcher"]), None);
     assert_eq!((active("watcher"), active("nyxmon-monitor")), ("active".into(), "inactive".into()));
+    assert!(host.exists(worker));
     assert!(!host.exists("/etc/systemd/system/nyxmon-monitor.service"));
     assert_changed(&deploy(&[]), None);
     assert_eq!((active("watcher"), active("nyxmon-monitor")), ("inactive".into(), "active".into()));
@@ -126,9 +133,11 @@ fn a_deployment_follows_its_settings() {
     assert_changed(&deploy(&open), Some(2));
     assert!(!text_of(&host, ROUTERS).contains("basicAuth"));
     assert!(!host.exists("/etc/traefik/auth/nyxmon.htpasswd"));
+    assert_changed(&deploy(&open[..1]), Some(2));
+    assert!(host.exists("/etc/traefik/auth/nyxmon.htpasswd"));
     let none = ["nyxmon_monitoring_enabled=false", "nyxmon_traefik_enabled=false"];
-    assert_changed(&deploy(&none), Some(1));
-    assert!(!host.exists(ROUTERS));
+    assert_changed(&deploy(&none), Some(2));
+    assert!(!host.exists(ROUTERS) && !host.exists("/etc/traefik/auth/nyxmon.htpasswd"));
     assert_changed(&deploy(&none), Some(0));
 
     // A uv of the operator's own is taken as it is.

@@ -1,7 +1,6 @@
-//! The plan of a module: a list of [`Change`]s. Check mode shows it, apply executes it, undo and the audit record
-//! are made from it.
+//! The plan of a module: a list of [`Change`]s. Check mode stops in front of it, apply executes it.
 //!
-//! A change has two sides: [`What`] it is to people and to undo, and the [`Op`] that the agent executes.
+//! A change has two sides: [`What`] it is to people, and the [`Op`] that the agent executes.
 
 #![allow(missing_docs)] // the fields of the variants below are named for what they are
 
@@ -16,7 +15,6 @@ pub struct Change {
     /// How the agent does it.
     pub op: Op,
     /// It is done also after an earlier step failed or was ended: it takes away what was there only for the other steps.
-    #[serde(default)]
     pub always: bool,
 }
 

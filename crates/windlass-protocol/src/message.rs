@@ -176,7 +176,7 @@ pub struct Outcome {
     pub skipped: bool,
     /// One sentence for people, Ansible's `msg`.
     pub msg: Option<String>,
-    /// The plan: what was done, or in check mode would be.
+    /// The plan: what was done, or in check mode would be. It stays on the agent's side; what is sent has none.
     pub changes: Vec<Change>,
     /// Before and after, if asked for.
     pub diff: Vec<Diff>,

@@ -69,7 +69,8 @@ pub fn load_one(file: Arc<SourceFile>) -> Result<(Option<Node>, Vec<Warning>), Y
     })
 }
 
-/// How many quoted values are indented for the parser before it is left at that.
+/// How many places are set right for the parser before it is left at that: quoted values that are not indented, and
+/// comments without a blank in front.
 const MAX_MENDED: usize = 500;
 
 /// Loads, and loads again with what only the parser objects to set right.
@@ -101,8 +102,10 @@ fn attempt<T>(
             None => return Err(unclosed.unwrap_or(error)),
         }
     }
-    Err(unclosed
-        .unwrap_or_else(|| YamlError::new("too many quoted values are not indented", Span::new(file, 0, 0))))
+    Err(unclosed.unwrap_or_else(|| {
+        let text = "too many quoted values that are not indented, or comments without a blank in front";
+        YamlError::new(text, Span::new(file, 0, 0))
+    }))
 }
 
 /// A node that an alias can refer to.

@@ -7,6 +7,7 @@ use crate::template::plugin::Bound;
 use fancy_regex::{Captures, Regex};
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use windlass_agent::text::pattern::Template;
 
 pub(super) const FILTERS: &[Filter] = &[
     Filter::apart(
@@ -139,68 +140,6 @@ fn translate(pattern: &str) -> String {
     out
 }
 
-/// Fills `\1`, `\g<1>` and `\g<name>` of a replacement.
-fn expand(template: &str, regex: &Regex, found: &Captures<'_>) -> R<String> {
-    let group = |at: usize| -> R<&str> {
-        if at >= found.len() {
-            return Err(failed(format!("invalid group reference {at}")));
-        }
-        Ok(found.get(at).map_or("", |m| m.as_str()))
-    };
-    let mut out = String::new();
-    let mut rest = template;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        let Some(c) = rest.chars().next() else {
-            return Err(failed("bad escape (end of pattern)"));
-        };
-        match c {
-            '0'..='9' => {
-                let digits = rest.chars().take(2).take_while(char::is_ascii_digit).count();
-                if c == '0' {
-                    out.push('\0');
-                    rest = &rest[1..];
-                    continue;
-                }
-                let index = rest[..digits].parse().unwrap_or(usize::MAX);
-                out.push_str(group(index)?);
-                rest = &rest[digits..];
-            }
-            'g' if rest[1..].starts_with('<') => {
-                let inner = &rest[2..];
-                let end = inner.find('>').ok_or_else(|| failed("missing >, unterminated name"))?;
-                let name = &inner[..end];
-                match name.parse() {
-                    Ok(index) => out.push_str(group(index)?),
-                    Err(_) if regex.capture_names().flatten().any(|known| known == name) => {
-                        out.push_str(found.name(name).map_or("", |m| m.as_str()));
-                    }
-                    Err(_) => return Err(failed(format!("unknown group name '{name}'"))),
-                }
-                rest = &inner[end + 1..];
-            }
-            'n' | 't' | 'r' | '\\' => {
-                out.push(match c {
-                    'n' => '\n',
-                    't' => '\t',
-                    'r' => '\r',
-                    other => other,
-                });
-                rest = &rest[1..];
-            }
-            c if c.is_ascii_alphabetic() => return Err(failed(format!("bad escape \\{c}"))),
-            c => {
-                out.push('\\');
-                out.push(c);
-                rest = &rest[c.len_utf8()..];
-            }
-        }
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
 fn replace(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let text = b.text(it)?;
     let pattern = b.str_or(it, 0, "")?;
@@ -209,12 +148,14 @@ fn replace(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let multiline = b.flag(it, 3, false)?;
     let limit = b.size(4, 0)?;
     let regex = compile(&pattern, ignore_case, multiline, false)?;
+    let template = Template::parse(&replacement).map_err(|error| failed(error.msg))?;
+    template.check(&regex).map_err(|error| failed(error.to_string()))?;
     let mut out = String::with_capacity(text.len());
     let (mut last, mut count) = (0, 0);
     for found in find_all(&regex, &text)? {
         let Some(whole) = found.get(0) else { continue };
         out.push_str(&text[last..whole.start()]);
-        out.push_str(&expand(&replacement, &regex, &found)?);
+        template.fill(&found, &mut out);
         last = whole.end();
         count += 1;
         if limit > 0 && count == limit {

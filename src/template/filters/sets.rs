@@ -56,7 +56,7 @@ fn others(it: &mut Interp<'_>, other: &Val) -> R<Vec<Val>> {
     it.items(other)
 }
 
-/// A value that is found at once: equal ones are equal here.
+/// A value that is found at once. A whole number and a fraction beyond 2^53 are never equal here.
 #[derive(PartialEq, Eq, Hash)]
 enum Plain {
     None,

@@ -12,6 +12,7 @@ use crate::vars::{Key, Map, Value};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use windlass_agent::text::Fnmatch;
 use windlass_yaml::SourceFile;
 
 pub(super) const LOOKUPS: &[Lookup] = &[
@@ -150,49 +151,16 @@ fn matches_in(dir: &Path, pattern: &str) -> Vec<PathBuf> {
         let path = dir.join(pattern);
         return if path.exists() { vec![path] } else { Vec::new() };
     }
-    let plain = plain_pattern(pattern);
-    let glob = globset::GlobBuilder::new(&plain).literal_separator(true).backslash_escape(false).build();
-    let Ok(glob) = glob else {
-        return Vec::new();
-    };
-    let matcher = glob.compile_matcher();
+    let wanted = Fnmatch::new(pattern);
     let Ok(entries) = std::fs::read_dir(if dir.as_os_str().is_empty() { Path::new(".") } else { dir }) else {
         return Vec::new();
     };
     entries
         .flatten()
         .map(|e| e.file_name().to_string_lossy().into_owned())
-        .filter(|name| (pattern.starts_with('.') || !name.starts_with('.')) && matcher.is_match(name))
+        .filter(|name| (pattern.starts_with('.') || !name.starts_with('.')) && wanted.matches(name))
         .map(|name| dir.join(name))
         .collect()
-}
-
-/// A pattern as Python's `glob` reads it: braces are themselves, and so is a bracket that nothing closes.
-fn plain_pattern(pattern: &str) -> String {
-    let mut out = String::with_capacity(pattern.len());
-    let mut rest = pattern;
-    while let Some(c) = rest.chars().next() {
-        rest = &rest[c.len_utf8()..];
-        match c {
-            '{' | '}' => out.extend(['[', c, ']']),
-            '[' => {
-                // The first character of a class may be the bracket that would close it.
-                let skip = usize::from(rest.starts_with('!'));
-                let first = rest[skip..].chars().next().map_or(0, char::len_utf8);
-                match rest[skip + first..].find(']') {
-                    Some(at) => {
-                        let (class, behind) = rest.split_at(skip + first + at + 1);
-                        out.push('[');
-                        out.push_str(class);
-                        rest = behind;
-                    }
-                    None => out.push_str("[[]"),
-                }
-            }
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 fn fileglob(it: &mut Interp<'_>, call: &mut Call) -> R<Vec<Val>> {

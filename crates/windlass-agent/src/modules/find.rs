@@ -3,10 +3,11 @@
 use super::stat::facts_of;
 use crate::paths::{checksum, parse_mode};
 use crate::system::{Meta, Observe};
-use crate::text::pattern::compile;
-use crate::text::{Fnmatch, other_encoding};
+use crate::text::pattern::{compile, is_match};
+use crate::text::{Fnmatch, decode, other_encoding};
 use crate::{Context, Module, ModuleError, Plan};
 use fancy_regex::Regex;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use windlass_protocol::modules::find::{FindArgs, FindStamp, FindType};
 use windlass_protocol::{FileKind, Json, JsonMap};
@@ -85,11 +86,20 @@ impl Name {
         Ok(Self::Wild(Fnmatch::new(text)))
     }
 
-    fn fits(&self, name: &str) -> bool {
+    fn fits(&self, name: &str) -> Result<bool, ModuleError> {
         match self {
-            Self::Wild(pattern) => pattern.matches(name),
-            Self::Regex(regex) => regex.is_match(name).unwrap_or(false),
+            Self::Wild(pattern) => Ok(pattern.matches(name)),
+            Self::Regex(regex) => is_match(regex, name),
         }
+    }
+
+    fn any_fits(list: &[Self], name: &str) -> Result<bool, ModuleError> {
+        for pattern in list {
+            if pattern.fits(name)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -199,7 +209,7 @@ impl<'a> Search<'a> {
             FindType::File => meta.kind == FileKind::File,
             FindType::Link => meta.kind == FileKind::Link,
         };
-        if !kind || !self.fits_name(name) || !self.fits_age(meta) || !self.fits_mode(meta)? {
+        if !kind || !self.fits_name(name)? || !self.fits_age(meta) || !self.fits_mode(meta)? {
             return Ok(false);
         }
         if meta.kind != FileKind::File {
@@ -210,12 +220,12 @@ impl<'a> Search<'a> {
             Some(size) if size >= 0 => meta.size >= size as u64,
             Some(size) => meta.size <= size.unsigned_abs(),
         };
-        Ok(size && (self.args.file_type == FindType::Any || self.fits_content(path)))
+        Ok(size && (self.args.file_type == FindType::Any || self.fits_content(path)?))
     }
 
-    fn fits_name(&self, name: &str) -> bool {
-        let wanted = self.wanted.is_empty() || self.wanted.iter().any(|pattern| pattern.fits(name));
-        wanted && !self.unwanted.iter().any(|pattern| pattern.fits(name))
+    fn fits_name(&self, name: &str) -> Result<bool, ModuleError> {
+        let wanted = self.wanted.is_empty() || Name::any_fits(&self.wanted, name)?;
+        Ok(wanted && !Name::any_fits(&self.unwanted, name)?)
     }
 
     fn fits_age(&self, meta: &Meta) -> bool {
@@ -236,14 +246,28 @@ impl<'a> Search<'a> {
         Ok(if self.args.exact_mode { meta.mode == mode } else { meta.mode & mode != 0 })
     }
 
-    fn fits_content(&self, path: &str) -> bool {
-        let Some(regex) = &self.contains else { return true };
-        let Ok(bytes) = self.sys.read(Path::new(path)) else { return false };
-        let text = crate::text::decode(&bytes);
+    /// Whether the content has what is looked for. A file that cannot be read has not.
+    fn fits_content(&self, path: &str) -> Result<bool, ModuleError> {
+        let Some(regex) = &self.contains else { return Ok(true) };
         if self.args.read_whole_file {
-            return regex.is_match(&text).unwrap_or(false);
+            let Ok(bytes) = self.sys.read(Path::new(path)) else { return Ok(false) };
+            return is_match(regex, &decode(&bytes));
         }
-        text.lines().any(|line| regex.is_match(line).unwrap_or(false))
+        let Ok(file) = self.sys.open(Path::new(path)) else { return Ok(false) };
+        let mut file = BufReader::new(file);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            match file.read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => return Ok(false),
+                Ok(_) => {}
+            }
+            let end =
+                line.strip_suffix(b"\n").map_or(line.as_slice(), |l| l.strip_suffix(b"\r").unwrap_or(l));
+            if is_match(regex, &decode(end))? {
+                return Ok(true);
+            }
+        }
     }
 
     fn add(&mut self, path: &str, meta: &Meta) {

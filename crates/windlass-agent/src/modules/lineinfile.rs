@@ -2,7 +2,7 @@
 
 use crate::module::{Applied, Finish};
 use crate::system::Observe;
-use crate::text::pattern::{Template, compile, is_match};
+use crate::text::pattern::{Template, compile, gave_up, is_match};
 use crate::text::{Edit, Writing, lines_of};
 use crate::{Context, Module, ModuleError, Plan};
 use fancy_regex::Regex;
@@ -182,7 +182,7 @@ fn with(args: &LineinfileArgs, lines: &mut Vec<String>) -> Result<Option<&'stati
         let mut new = match &regex {
             Some(regex) if args.backrefs && places.matched.is_some() => {
                 let mut filled = String::new();
-                if let Ok(Some(captures)) = regex.captures(body(&lines[index])) {
+                if let Some(captures) = regex.captures(body(&lines[index])).map_err(gave_up)? {
                     let template = Template::parse(&line)?;
                     template.check(regex)?;
                     template.fill(&captures, &mut filled);

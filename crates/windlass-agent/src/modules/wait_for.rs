@@ -1,6 +1,6 @@
 //! `wait_for`: looks again and again until something is so.
 
-use crate::text::{self, pattern};
+use crate::text::{self, pattern, pattern::gave_up};
 use crate::{Context, Module, ModuleError, Plan, system::Observe};
 use fancy_regex::Regex;
 use serde_json::json;
@@ -149,7 +149,7 @@ fn look(
     let mut failure = None;
     let heard = sys.hear(&address, timeout, left.max(1000), &mut |bytes| {
         regex.is_match(&text::decode(bytes)).unwrap_or_else(|error| {
-            failure = Some(gave_up(&error));
+            failure = Some(gave_up(error));
             true
         })
     });
@@ -161,13 +161,9 @@ fn look(
     }
 }
 
-fn gave_up(error: &fancy_regex::Error) -> ModuleError {
-    ModuleError::new(format!("the pattern gave up: {error}"))
-}
-
 fn search(regex: &Regex, bytes: &[u8]) -> Result<Look, ModuleError> {
     let content = text::decode(bytes);
-    let Some(found) = regex.captures(&content).map_err(|error| gave_up(&error))? else {
+    let Some(found) = regex.captures(&content).map_err(gave_up)? else {
         return Ok(Look::No);
     };
     let group = |m: Option<fancy_regex::Match<'_>>| match m {

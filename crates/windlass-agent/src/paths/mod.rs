@@ -60,14 +60,17 @@ pub fn of_path(path: &Path, error: &std::io::Error) -> ModuleError {
 /// The file that a path leads to; where a link leads to nothing yet, what would be made there.
 #[must_use]
 pub fn followed(path: &str, sys: &dyn Observe) -> String {
-    let at = Path::new(path);
-    match (sys.canonicalize(at), sys.read_link(at)) {
-        (Ok(real), _) => real,
-        (Err(_), Ok(target)) => {
-            at.parent().unwrap_or(Path::new("/")).join(target).to_string_lossy().into_owned()
+    // As many links in a row as the system follows.
+    const MOST: usize = 40;
+    let mut at = PathBuf::from(path);
+    for _ in 0..MOST {
+        match (sys.canonicalize(&at), sys.read_link(&at)) {
+            (Ok(real), _) => return real,
+            (Err(_), Ok(target)) => at = at.parent().unwrap_or(Path::new("/")).join(target),
+            (Err(_), Err(_)) => break,
         }
-        (Err(_), Err(_)) => path.to_owned(),
     }
+    at.to_string_lossy().into_owned()
 }
 
 /// The path with `.` and empty parts left out; links are not looked at, `..` stays.

@@ -37,7 +37,8 @@ pub fn find<'a>(regex: &Regex, text: &'a str) -> Result<Option<Match<'a>>, Modul
     regex.find(text).map_err(gave_up)
 }
 
-fn gave_up(error: fancy_regex::Error) -> ModuleError {
+/// A pattern that takes too long, as a failure of the module.
+pub fn gave_up(error: fancy_regex::Error) -> ModuleError {
     ModuleError::new(format!("the pattern gave up: {error}"))
 }
 
@@ -146,6 +147,20 @@ fn quantifier(chars: &[char]) -> Option<(String, usize)> {
     Some((text, end + 1))
 }
 
+/// Characters, and how many of them were taken.
+struct Positions<'a> {
+    chars: std::iter::Peekable<std::str::Chars<'a>>,
+    at: usize,
+}
+
+impl Positions<'_> {
+    fn next(&mut self) -> Option<char> {
+        let next = self.chars.next();
+        self.at += usize::from(next.is_some());
+        next
+    }
+}
+
 /// A part of a replacement template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
@@ -165,31 +180,34 @@ impl Template {
     /// # Errors
     /// An escape that Python does not know.
     pub fn parse(text: &str) -> Result<Self, ModuleError> {
-        let bad = |what: &str| ModuleError::new(format!("bad escape {what} in the replacement '{text}'"));
+        let bad = |what: &str, at: usize| ModuleError::new(format!("{what} at position {at}"));
         let mut pieces = Vec::new();
         let mut plain = String::new();
-        let mut chars = text.chars().peekable();
-        let length = text.chars().count();
+        let mut chars = Positions { chars: text.chars().peekable(), at: 0 };
         loop {
-            let at = length - chars.clone().count();
+            let at = chars.at;
             let Some(c) = chars.next() else { break };
             if c != '\\' {
                 plain.push(c);
                 continue;
             }
-            let Some(escaped) = chars.next() else { return Err(bad("(end of pattern)")) };
+            let Some(escaped) = chars.next() else { return Err(bad("bad escape (end of pattern)", at)) };
             let piece = match escaped {
                 'g' => {
                     if chars.next() != Some('<') {
-                        return Err(bad("\\g"));
+                        return Err(bad("missing <", at + 2));
                     }
                     let mut name = String::new();
                     loop {
                         match chars.next() {
                             Some('>') => break,
                             Some(c) => name.push(c),
-                            None => return Err(bad("\\g")),
+                            None if name.is_empty() => return Err(bad("missing group name", at + 3)),
+                            None => return Err(bad("missing >, unterminated name", at + 3)),
                         }
+                    }
+                    if name.is_empty() {
+                        return Err(bad("missing group name", at + 3));
                     }
                     match name.parse() {
                         Ok(number) => Piece::Group(number, at + 3),
@@ -199,7 +217,7 @@ impl Template {
                 '0' => {
                     let mut code = 0;
                     for _ in 0..2 {
-                        let digit = chars.peek().and_then(|c| c.to_digit(8));
+                        let digit = chars.chars.peek().and_then(|c| c.to_digit(8));
                         let Some(digit) = digit else { break };
                         code = code * 8 + digit;
                         chars.next();
@@ -209,7 +227,7 @@ impl Template {
                 }
                 digit if digit.is_ascii_digit() => {
                     let mut number = digit.to_digit(10).unwrap_or(0) as usize;
-                    if let Some(second) = chars.peek().and_then(|c| c.to_digit(10)) {
+                    if let Some(second) = chars.chars.peek().and_then(|c| c.to_digit(10)) {
                         number = number * 10 + second as usize;
                         chars.next();
                     }
@@ -225,7 +243,9 @@ impl Template {
                         'f' => '\x0c',
                         'v' => '\x0b',
                         '\\' => '\\',
-                        letter if letter.is_ascii_alphabetic() => return Err(bad(&format!("\\{letter}"))),
+                        letter if letter.is_ascii_alphabetic() => {
+                            return Err(bad(&format!("bad escape \\{letter}"), at));
+                        }
                         sign => {
                             plain.push('\\');
                             sign

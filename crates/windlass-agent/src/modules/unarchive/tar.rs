@@ -3,6 +3,7 @@
 use super::{Compared, Format, program, unreadable};
 use crate::module::ModuleError;
 use crate::system::Observe;
+use std::collections::HashMap;
 use std::path::Path;
 use windlass_protocol::RunSpec;
 use windlass_protocol::modules::unarchive::UnarchiveArgs;
@@ -60,16 +61,21 @@ pub(super) fn compare(
     let mut differences: Vec<String> =
         out.lines().chain(err.lines()).filter(matters).map(str::to_owned).collect();
     if args.keep_newer {
-        differences.retain(|line| !is_newer(args, sys, line, &out));
+        let mut told: HashMap<&str, usize> = HashMap::new();
+        for name in out.lines().filter_map(|line| line.split_once(": ").map(|(name, _)| name)) {
+            *told.entry(name).or_default() += 1;
+        }
+        differences.retain(|line| !is_newer(args, sys, line, &told));
     }
     Ok(Compared { files, differences, leave: Vec::new() })
 }
 
-/// Whether a line is only about a file whose time alone tells, and that is kept since it is there.
-fn is_newer(args: &UnarchiveArgs, sys: &dyn Observe, line: &str, all: &str) -> bool {
+/// Whether a line is only about a file whose time alone tells, and that is kept since it is there. `told` has how many
+/// lines there are about each file.
+fn is_newer(args: &UnarchiveArgs, sys: &dyn Observe, line: &str, told: &HashMap<&str, usize>) -> bool {
     let Some(name) = line.strip_suffix(": Mod time differs") else { return false };
-    let alone = !all.lines().any(|other| other != line && other.starts_with(&format!("{name}: ")));
-    alone && matches!(sys.stat(&Path::new(&*args.dest).join(name)), Ok(Some(_)))
+    told.get(name).is_none_or(|lines| *lines == 1)
+        && matches!(sys.stat(&Path::new(&*args.dest).join(name)), Ok(Some(_)))
 }
 
 pub(super) fn unpack(

@@ -108,13 +108,11 @@ pub(super) fn compare(
     let bytes = sys.read(Path::new(archive))?;
     let all = entries(&bytes)
         .ok_or_else(|| unreadable(archive, "The archive is damaged: its directory cannot be read."))?;
-    let fits = |patterns: &[String], name: &str| patterns.iter().any(|p| Fnmatch::new(p).matches(name));
+    let compiled = |patterns: &[String]| patterns.iter().map(|p| Fnmatch::new(p)).collect::<Vec<_>>();
+    let (include, exclude) = (compiled(&args.include), compiled(&args.exclude));
+    let fits = |patterns: &[Fnmatch], name: &str| patterns.iter().any(|p| p.matches(name));
     let wanted = |entry: &&Entry| {
-        if args.include.is_empty() {
-            !fits(&args.exclude, &entry.name)
-        } else {
-            fits(&args.include, &entry.name)
-        }
+        if include.is_empty() { !fits(&exclude, &entry.name) } else { fits(&include, &entry.name) }
     };
     let mut compared = Compared::default();
     for entry in all.iter().filter(wanted) {

@@ -67,7 +67,7 @@ impl Module for User {
                 home::parents(args, sys, &mut plan)?;
                 step(&mut plan, args, "add", RunSpec::new(argv::useradd(args, cx.check, sys)?));
                 local::others(args, None, cx.check, sys, &mut plan)?;
-                password(args, None, &mut plan);
+                password(args, None, true, &mut plan);
                 plan.set("system", args.system);
                 plan.set("create_home", args.create_home);
             }
@@ -76,7 +76,7 @@ impl Module for User {
                     step(&mut plan, args, "change", RunSpec::new(argv));
                 }
                 local::others(args, Some(user), cx.check, sys, &mut plan)?;
-                password(args, shadow(sys, &args.name), &mut plan);
+                password(args, shadow(sys, &args.name), false, &mut plan);
                 plan.set("append", args.append);
                 plan.set("move_home", args.move_home);
                 home::missing(args, user, sys, &mut plan)?;
@@ -155,8 +155,7 @@ fn suspicious(password: &str) -> Option<&'static str> {
 }
 
 /// Sets, locks or unlocks the password where it has to be.
-fn password(args: &UserArgs, shadow: Option<Vec<String>>, plan: &mut Plan) {
-    let is_new = shadow.is_none() && plan.values.contains_key("create_home");
+fn password(args: &UserArgs, shadow: Option<Vec<String>>, is_new: bool, plan: &mut Plan) {
     let current = shadow.and_then(|fields| fields.get(1).cloned()).unwrap_or_default();
     let set = |plan: &mut Plan, hash: &str| {
         let run = RunSpec {

@@ -179,7 +179,8 @@ pub(super) fn give_owner(
     }
 }
 
-/// Sets the mode. Without `follow` not that of what a link shows, also when the link comes only now.
+/// Sets the mode. Without `follow` not that of what a link shows, also when the link comes only now (without `/proc`, that
+/// of what it shows).
 pub(super) fn chmod(path: &Path, mode: u32, follow: bool) -> io::Result<()> {
     let mode = Mode::from_raw_mode(mode & 0o7777);
     if follow {

@@ -19,6 +19,7 @@ const SLOT: usize = 8 + 4096;
 /// The note: a slot for each temporary name.
 #[derive(Debug)]
 pub struct Mark {
+    folder: PathBuf,
     file: File,
     /// A bit for each slot that somebody has.
     taken: AtomicU32,
@@ -38,7 +39,12 @@ impl Mark {
     /// If the file cannot be made.
     pub fn make_in(folder: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(NAME))?;
-        Ok(Self { file, taken: AtomicU32::new(0) })
+        Ok(Self { folder: folder.to_owned(), file, taken: AtomicU32::new(0) })
+    }
+
+    /// The private folder that the note is in.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// A free slot. Without one the work is done all the same.
@@ -78,7 +84,7 @@ pub fn clear(folder: &Path) {
     let read = File::open(folder.join(NAME)).and_then(|file| file.take(most).read_to_end(&mut bytes));
     if read.is_ok() {
         for path in bytes.chunks(SLOT).filter_map(noted) {
-            let _ = std::fs::remove_file(path);
+            let _ = super::tree::remove(&path, true);
         }
     }
 }

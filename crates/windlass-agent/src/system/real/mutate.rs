@@ -131,7 +131,13 @@ impl Mutate for Real {
     }
 
     fn run(&self, run: &RunSpec, sink: Option<OutputSink<'_>>) -> io::Result<RunOutput> {
-        self.execute(run, sink, MAX_FRAME)
+        self.execute(run, sink, MAX_FRAME).map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => {
+                let text = format!("{error}; redirect large output to a file on the target and fetch it");
+                io::Error::new(error.kind(), text)
+            }
+            _ => error,
+        })
     }
 }
 

@@ -63,6 +63,8 @@ pub(super) fn hear(
 ) -> io::Result<bool> {
     let end = Instant::now() + Duration::from_millis(longest_ms);
     let mut heard = Vec::new();
+    // To look at everything again for each piece would take the longer the more there is.
+    let mut seen = 0;
     let mut buffer = [0; 8 << 10];
     while heard.len() < MOST && !is_given_up() {
         let left = end.saturating_duration_since(Instant::now());
@@ -74,8 +76,12 @@ pub(super) fn hear(
             Ok(0) => break,
             Ok(count) => {
                 heard.extend_from_slice(&buffer[..count]);
-                if enough(&heard) {
-                    return Ok(true);
+                let is_pause = count < buffer.len();
+                if is_pause || heard.len() >= 2 * seen {
+                    seen = heard.len();
+                    if enough(&heard) {
+                        return Ok(true);
+                    }
                 }
             }
             Err(error) => match error.kind() {
@@ -85,5 +91,5 @@ pub(super) fn hear(
             },
         }
     }
-    Ok(false)
+    Ok(heard.len() > seen && enough(&heard))
 }

@@ -9,8 +9,10 @@ use std::io::{self, Read as _, Write as _};
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use windlass_protocol::frame::MAX_FRAME;
 use windlass_protocol::{FileKind, HttpRequest, RunSpec};
+
+/// How much a program may print that a module asks: the list of a large archive, not an endless stream.
+const MOST_OF_A_QUERY: usize = 256 << 20;
 
 /// Folders beside `PATH` in which system programs are.
 const SBIN: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -91,7 +93,7 @@ impl Observe for Real {
     }
 
     fn query(&self, run: &RunSpec) -> io::Result<RunOutput> {
-        self.execute(run, None, MAX_FRAME)
+        self.execute(run, None, MOST_OF_A_QUERY)
     }
 
     fn find_program(&self, name: &str) -> Option<String> {

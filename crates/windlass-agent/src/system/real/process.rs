@@ -192,8 +192,7 @@ impl Said {
     fn output(self, code: i32) -> io::Result<RunOutput> {
         if self.total > self.limit {
             let text = format!(
-                "the command printed {} bytes, more than the {} that can be sent back; redirect large output to a file on \
-                 the target and fetch it",
+                "the command printed {} bytes, more than the {} that are kept",
                 self.total, self.limit
             );
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));

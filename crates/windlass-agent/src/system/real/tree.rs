@@ -15,9 +15,11 @@ use std::path::Path;
 /// # Errors
 /// [`io::ErrorKind::AlreadyExists`] if something has the name; otherwise what was begun is taken away again.
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    // What is there now is somebody else's, whatever fails.
+    let was_free = std::fs::symlink_metadata(to).is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
     let result = copy_below(from, to);
     match &result {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+        Err(error) if was_free && error.kind() != io::ErrorKind::AlreadyExists => {
             let _ = remove(to, true);
         }
         _ => {}

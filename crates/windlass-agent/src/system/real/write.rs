@@ -2,7 +2,8 @@
 
 use super::attrs;
 use super::mark::{Mark, PREFIX, Slot};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FallocateFlags, Mode, OFlags};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -115,12 +116,7 @@ pub(super) fn write_file(
     let (temporary, fd) = match made {
         Ok(made) => made,
         Err(error) => match old.filter(|_| manner.in_place && is_refusal(&error)) {
-            Some(old) => {
-                let mut bytes = Vec::new();
-                content.read_to_end(&mut bytes)?;
-                let file = overwrite(path, &mut bytes.as_slice(), &old, manner.durable)?;
-                return attrs::set_open(&file, wanted);
-            }
+            Some(old) => return write_in_place(path, content, wanted, &old, manner, check),
             None => return Err(explain(error, path)),
         },
     };
@@ -158,7 +154,7 @@ pub(super) fn write_file(
             (Err(error), _) => Some(Err(error)),
         },
     };
-    if let Some(file) = overwritten.transpose().map_err(|error| explain(error, path))? {
+    if let Some(file) = overwritten.transpose()? {
         attrs::set_open(&file, &early)?;
     }
     if wanted.attributes.is_some() {
@@ -169,6 +165,29 @@ pub(super) fn write_file(
         sync_folder_of(path);
     }
     Ok(())
+}
+
+/// Writes into a file in whose folder nothing can be made. The content waits in this process's own folder, where it is
+/// checked.
+fn write_in_place(
+    path: &Path,
+    content: &mut dyn Read,
+    wanted: &FileAttrs,
+    old: &std::fs::Metadata,
+    manner: &Manner<'_>,
+    check: &mut dyn FnMut(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let own = manner.mark.map_or_else(std::env::temp_dir, |mark| mark.folder().to_owned());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let (temporary, fd) = Temporary::beside(&own.join("content"), manner.mark, |name| {
+        Ok(rustix::fs::open(name, flags, Mode::RUSR | Mode::WUSR)?)
+    })?;
+    let mut file = File::from(fd);
+    copy_all(content, &mut file).map_err(|error| explain(error, &temporary.path))?;
+    drop(file);
+    check(&temporary.path)?;
+    let file = copy_over(&temporary.path, path, old, manner.durable)?;
+    attrs::set_open(&file, wanted)
 }
 
 /// Gives the new file what the old one had and the operator does not ask to change.
@@ -211,25 +230,27 @@ fn copy_all(content: &mut dyn Read, file: &mut File) -> io::Result<()> {
     }
 }
 
-/// Writes the content of `new` into the file at `path`, whose attributes are still to be set.
+/// Writes the content of `new` into the file at `path`, if it still is the one that `old` was read from. Its attributes
+/// are still to be set.
 fn copy_over(new: &Path, path: &Path, old: &std::fs::Metadata, durable: bool) -> io::Result<File> {
-    overwrite(path, &mut File::open(new)?, old, durable)
-}
-
-/// Writes into the file at `path`, if it still is the one that `old` was read from.
-fn overwrite(
-    path: &Path,
-    content: &mut dyn Read,
-    old: &std::fs::Metadata,
-    durable: bool,
-) -> io::Result<File> {
+    let mut content = File::open(new)?;
+    let length = content.metadata()?.len();
     let mut file = File::from(rustix::fs::open(path, OLD | OFlags::WRONLY, Mode::empty())?);
     let meta = file.metadata()?;
     if (meta.dev(), meta.ino()) != (old.dev(), old.ino()) {
         return Err(io::Error::other("it was exchanged while it was written; nothing was changed"));
     }
-    file.set_len(0)?;
-    copy_all(content, &mut file)?;
+    // A full disk is met while all of the old content is there. Not every file system can promise space.
+    let promised = rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, length.max(1));
+    if let Err(error @ (Errno::NOSPC | Errno::DQUOT)) = promised {
+        let _ = file.set_len(old.len());
+        return Err(explain(error.into(), path));
+    }
+    let spoiled = |error: io::Error| {
+        io::Error::new(error.kind(), format!("{error}; a part of the new content is in the file already"))
+    };
+    copy_all(&mut content, &mut file).map_err(spoiled)?;
+    file.set_len(length).map_err(spoiled)?;
     if durable {
         file.sync_all()?;
     }
@@ -278,15 +299,41 @@ mod tests {
         }
         let old = std::fs::symlink_metadata(at("config")).unwrap();
         let text = |name: &str| std::fs::read_to_string(at(name)).unwrap();
-        overwrite(&at("config"), &mut &b"new"[..], &old, false).unwrap();
+        std::fs::write(at("content"), "new").unwrap();
+        let write = || copy_over(&at("content"), &at("config"), &old, false);
+        write().unwrap();
         assert_eq!(text("config"), "new");
         // Meanwhile somebody puts a link, or another name of another file, in its place.
         std::fs::remove_file(at("config")).unwrap();
         std::os::unix::fs::symlink("shadow", at("config")).unwrap();
-        assert!(overwrite(&at("config"), &mut &b"new"[..], &old, false).is_err());
+        assert!(write().is_err());
         std::fs::remove_file(at("config")).unwrap();
         std::fs::hard_link(at("shadow"), at("config")).unwrap();
-        assert!(overwrite(&at("config"), &mut &b"new"[..], &old, false).is_err());
+        assert!(write().is_err());
         assert_eq!(text("shadow"), "secret");
+    }
+
+    #[test]
+    fn what_a_check_refuses_is_not_written_in_place_either() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        std::fs::write(&path, "a longer old content").unwrap();
+        let mark = Mark::make_in(folder.path()).unwrap();
+        let manner = Manner { in_place: true, durable: true, umask: 0o022, mark: Some(&mark) };
+        let old = std::fs::symlink_metadata(&path).unwrap();
+        let write = |check: &mut dyn FnMut(&Path) -> io::Result<()>| {
+            write_in_place(&path, &mut &b"new"[..], &FileAttrs::default(), &old, &manner, check)
+        };
+        write(&mut |_| Err(io::Error::other("no"))).unwrap_err();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a longer old content");
+        let mut checked = String::new();
+        write(&mut |new| {
+            checked = std::fs::read_to_string(new)?;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!((checked.as_str(), std::fs::read_to_string(&path).unwrap().as_str()), ("new", "new"));
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 2, "the file, and the note");
     }
 }
