@@ -1,5 +1,6 @@
-//! The role `smoke_check` on a booted host.
+//! The roles `smoke_check` and `pote` on booted hosts.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod pote;
 mod run;
 mod smoke_check;

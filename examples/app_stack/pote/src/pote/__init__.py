@@ -1,0 +1,1 @@
+"""Collects public officials' trades, and reports what is new."""
