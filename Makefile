@@ -3,10 +3,11 @@ CARGO ?= cargo
 MUSL := x86_64-unknown-linux-musl
 HOSTS := target/debug/test-hosts
 
-.PHONY: help demo test bench lint fmt dist setup clean-hosts
+.PHONY: help demo demo-app test bench lint fmt dist setup clean-hosts
 
 help:
 	@echo 'make demo         deploy a Django service to a throwaway host, twice, and prove that it runs'
+	@echo 'make demo-app     provision containers by a Proxmox API, configure them, and prove that their application runs'
 	@echo 'make test         lint, unit tests, tests on real hosts'
 	@echo 'make bench        compare with other tools; BENCH="--write --runs 5" for more'
 	@echo 'make lint         rustfmt, clippy, and cargo-deny where it is installed'
@@ -21,6 +22,11 @@ demo: setup
 	$(CARGO) build --release -p windlass
 	$(CARGO) build --quiet -p windlass-demo
 	scripts/as-root target/debug/demo target/release/windlass
+
+demo-app: setup
+	$(CARGO) build --release -p windlass
+	$(CARGO) build --quiet -p windlass-demo
+	scripts/as-root target/debug/demo-app target/release/windlass
 
 test: setup lint
 	scripts/test $(CARGO)

@@ -8,6 +8,9 @@ pub enum Error {
     /// The host.
     #[error(transparent)]
     Host(#[from] windlass_test_hosts::Error),
+    /// The Proxmox API.
+    #[error(transparent)]
+    Server(#[from] windlass_test_proxmox::Error),
     /// The program that deploys could not be run.
     #[error("{path}: {source}", path = path.display())]
     Io {

@@ -1,10 +1,13 @@
 //! Deploys the example `examples/nyxmon` to a throwaway Debian host that has neither Python nor Traefik, and holds
 //! every claim against the running service. `make demo` shows it, and `tests/nyxmon.rs` is the same run.
+//! [`app`] does so for the example `examples/app_stack`.
 
+pub mod app;
 mod error;
 mod play;
 
 pub use error::Error;
+pub use play::Run;
 
 use base64::Engine;
 use play::Playbook;
@@ -69,12 +72,12 @@ fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/nyxmon")
 }
 
-fn title(show: Show<'_>, text: &str) {
+pub(crate) fn title(show: Show<'_>, text: &str) {
     show("");
     show(&format!("━━ {text} {}", "━".repeat(96usize.saturating_sub(text.chars().count()))));
 }
 
-fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Error> {
+pub(crate) fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Error> {
     if holds { Ok(()) } else { Err(Error::Claim(otherwise())) }
 }
 

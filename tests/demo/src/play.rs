@@ -1,8 +1,9 @@
-//! One run of a playbook of the example.
+//! One run of a playbook of an example.
 
 use crate::{Error, Show};
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use windlass_test_hosts::Host;
 
@@ -14,9 +15,18 @@ pub(crate) struct Playbook<'a> {
 }
 
 /// What a run came to.
-pub(crate) struct Run {
-    pub(crate) output: String,
-    pub(crate) changed: u32,
+pub struct Run {
+    /// Everything that it printed.
+    pub output: String,
+    /// How much changed, over all hosts.
+    pub changed: u32,
+}
+
+impl Run {
+    /// The tasks that changed something, by host.
+    pub fn changes(&self) -> BTreeMap<String, Vec<String>> {
+        changes(&self.output)
+    }
 }
 
 impl Playbook<'_> {
@@ -37,41 +47,60 @@ impl Playbook<'_> {
         command.arg("playbook").args(arguments).args(["-e", &connection]);
         command.current_dir(&self.folder);
         command.env("WINDLASS_AGE_IDENTITY", self.folder.join("secrets/example-age-identity.txt"));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(Error::io(&self.windlass))?;
-        // Read beside the other one, so that neither fills up.
-        let errors = child.stderr.take().map(|mut stderr| {
-            std::thread::spawn(move || {
-                let mut text = Vec::new();
-                let _ = stderr.read_to_end(&mut text);
-                String::from_utf8_lossy(&text).into_owned()
-            })
-        });
-        let mut output = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
-                let line = String::from_utf8_lossy(&line).into_owned();
-                show(&line);
-                output.push_str(&line);
-                output.push('\n');
-            }
-        }
-        let errors = errors.and_then(|thread| thread.join().ok()).unwrap_or_default();
-        errors.lines().for_each(&mut *show);
-        output.push_str(&errors);
-        let status = child.wait().map_err(Error::io(&self.windlass))?;
-        if !status.success() {
-            let tail: Vec<&str> = output.lines().rev().take(40).collect();
-            return Err(Error::Playbook {
-                arguments: arguments.join(" "),
-                status: status.to_string(),
-                tail: tail.into_iter().rev().collect::<Vec<_>>().join("\n"),
-            });
-        }
-        let changed =
-            recap(&output, "changed").ok_or_else(|| Error::Claim("there is no recap".to_owned()))?;
-        Ok(Run { output, changed })
+        finish(command, &self.windlass, arguments, show)
     }
+}
+
+/// Runs a command, showing its lines as they come, and gives its exit code and what it printed.
+pub(crate) fn execute(
+    mut command: Command,
+    program: &Path,
+    show: Show<'_>,
+) -> Result<(std::process::ExitStatus, String), Error> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(Error::io(program))?;
+    // Read beside the other one, so that neither fills up.
+    let errors = child.stderr.take().map(|mut stderr| {
+        std::thread::spawn(move || {
+            let mut text = Vec::new();
+            let _ = stderr.read_to_end(&mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        })
+    });
+    let mut output = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            show(&line);
+            output.push_str(&line);
+            output.push('\n');
+        }
+    }
+    let errors = errors.and_then(|thread| thread.join().ok()).unwrap_or_default();
+    errors.lines().for_each(&mut *show);
+    output.push_str(&errors);
+    let status = child.wait().map_err(Error::io(program))?;
+    Ok((status, output))
+}
+
+/// [`execute`] for a playbook that is to go through.
+pub(crate) fn finish(
+    command: Command,
+    program: &Path,
+    arguments: &[&str],
+    show: Show<'_>,
+) -> Result<Run, Error> {
+    let (status, output) = execute(command, program, show)?;
+    if !status.success() {
+        let tail: Vec<&str> = output.lines().rev().take(40).collect();
+        return Err(Error::Playbook {
+            arguments: arguments.join(" "),
+            status: status.to_string(),
+            tail: tail.into_iter().rev().collect::<Vec<_>>().join("\n"),
+        });
+    }
+    let changed = recap(&output, "changed").ok_or_else(|| Error::Claim("there is no recap".to_owned()))?;
+    Ok(Run { output, changed })
 }
 
 /// A number of the recap, over all hosts.
@@ -80,6 +109,23 @@ fn recap(output: &str, what: &str) -> Option<u32> {
     let key = format!("{what}=");
     let numbers = recap.split_whitespace().filter_map(|word| word.strip_prefix(&key)?.parse::<u32>().ok());
     numbers.reduce(|a, b| a + b)
+}
+
+/// The tasks with a `changed:` line, by the host in it.
+fn changes(output: &str) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut task = String::new();
+    for line in output.lines() {
+        if let Some(rest) = line.strip_prefix("TASK [").or_else(|| line.strip_prefix("RUNNING HANDLER [")) {
+            task = rest.rsplit_once(']').map_or(rest, |(name, _)| name).to_owned();
+        } else if let Some(host) = line.strip_prefix("changed: [").and_then(|r| r.split([']', ' ']).next()) {
+            let tasks = found.entry(host.to_owned()).or_default();
+            if tasks.last() != Some(&task) {
+                tasks.push(task.clone());
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -92,6 +138,17 @@ mod tests {
         assert_eq!(
             (recap(text, "changed"), recap(text, "failed"), recap("nothing", "changed")),
             (Some(3), Some(0), None)
+        );
+    }
+
+    #[test]
+    fn changes_are_found_by_host() {
+        let text = "TASK [role : one] ***\nchanged: [a] => (item=1)\nchanged: [a] => (item=2)\nok: [b]\n\
+                    TASK [two] ***\nchanged: [b -> localhost]\nRUNNING HANDLER [three] **\nchanged: [a]\n";
+        let changed = changes(text);
+        assert_eq!(
+            (changed["a"].join(","), changed["b"].join(",")),
+            ("role : one,three".into(), "two".into())
         );
     }
 }

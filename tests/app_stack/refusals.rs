@@ -1,0 +1,132 @@
+//! What stops a run, and in which words: conflicts before the first change, and what the server refuses.
+
+use serde_json::json;
+use windlass_demo::app::{Stage, hosts};
+use windlass_test_hosts::{network_gateway, network_prefix, require_hosts};
+use windlass_test_proxmox::{Builder, Guest, Server};
+
+fn stage(server: Builder) -> Stage {
+    Stage::new(env!("CARGO_BIN_EXE_windlass").as_ref(), server, 2).unwrap()
+}
+
+/// The run failed, and said this.
+#[track_caller]
+fn assert_fails(stage: &Stage, arguments: &[&str], because: &str) {
+    let (code, output) = stage.attempt("provision_vms.yml", arguments).unwrap();
+    assert_eq!(code, Some(2), "{output}");
+    // A long message may be wrapped where it is printed.
+    let flat = output.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains(because), "{output}\nlacks: {because}");
+}
+
+/// The run failed, said this, and nothing had been asked of the API but questions.
+#[track_caller]
+fn assert_refused(stage: &Stage, arguments: &[&str], because: &str) {
+    assert_fails(stage, arguments, because);
+    let writes = stage.server.writes();
+    assert!(writes.is_empty(), "{writes:?}");
+}
+
+#[test]
+fn conflicts_are_found_before_the_first_change() {
+    if !require_hosts() {
+        return;
+    }
+    let mut stage = stage(Server::builder().guest(Guest::lxc(900, "other")));
+    assert_refused(
+        &stage,
+        &["-e", "app_project=projectX"],
+        "which app_projects does not have: it knows projectA",
+    );
+
+    let (dev, qa) = (stage.reservation(0).cidr(), stage.reservation(1).cidr());
+    let address = stage.address(0);
+    stage.guest(1)["ip"] = dev.clone().into();
+    assert_refused(&stage, &[], &format!("address {address} is used twice: projectA/dev, projectA/qa"));
+    // Also when only one of them is provisioned now, and across projects.
+    assert_refused(
+        &stage,
+        &["-e", "app_env=qa"],
+        &format!("address {address} is used twice: projectA/dev, projectA/qa"),
+    );
+    stage.guest(1)["ip"] = qa.clone().into();
+    let other = json!({
+        "name": "projectb-prod", "vmid": 120, "ip": dev, "gateway": network_gateway().to_string(), "branch": "main",
+        "env_vars": {},
+    });
+    stage.variables["app_projects"]["projectB"] =
+        json!({ "repo_url": stage.repository.url(), "envs": { "prod": other } });
+    assert_refused(
+        &stage,
+        &["-e", "app_project=projectB"],
+        &format!("address {address} is used twice: projectA/dev, projectB/prod"),
+    );
+    stage.variables["app_projects"]["projectB"]["envs"]["prod"]["ip"] = "10.0.99.99/24".into();
+    stage.variables["app_projects"]["projectB"]["envs"]["prod"]["vmid"] = 101.into();
+    assert_refused(&stage, &[], "vmid 101 is used twice: projectA/dev, projectB/prod");
+    stage.variables["app_projects"].as_object_mut().unwrap().remove("projectB");
+
+    // The gateway is somebody who answers.
+    stage.guest(1)["ip"] = format!("{}/{}", network_gateway(), network_prefix()).into();
+    assert_refused(&stage, &[], "answers to ping");
+    stage.guest(1)["ip"] = qa.clone().into();
+
+    // A container that does not run answers nothing, and has its address all the same.
+    stage.server.set_config(
+        900,
+        "net0",
+        &format!("name=eth0,bridge=vmbr0,hwaddr=BC:24:11:00:00:01,ip={qa},type=veth"),
+    );
+    assert_refused(&stage, &[], "is already the address of container 900 (other)");
+
+    // Whoever knows better may go on.
+    let run = stage.run(
+        "provision_vms.yml",
+        &["-e", "allow_ip_conflicts=true", "-e", "lxc_start_after_create=false"],
+        &mut |_| {},
+    );
+    assert!(run.unwrap().changed > 0);
+    assert_eq!(stage.server.vmids(), [101, 102, 900]);
+}
+
+#[test]
+fn what_the_server_refuses_is_said_in_its_words() {
+    if !require_hosts() {
+        return;
+    }
+    let without = stage(Server::builder().without_templates());
+    assert_refused(
+        &without,
+        &[],
+        "ostemplate local:vztmpl/debian-13-standard_13.1-2_amd64.tar.zst does not exist on node pve and storage local",
+    );
+
+    let acl = [("/", "VM.Audit Sys.Audit Datastore.Audit")];
+    let mut few = stage(Server::builder().token_with("root@pam!few", "few", &acl));
+    few.variables["proxmox_token_id"] = "few".into();
+    few.variables["proxmox_token"] = "few".into();
+    assert_fails(&few, &[], "Permission check failed");
+    assert!(few.server.vmids().is_empty());
+
+    let failing = stage(Server::builder());
+    let why = "unable to create CT 101 - command 'lvcreate' failed: exit code 5";
+    failing.server.fail_next("vzcreate", why);
+    assert_fails(&failing, &[], why);
+    assert!(failing.server.vmids().is_empty());
+    // The one after it goes through, as if nothing had been.
+    let run = failing.run("provision_vms.yml", &["-e", "lxc_start_after_create=false"], &mut |_| {});
+    assert!(run.unwrap().changed > 0);
+    assert_eq!(failing.server.vmids(), [101, 102]);
+}
+
+#[test]
+fn a_guest_that_never_opens_ssh_is_given_up() {
+    if !require_hosts() {
+        return;
+    }
+    let stage = stage(Server::builder().backing(hosts().unwrap().never_ssh(101)));
+    let because =
+        format!("projecta-dev ({}) did not answer on SSH port 22 within 3 seconds", stage.address(0));
+    assert_fails(&stage, &["-e", "app_env=dev", "-e", "lxc_ssh_timeout=3"], &because);
+    assert_eq!(stage.server.guest(101).unwrap().status, "running");
+}
