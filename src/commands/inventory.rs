@@ -354,6 +354,10 @@ impl View<'_> {
     fn json(&self, value: &Value) -> Json {
         match value {
             Value::Str(text) if text.is_secret() && !self.args.show_secrets => Json::from(MASK),
+            // Read back by a script's reader, what a plugin was told must not become a template.
+            Value::Str(text) if !text.is_trusted() && !self.args.yaml && !self.args.toml => {
+                serde_json::json!({"__ansible_unsafe": text.as_str()})
+            }
             Value::Sealed(sealed) => serde_json::json!({"__ansible_vault": sealed.ciphertext}),
             Value::List(items) => items.iter().map(|item| self.json(item)).collect(),
             Value::Map(map) => {

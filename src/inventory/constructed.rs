@@ -42,7 +42,7 @@ impl Renderer {
         match expression {
             Value::Str(text) => {
                 let cx = TemplateContext::new(variables, &self.search);
-                self.templar.expression(text.as_str(), text.span(), &cx)
+                self.templar.expression(text.as_str(), text.span(), &cx).map(untrusted)
             }
             other => Ok(other.clone()),
         }
@@ -51,6 +51,25 @@ impl Renderer {
     fn holds(&self, condition: &Value, variables: &Map) -> Result<bool, TemplateError> {
         self.templar.condition(condition, &TemplateContext::new(variables, &self.search))
     }
+}
+
+/// A value in which no text is a template: what an expression gives has been rendered.
+fn untrusted(value: Value) -> Value {
+    match value {
+        Value::Str(text) => Value::Str(text.into_untrusted()),
+        Value::List(items) => Value::list(items.iter().cloned().map(untrusted).collect()),
+        Value::Map(map) => Value::map(map.iter().map(|(k, v)| (k.clone(), untrusted(v.clone()))).collect()),
+        other => other,
+    }
+}
+
+/// The name of a group that is made: a first digit and everything but letters, digits and `_` become a `_`.
+fn safe_group(name: &str) -> String {
+    let safe = |(at, c): (usize, char)| {
+        let valid = c == '_' || (c.is_alphanumeric() && !(at == 0 && c.is_numeric()));
+        if valid { c } else { '_' }
+    };
+    name.chars().enumerate().map(safe).collect()
 }
 
 /// Whether Python takes a value for true.
@@ -242,7 +261,7 @@ impl Constructed {
         for (group, condition) in &self.groups {
             match renderer.holds(condition, &variables) {
                 Ok(true) => {
-                    inventory.add_host(host, Some(&group.to_string()))?;
+                    inventory.add_host(host, Some(&safe_group(&group.to_string())))?;
                 }
                 Ok(false) => {}
                 Err(error) if self.strict => {
@@ -295,11 +314,12 @@ impl Constructed {
         let no_lead = keyed.prefix.is_empty() && !self.leading_separator;
         let separator = if no_lead { "" } else { keyed.separator.as_str() };
         for name in keyed.names(&key)? {
-            let group = format!("{}{separator}{name}", keyed.prefix);
+            let group = safe_group(&format!("{}{separator}{name}", keyed.prefix));
             inventory.add_host(host, Some(&group))?;
             if let Some(parent) = &parent {
-                inventory.add_group(parent)?;
-                inventory.add_child(parent, &group)?;
+                let parent = safe_group(parent);
+                inventory.add_group(&parent)?;
+                inventory.add_child(&parent, &group)?;
             }
         }
         Ok(())
@@ -374,7 +394,7 @@ mod tests {
         assert_eq!(groups("{keyed_groups: [{key: status}], leading_separator: false}").unwrap(), ["running"]);
         assert_eq!(
             groups("keyed_groups: [{key: status, prefix: is, separator: '-'}]").unwrap(),
-            ["is-running"]
+            ["is_running"]
         );
         let defaulted = "keyed_groups: [{key: tags, prefix: tag, default_value: empty}]";
         assert_eq!(groups(defaulted).unwrap(), ["tag_empty", "tag_web"]);

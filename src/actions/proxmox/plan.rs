@@ -140,7 +140,7 @@ impl Plan {
             match step.take(client, limit).await {
                 Ok(warning) => self.warnings.extend(warning),
                 Err(trouble) => {
-                    let changed = done > 0 || trouble.may_have_changed();
+                    let changed = done > 0 || trouble.goes_on();
                     return Err((changed, trouble.during(self.failed.clone())));
                 }
             }

@@ -14,6 +14,9 @@ const COLLECTIONS: &str = "12.3.0";
 const WANTED: [&str; 2] = ["ansible/posix", "community/general"];
 /// What modules of collections import. Later versions of bcrypt are not for this passlib.
 const LIBRARIES: [&str; 2] = ["passlib==1.7.4", "bcrypt==4.0.1"];
+/// The same for community.proxmox, which only its own tests ask for.
+const PROXMOX: [&str; 1] = ["community/proxmox"];
+const PROXMOX_LIBRARIES: [&str; 3] = ["proxmoxer==2.3.0", "requests", "requests-toolbelt"];
 
 /// Why the reference cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,7 @@ enum Trouble {
 pub struct Reference {
     venv: PathBuf,
     collections: OnceLock<Option<PathBuf>>,
+    proxmox: OnceLock<Option<PathBuf>>,
 }
 
 impl Reference {
@@ -41,7 +45,7 @@ impl Reference {
         ONE.get_or_init(|| {
             let venv = folder().join(CORE);
             had(&format!("ansible-core {CORE}"), make_core(&venv))?;
-            Some(Reference { venv, collections: OnceLock::new() })
+            Some(Reference { venv, collections: OnceLock::new(), proxmox: OnceLock::new() })
         })
         .as_ref()
     }
@@ -69,7 +73,25 @@ impl Reference {
                 let place = folder().join(format!("collections-{COLLECTIONS}"));
                 had(
                     &format!("the collections of ansible {COLLECTIONS}"),
-                    make_collections(&self.venv, &place),
+                    make_collections(&self.venv, &place, &WANTED, &LIBRARIES),
+                )?;
+                Some(place)
+            })
+            .as_deref()
+    }
+
+    /// The folder that has `ansible_collections` with community.proxmox in it, and its libraries in the virtual
+    /// environment.
+    ///
+    /// # Panics
+    /// If they cannot be had and `CI` or `WINDLASS_REQUIRE_HOSTS` is set.
+    pub fn proxmox(&self) -> Option<&Path> {
+        self.proxmox
+            .get_or_init(|| {
+                let place = folder().join(format!("proxmox-{COLLECTIONS}"));
+                had(
+                    &format!("community.proxmox of ansible {COLLECTIONS}"),
+                    make_collections(&self.venv, &place, &PROXMOX, &PROXMOX_LIBRARIES),
                 )?;
                 Some(place)
             })
@@ -146,7 +168,7 @@ fn pip(venv: &Path, words: &[&str]) -> Result<(), Trouble> {
     run(Command::new(venv.join("bin/python")).args(quiet).args(words))
 }
 
-fn make_collections(venv: &Path, place: &Path) -> Result<(), Trouble> {
+fn make_collections(venv: &Path, place: &Path, wanted: &[&str], libraries: &[&str]) -> Result<(), Trouble> {
     // All of the collections are 600 MB when unpacked: only some come out of the wheel.
     const UNPACK: &str = "import sys, zipfile, glob
 wheel, place, wanted = glob.glob(sys.argv[1] + '/*.whl')[0], sys.argv[2], sys.argv[3:]
@@ -155,14 +177,14 @@ with zipfile.ZipFile(wheel) as z:
         if any(name.startswith('ansible_collections/' + w + '/') for w in wanted):
             z.extract(name, place)
 ";
-    let recipe = format!("{} {} {}", WANTED.join(" "), LIBRARIES.join(" "), venv.display());
+    let recipe = format!("{} {} {}", wanted.join(" "), libraries.join(" "), venv.display());
     once(place, &recipe, || {
-        pip(venv, &["install", LIBRARIES[0], LIBRARIES[1]])?;
+        pip(venv, &[&["install"][..], libraries].concat())?;
         let wheel = place.join("wheel");
         let folder = wheel.to_string_lossy();
         let package = format!("ansible=={COLLECTIONS}");
         pip(venv, &["download", "--no-deps", "--only-binary", ":all:", "--dest", &folder, &package])?;
-        run(Command::new(venv.join("bin/python")).args(["-c", UNPACK]).arg(&wheel).arg(place).args(WANTED))?;
+        run(Command::new(venv.join("bin/python")).args(["-c", UNPACK]).arg(&wheel).arg(place).args(wanted))?;
         std::fs::remove_dir_all(&wheel).map_err(|error| Trouble::Io(wheel.display().to_string(), error))
     })
 }
