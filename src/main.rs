@@ -24,28 +24,32 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> ExitCode {
     ExitCode::from(match cli.command {
         Command::Playbook(args) => commands::playbook::run(&args),
-        Command::Inventory(args) => with_console(|console| {
-            let config = Config::load();
-            for problem in config.errors.iter().chain(&config.warnings) {
-                console.report(problem);
-            }
-            if !config.errors.is_empty() {
-                return 5;
-            }
-            match commands::setup::inventory(&args, &config, console) {
+        Command::Inventory(args) => {
+            configured(|config, console| match commands::setup::inventory(&args, config, console) {
                 Ok(given) => commands::inventory::run(&args, &given, console),
                 Err(problem) => {
                     console.report(&problem);
                     1
                 }
-            }
-        }),
-        Command::Vault(args) => with_console(|console| commands::vault::run(&args, console)),
-        Command::Secret(args) => with_console(|console| commands::secret::run(&args, console)),
+            })
+        }
+        Command::Vault(args) => configured(|config, console| commands::vault::run(&args, config, console)),
+        Command::Secret(args) => configured(|config, console| commands::secret::run(&args, config, console)),
         Command::Doc(args) => match commands::doc::run(&args) {
             Ok(text) => show(&text),
             Err(error) => complain(&error.to_string()),
         },
+    })
+}
+
+/// Runs a command with the configuration, if that can be read.
+fn configured(run: impl FnOnce(&Config, &mut Console<'_>) -> u8) -> u8 {
+    with_console(|console| {
+        let config = Config::load();
+        for problem in config.errors.iter().chain(&config.warnings) {
+            console.report(problem);
+        }
+        if config.errors.is_empty() { run(&config, console) } else { 5 }
     })
 }
 

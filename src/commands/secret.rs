@@ -14,6 +14,7 @@ use super::editor::{EditorError, edit};
 use super::secret_files::{FileError, overwrite, put, read, write};
 use crate::cli::secret::{RecipientArgs, SecretCommand, SecretCommandArgs};
 use crate::cli::secret_options::SecretArgs;
+use crate::config::Config;
 use crate::secrets::{
     AgeError, AgeKeys, AskError, DEFAULT_IDENTITY, Recipients, SecretError, Secrets, generate_identity,
     is_age, recipient_count,
@@ -93,8 +94,8 @@ impl SecretCommandError {
 }
 
 /// Runs the command; the result is its exit code.
-pub fn run(args: &SecretCommandArgs, console: &mut Console<'_>) -> u8 {
-    match execute(&args.command, console) {
+pub fn run(args: &SecretCommandArgs, config: &Config, console: &mut Console<'_>) -> u8 {
+    match execute(&args.command, config, console) {
         Ok(()) => 0,
         Err(error) => {
             console.report(&error.to_diagnostic());
@@ -103,7 +104,11 @@ pub fn run(args: &SecretCommandArgs, console: &mut Console<'_>) -> u8 {
     }
 }
 
-fn execute(command: &SecretCommand, console: &mut Console<'_>) -> Result<(), SecretCommandError> {
+fn execute(
+    command: &SecretCommand,
+    config: &Config,
+    console: &mut Console<'_>,
+) -> Result<(), SecretCommandError> {
     match command {
         SecretCommand::Init { path } => init(path.as_deref(), console),
         SecretCommand::Encrypt { files, output, recipients, secrets } => {
@@ -121,7 +126,7 @@ fn execute(command: &SecretCommand, console: &mut Console<'_>) -> Result<(), Sec
         }
         SecretCommand::Decrypt { files, output, secrets } => {
             one_output(files, output.as_deref())?;
-            let secrets = open_secrets(secrets, console)?;
+            let secrets = open_secrets(secrets, config, console)?;
             let mut plain = Vec::new();
             for path in files {
                 plain.push((path, open(&secrets, path)?));
@@ -132,14 +137,14 @@ fn execute(command: &SecretCommand, console: &mut Console<'_>) -> Result<(), Sec
             Ok(())
         }
         SecretCommand::View { files, secrets } => {
-            let secrets = open_secrets(secrets, console)?;
+            let secrets = open_secrets(secrets, config, console)?;
             for path in files {
                 console.out.write_all(&open(&secrets, path)?)?;
             }
             Ok(console.out.flush()?)
         }
         SecretCommand::Edit { file, recipients, secrets } => {
-            let opened = open_secrets(secrets, console)?;
+            let opened = open_secrets(secrets, config, console)?;
             let old = if file.exists() { Some(read(file)?) } else { None };
             let plain = match &old {
                 Some(_) => open(&opened, file)?,
@@ -236,8 +241,13 @@ impl Lock {
     }
 }
 
-fn open_secrets(args: &SecretArgs, console: &Console<'_>) -> Result<Secrets, SecretCommandError> {
-    Ok(Secrets::new(&args.options(), Arc::clone(&console.ask), Arc::clone(&console.redactor))?)
+fn open_secrets(
+    args: &SecretArgs,
+    config: &Config,
+    console: &Console<'_>,
+) -> Result<Secrets, SecretCommandError> {
+    let options = super::setup::secret_options(args, config);
+    Ok(Secrets::new(&options, Arc::clone(&console.ask), Arc::clone(&console.redactor))?)
 }
 
 fn open(secrets: &Secrets, path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretCommandError> {
@@ -278,7 +288,7 @@ mod tests {
             ask: Arc::new(NoTerminal),
             redactor: Redactor::new(),
         };
-        let code = run(&cli.args, &mut console);
+        let code = run(&cli.args, &Config::default(), &mut console);
         (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
 

@@ -12,7 +12,7 @@ use crate::playbook::{Loader, TagFilter};
 use crate::report::Event;
 use crate::report::event::Reporter;
 use crate::report::terminal::{Style, Terminal};
-use crate::secrets::{Redactor, Secrets};
+use crate::secrets::{Redactor, SecretOptions, Secrets};
 use crate::template::{Asked, Templar, TemplarSettings};
 use crate::transport::{HostKeyChecking, Secret, Settings};
 use crate::vars::store::Store;
@@ -42,15 +42,9 @@ pub struct Given<'a> {
     pub playbook_dir: PathBuf,
 }
 
-/// Secrets by options and configuration.
-///
-/// # Errors
-/// If a password cannot be had.
-pub fn secrets(
-    args: &SecretArgs,
-    config: &Config,
-    redactor: &Arc<Redactor>,
-) -> Result<Arc<Secrets>, Box<Diagnostic>> {
+/// Where passwords come from: options go over the configuration.
+#[must_use]
+pub fn secret_options(args: &SecretArgs, config: &Config) -> SecretOptions {
     let mut options = args.options();
     options.ask |= config.flag("DEFAULT_ASK_VAULT_PASS");
     if options.password_files.is_empty() && options.vault_ids.is_empty() {
@@ -62,6 +56,19 @@ pub fn secrets(
         options.vault_ids =
             list.split(',').map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
     }
+    options
+}
+
+/// Secrets by options and configuration.
+///
+/// # Errors
+/// If a password cannot be had.
+pub fn secrets(
+    args: &SecretArgs,
+    config: &Config,
+    redactor: &Arc<Redactor>,
+) -> Result<Arc<Secrets>, Box<Diagnostic>> {
+    let options = secret_options(args, config);
     Secrets::new(&options, Arc::new(crate::secrets::Terminal), Arc::clone(redactor)).map(Arc::new).map_err(
         |error| {
             let mut diagnostic = Diagnostic::error(error.to_string());

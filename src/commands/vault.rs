@@ -10,8 +10,10 @@ use zeroize::Zeroizing;
 use super::console::Console;
 use super::editor::{EditorError, edit};
 use super::secret_files::{FileError, overwrite, put, read, write};
+use super::setup::secret_options;
 use crate::cli::secret_options::SecretArgs;
 use crate::cli::vault::{EncryptArgs, VaultArgs, VaultCommand};
+use crate::config::Config;
 use crate::secrets::vault::{VaultError, is_vault, seal};
 use crate::secrets::{AskError, SecretError, SecretOptions, Secrets, VaultSecret};
 
@@ -90,8 +92,8 @@ impl VaultCommandError {
 }
 
 /// Runs the command; the result is its exit code.
-pub fn run(args: &VaultArgs, console: &mut Console<'_>) -> u8 {
-    match execute(&args.command, console) {
+pub fn run(args: &VaultArgs, config: &Config, console: &mut Console<'_>) -> u8 {
+    match execute(&args.command, config, console) {
         Ok(()) => 0,
         Err(error) => {
             console.report(&error.to_diagnostic());
@@ -100,11 +102,15 @@ pub fn run(args: &VaultArgs, console: &mut Console<'_>) -> u8 {
     }
 }
 
-fn execute(command: &VaultCommand, console: &mut Console<'_>) -> Result<(), VaultCommandError> {
+fn execute(
+    command: &VaultCommand,
+    config: &Config,
+    console: &mut Console<'_>,
+) -> Result<(), VaultCommandError> {
     match command {
         VaultCommand::Encrypt { files, output, encrypt, secrets } => {
             one_output(files, output.output.as_deref())?;
-            let secrets = open_secrets(secrets, console, true)?;
+            let secrets = open_secrets(secrets, config, console, true)?;
             let with = choose(&secrets, encrypt)?;
             for (path, text) in inputs(files, console)? {
                 if is_vault(&text) {
@@ -117,7 +123,7 @@ fn execute(command: &VaultCommand, console: &mut Console<'_>) -> Result<(), Vaul
         }
         VaultCommand::Decrypt { files, output, secrets } => {
             one_output(files, output.output.as_deref())?;
-            let secrets = open_secrets(secrets, console, false)?;
+            let secrets = open_secrets(secrets, config, console, false)?;
             for (path, text) in inputs(files, console)? {
                 let (plain, _) = decrypt(&secrets, path.as_deref(), &text)?;
                 put(console, path.as_deref(), output.output.as_deref(), &plain)?;
@@ -125,7 +131,7 @@ fn execute(command: &VaultCommand, console: &mut Console<'_>) -> Result<(), Vaul
             done(console, "Decryption successful");
         }
         VaultCommand::View { files, secrets } => {
-            let secrets = open_secrets(secrets, console, false)?;
+            let secrets = open_secrets(secrets, config, console, false)?;
             for (path, text) in inputs(files, console)? {
                 let (plain, _) = decrypt(&secrets, path.as_deref(), &text)?;
                 console.out.write_all(&plain)?;
@@ -136,7 +142,7 @@ fn execute(command: &VaultCommand, console: &mut Console<'_>) -> Result<(), Vaul
             console.out.flush()?;
         }
         VaultCommand::Edit { files, encrypt, secrets } => {
-            let secrets = open_secrets(secrets, console, false)?;
+            let secrets = open_secrets(secrets, config, console, false)?;
             for path in files {
                 let text = read(path)?;
                 let (plain, opened_with) = decrypt(&secrets, Some(path), &text)?;
@@ -160,14 +166,14 @@ fn execute(command: &VaultCommand, console: &mut Console<'_>) -> Result<(), Vaul
             if file.exists() {
                 return Err(VaultCommandError::Exists(file.clone()));
             }
-            let secrets = open_secrets(secrets, console, true)?;
+            let secrets = open_secrets(secrets, config, console, true)?;
             let with = choose(&secrets, encrypt)?;
             let text = edit(b"", file)?;
             let sealed = seal(&text, &with.password, Some(&with.label))?;
             write(file, sealed.as_bytes())?;
         }
         VaultCommand::Rekey { files, new_vault_password_file, new_vault_id, encrypt, secrets } => {
-            let old = open_secrets(secrets, console, false)?;
+            let old = open_secrets(secrets, config, console, false)?;
             let new = new_secrets(new_vault_id.as_deref(), new_vault_password_file.as_deref(), console)?;
             let with = choose(&new, encrypt)?;
             // All of them are opened before the first is written.
@@ -191,7 +197,7 @@ fn execute(command: &VaultCommand, console: &mut Console<'_>) -> Result<(), Vaul
             encrypt,
             secrets,
         } => {
-            let secrets = open_secrets(secrets, console, true)?;
+            let secrets = open_secrets(secrets, config, console, true)?;
             let with = choose(&secrets, encrypt)?;
             let request = Strings {
                 strings,
@@ -213,8 +219,13 @@ fn execute(command: &VaultCommand, console: &mut Console<'_>) -> Result<(), Vaul
 }
 
 /// The passwords; asks for one if none was given, and twice if it is to encrypt.
-fn open_secrets(args: &SecretArgs, console: &Console<'_>, new: bool) -> Result<Secrets, VaultCommandError> {
-    let mut options = args.options();
+fn open_secrets(
+    args: &SecretArgs,
+    config: &Config,
+    console: &Console<'_>,
+    new: bool,
+) -> Result<Secrets, VaultCommandError> {
+    let mut options = secret_options(args, config);
     if let Some(bad) = options.vault_ids.iter().find(|id| id.contains([';', '\n'])) {
         return Err(VaultCommandError::BadLabel(bad.clone()));
     }

@@ -45,7 +45,7 @@ fn vault(dir: &Path, stdin: &str, args: &[&str]) -> Output {
         ask: Arc::new(Answers),
         redactor: Redactor::new(),
     };
-    let code = run(&cli.args, &mut console);
+    let code = run(&cli.args, &Config::default(), &mut console);
     Output { code, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
 }
 

@@ -3,7 +3,7 @@
 use super::event::{Event, Reporter, Speaker, Stats, Status, TaskResult};
 use super::{diff, json};
 use crate::secrets::Redactor;
-use crate::vars::{Map, Value};
+use crate::vars::{Key, Map, Value};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashSet;
 use std::io::Write;
@@ -215,7 +215,8 @@ impl Terminal {
                 }
             }
         } else {
-            let shown = result.result.iter().filter(|(k, _)| !k.as_str().is_some_and(|k| k.starts_with('_')));
+            let internal = |key: &Key| key.as_str().is_some_and(|k| k.starts_with("_ansible_"));
+            let shown = result.result.iter().filter(|(key, _)| !internal(key));
             map.extend(shown.map(|(k, v)| (k.clone(), v.clone())));
         }
         let mut without = |keys: &[&str]| {

@@ -258,8 +258,11 @@ impl Store {
         if let Some(play) = play {
             play.roles.iter().filter(|r| r.public).for_each(|r| out.push(&r.defaults));
         }
-        if let Some(role) = task.and_then(|t| t.role.as_ref()) {
-            role_layers(role, &mut out, &|r| &r.defaults);
+        if let Some(task) = task {
+            task.role_chain.iter().for_each(|r| out.push(&r.defaults));
+            if let Some(role) = &task.role {
+                role_layers(role, &mut out, &|r| &r.defaults);
+            }
         }
         base.layers.iter().for_each(|l| out.push(l));
         out.push(&facts.injected);
