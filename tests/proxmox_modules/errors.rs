@@ -190,3 +190,25 @@ fn mistakes_are_said_before_the_run() {
     assert!(said.contains("did you mean `state`?"), "{said}");
     assert!(said.contains("value of state must be one of"), "{said}");
 }
+
+#[test]
+fn defaults_of_the_group_and_the_environment_of_the_task() {
+    let server = Server::builder().guest(Guest::lxc(101, "web")).start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "- hosts: nowhere.example\n  gather_facts: false\n  module_defaults:\n    group/community.proxmox.proxmox:\n      api_host: {}\n      api_port: {}\n      \
+         api_user: wrong@pam\n    community.proxmox.proxmox:\n      api_user: root@pam\n  environment: {{PROXMOX_PASSWORD: secret}}\n  tasks:\n    \
+         - community.proxmox.proxmox: {{vmid: 101, state: started}}\n",
+        server.host(),
+        server.port()
+    );
+    std::fs::write(folder.path().join("p.yml"), text).unwrap();
+    let output =
+        windlass().current_dir(folder.path()).args(["-i", "nowhere.example,", "p.yml"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("changed: [nowhere.example]"),
+        "on the controller, without the host: {said}"
+    );
+    assert_eq!(writes(&server), ["POST /nodes/pve/lxc/101/status/start"]);
+}
