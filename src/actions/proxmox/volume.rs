@@ -117,17 +117,15 @@ impl Volume {
             return Ok(self.joined(std::iter::once(path.clone())));
         }
         let Some(storage) = &self.storage else {
-            return Err(Trouble::wish(
-                "Could not build a valid volume string. One of volume, storage, or host_path must be provided.",
-            ));
+            return Err(Trouble::wish("a disk needs a `storage` or a `host_path`, and has neither"));
         };
         let Some(size) = &self.size else {
-            return Err(Trouble::wish("Size must be provided for storage-backed volume creation."));
+            return Err(Trouble::wish(format!("a new disk in the storage {storage} needs a `size`")));
         };
         let number = size.strip_suffix('G').unwrap_or(size);
         if !is_number(number) {
-            return Err(Trouble::wish(
-                "Size must be provided in GiB for storage-backed volume creation. Convert it to GiB or allocate a new storage manually.",
+            return Err(Trouble::wish(format!("a new disk needs its size in GiB, and {size} is none")).hint(
+                "write the size as a number of GiB, as in `8` or `0.5`, or name an existing `volume`",
             ));
         }
         Ok(self.joined(std::iter::once(format!("{storage}:{number}"))))
@@ -202,7 +200,7 @@ pub(super) struct Change {
 }
 
 /// A size with its unit, GiB where none is written.
-fn with_unit(size: &str) -> String {
+pub(super) fn with_unit(size: &str) -> String {
     if is_number(size) { format!("{size}G") } else { size.to_owned() }
 }
 
@@ -220,20 +218,17 @@ mod tests {
 
     #[test]
     fn new_disks_in_every_form() {
-        assert_eq!(created("local-lvm:20"), "local-lvm:20");
-        assert_eq!(created("local-lvm:0.50"), "local-lvm:0.50");
-        assert_eq!(created("thin1:10,backup=0"), "thin1:10,backup=0");
-        assert_eq!(created("acl=0,thin1:base-100-disk-1,size=8G"), "thin1:base-100-disk-1,size=8G,acl=0");
+        assert_eq!(created("fast:12"), "fast:12");
+        assert_eq!(created("fast:2.25"), "fast:2.25");
+        assert_eq!(created("nas:6,quota=1"), "nas:6,quota=1");
+        assert_eq!(created("ro=1,nas:vm-204-disk-3,size=5G"), "nas:vm-204-disk-3,size=5G,ro=1");
         assert_eq!(
-            created("tmp:300/vm-300-disk-0.raw,mp=/var/log,mountoptions=noatime,size=32M"),
-            "tmp:300/vm-300-disk-0.raw,size=32M,mp=/var/log,mountoptions=noatime"
+            created("dir2:204/vm-204-disk-1.raw,mp=/home,replicate=0,size=768M"),
+            "dir2:204/vm-204-disk-1.raw,size=768M,mp=/home,replicate=0"
         );
-        assert_eq!(
-            created("volume=local-lvm:base-100-disk-1,size=20G"),
-            "local-lvm:base-100-disk-1,size=20G"
-        );
-        assert_eq!(created("/mnt/bindmounts/shared,mp=/shared"), "/mnt/bindmounts/shared,mp=/shared");
-        assert_eq!(created("volume=/dev/USB01,mp=/mnt/usb01"), "/dev/USB01,mp=/mnt/usb01");
+        assert_eq!(created("volume=nas:vm-204-disk-3,size=5G"), "nas:vm-204-disk-3,size=5G");
+        assert_eq!(created("/tank/media,mp=/media"), "/tank/media,mp=/media");
+        assert_eq!(created("volume=/dev/sdk1,mp=/backup"), "/dev/sdk1,mp=/backup");
         assert!(created("mp=/srv").starts_with("! Invalid volume string"));
     }
 

@@ -102,17 +102,15 @@ fn options(
             secret: secret.trim().to_owned(),
         },
         _ => {
-            return Err(Refused::new(
-                "You must specify either a password or both token_id and token_secret.",
-            ));
+            return Err(Refused::new("nothing to log in with: neither `password` nor a token is given")
+                .hint("give `password`, or `token_id` and `token_secret` together"));
         }
     };
     let want_facts = flag(map, "want_facts", false)?;
     let extended_statuses = flag(map, "qemu_extended_statuses", false)?;
     if extended_statuses && !want_facts {
-        return Err(Refused::new(
-            "You must set want_facts to True if you want to use qemu_extended_statuses.",
-        ));
+        return Err(Refused::new("`qemu_extended_statuses` has no effect without `want_facts`")
+            .hint("add `want_facts: true`"));
     }
     let prefix = |name: &str| Ok::<_, Refused>(text(map, name)?.unwrap_or_else(|| "proxmox_".to_owned()));
     Ok(Options {

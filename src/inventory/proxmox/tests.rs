@@ -152,7 +152,7 @@ fn options_are_rendered_and_the_environment_stands_in() {
 fn mistakes_in_the_configuration() {
     let error = |text: &str| load(text).err().unwrap_or_default();
     assert!(error("{plugin: x, password: y}").contains("required configuration: user"));
-    assert!(error("{plugin: x, user: y, token_id: z}").contains("either a password or both"));
+    assert!(error("{plugin: x, user: y, token_id: z}").contains("neither `password` nor a token"));
     assert!(error("{plugin: x, user: y, password: z, qemu_extended_statuses: true}").contains("want_facts"));
     assert!(error("{plugin: x, user: '{{ nobody }}', password: z}").contains("cannot render `user`"));
     assert!(
