@@ -81,6 +81,17 @@ impl ApiError {
         }
     }
 
+    /// Whether the same question may be answered a moment later.
+    #[must_use]
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.status >= 500,
+            Self::Unanswered { certificate, .. } => !certificate,
+            Self::Answer { .. } => true,
+            _ => false,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

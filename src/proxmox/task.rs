@@ -8,6 +8,9 @@ use windlass_protocol::Json;
 /// How many lines of a task's log go into a message.
 const LINES: usize = 10;
 
+/// How often in a row a task's state may not be told.
+const SILENCES: usize = 8;
+
 /// How a task ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskEnd {
@@ -45,14 +48,26 @@ impl Client {
     /// Waits until a task has ended, at most that long.
     ///
     /// # Errors
-    /// If the server does not tell its state.
+    /// If the server does not tell its state, several times in a row: while it is upgraded, or the node is busy, it goes
+    /// without an answer for a moment.
     pub async fn wait(&self, node: &str, upid: &str, limit: Duration) -> Result<TaskEnd, ApiError> {
         let started = Instant::now();
         let node = node_of(upid, node);
         let status = path(&["nodes", node, "tasks", upid, "status"]);
         let mut pause = Duration::from_millis(100);
+        let mut silences = 0;
         loop {
-            let state = self.get(&status, &[]).await?;
+            let state = match self.get(&status, &[]).await {
+                Ok(state) => {
+                    silences = 0;
+                    state
+                }
+                Err(error) if error.may_pass() && silences < SILENCES && started.elapsed() < limit => {
+                    silences += 1;
+                    Json::Null
+                }
+                Err(error) => return Err(error),
+            };
             let text = |name: &str| state.get(name).and_then(Json::as_str).unwrap_or_default();
             if text("status") == "stopped" {
                 let end = text("exitstatus");

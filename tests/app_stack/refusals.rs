@@ -32,7 +32,7 @@ fn conflicts_are_found_before_the_first_change() {
     if !require_hosts() {
         return;
     }
-    let mut stage = stage(Server::builder().guest(Guest::lxc(900, "other")));
+    let mut stage = stage(Server::builder().node("pve2").guest(Guest::lxc(900, "other").node("pve2")));
     assert_refused(
         &stage,
         &["-e", "app_project=projectX"],
@@ -77,7 +77,16 @@ fn conflicts_are_found_before_the_first_change() {
         "net0",
         &format!("name=eth0,bridge=vmbr0,hwaddr=BC:24:11:00:00:01,ip={qa},type=veth"),
     );
-    assert_refused(&stage, &[], "is already the address of container 900 (other)");
+    assert_refused(&stage, &[], "is already the address of container 900 (other) on pve2");
+
+    // Whose vmid it is cannot be overridden.
+    stage.guest(0)["vmid"] = 900.into();
+    assert_refused(
+        &stage,
+        &["-e", "allow_ip_conflicts=true"],
+        "vmid 900 belongs to container other on pve2, and is not projectA/dev",
+    );
+    stage.guest(0)["vmid"] = 101.into();
 
     // Whoever knows better may go on.
     let run = stage.run(

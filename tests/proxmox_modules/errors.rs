@@ -212,3 +212,51 @@ fn defaults_of_the_group_and_the_environment_of_the_task() {
     );
     assert_eq!(writes(&server), ["POST /nodes/pve/lxc/101/status/start"]);
 }
+
+#[test]
+fn a_strangers_guest_on_another_node() {
+    let server = Server::builder()
+        .node("pve2")
+        .guest(Guest::lxc(900, "other").node("pve2"))
+        .guest(Guest::qemu(901, "box").node("pve2"))
+        .start()
+        .unwrap();
+    let container =
+        |node: &str| web().with("vmid", 900).with("node", node).with("memory", 512).with("disk", json!(null));
+    let machine = kvm(json!({"node": "pve", "vmid": 901, "name": "db", "memory": 4096}));
+    let results = run(
+        &server,
+        &[
+            container("pve"),
+            container("pve").with("update", false),
+            machine.clone(),
+            machine.clone().with("update", true),
+            kvm(json!({"node": "pve2", "vmid": 900, "name": "db"})),
+            kvm(json!({"node": "pve2", "name": "db", "clone": "box", "newid": 900})),
+        ],
+    );
+    let said: Vec<_> = results.iter().map(short).collect();
+    let (other, named) =
+        ("VM other (900) is on node pve2, and not on pve", "VM box (901) is on node pve2, and not on pve");
+    let container_is = "900 is a container, and no virtual machine";
+    assert_eq!(said, [other, other, named, named, container_is, container_is].map(|text| ("failed", text)));
+    assert!(writes(&server).is_empty());
+    let results = run(&server, &[container("pve2"), machine.with("node", "pve2").with("update", true)]);
+    assert_eq!(results.iter().map(|r| short(r).0).collect::<Vec<_>>(), ["changed"; 2], "{results:#?}");
+}
+
+#[test]
+fn a_server_that_is_silent_for_a_moment() {
+    let server = Server::builder().guest(Guest::lxc(101, "web")).start().unwrap();
+    for _ in 0..3 {
+        server.fail_request("GET", "/nodes/pve/tasks/*", 596, "Connection timed out");
+    }
+    let start = || lxc(json!({"vmid": 101, "state": "started"}));
+    assert_eq!(short(&one(&server, start())), ("changed", "VM web (101) started."));
+    // What is refused is not asked again; and the server had taken on what it was to do.
+    server.fail_request("GET", "/nodes/pve/tasks/*", 403, "Permission check failed");
+    let result = one(&server, lxc(json!({"vmid": 101, "state": "stopped"})));
+    assert_eq!(short(&result).0, "failed");
+    assert_eq!(result["changed"], json!(true), "{result}");
+    assert_eq!(server.guest(101).unwrap().status, "stopped");
+}

@@ -186,3 +186,90 @@ fn templates_copies_and_settings_that_go() {
         ]
     );
 }
+
+#[test]
+fn disks_keep_their_volumes() {
+    let server = Server::builder().start().unwrap();
+    let with = |scsi0: &str| {
+        kvm(json!({
+            "node": "pve", "vmid": 200, "name": "db", "ide": {"ide2": "local-lvm:cloudinit"}, "scsi": {"scsi0": scsi0},
+            "efidisk0": {"storage": "local-lvm", "efitype": "4m"}, "bios": "ovmf"
+        }))
+    };
+    run(&server, &[with("local-lvm:32")]);
+    writes(&server);
+    let volume = server.guest(200).unwrap().config["scsi0"].split(',').next().unwrap().to_owned();
+    assert!(volume.starts_with("local-lvm:vm-200-disk-"), "{volume}");
+    let update = |scsi0: &str| with(scsi0).with("update", true).with("update_unsafe", true);
+    let results = run(
+        &server,
+        &[
+            update("local-lvm:32"),
+            update("local-lvm:32,ssd=1").check(),
+            update("local-lvm:32,ssd=1"),
+            update("local-lvm:32,ssd=1"),
+            update("local-lvm:64,discard=on"),
+            update("local-lvm:64,discard=on"),
+            update("local-lvm:0,import-from=local:import/debian.qcow2"),
+            update("local-lvm:16"),
+            update("local:64"),
+        ],
+    );
+    let said: Vec<_> = results.iter().map(|r| short(r).0).collect();
+    assert_eq!(
+        said,
+        ["ok", "changed", "changed", "ok", "changed", "ok", "ok", "failed", "failed"],
+        "{results:#?}"
+    );
+    assert_eq!(results[1]["diff"], results[2]["diff"], "check mode shows what a run does");
+    assert_eq!(msg(&results[4]), "VM db with vmid 200 updated");
+    assert_eq!(msg(&results[7]), "scsi0 has 64G and cannot be made smaller (16G)");
+    assert_eq!(
+        msg(&results[8]),
+        format!("scsi0 is {volume}; this module does not move it to the storage local")
+    );
+    assert_eq!(
+        writes(&server),
+        [
+            format!("PUT /nodes/pve/qemu/200/config scsi0={volume},size=32G,ssd=1"),
+            format!("PUT /nodes/pve/qemu/200/config scsi0={volume},size=32G,ssd=1,discard=on"),
+            "PUT /nodes/pve/qemu/200/resize disk=scsi0 size=64G".to_owned(),
+        ]
+    );
+    let config = server.guest(200).unwrap().config;
+    assert!(!config.keys().any(|key| key.starts_with("unused")), "no disk was put aside: {config:?}");
+}
+
+#[test]
+fn no_tags_and_empty_texts() {
+    let server = Server::builder().guest(Guest::qemu(200, "db").tags("a,b")).start().unwrap();
+    let bare = kvm(json!({
+        "node": "pve", "vmid": 200, "name": "db", "update": true, "tags": [], "description": "", "sshkeys": ""
+    }));
+    let results = run(&server, &[bare.clone(), bare, kvm(json!({"node": "pve", "name": "new", "tags": []}))]);
+    let said: Vec<_> = results.iter().map(|r| short(r).0).collect();
+    assert_eq!(said, ["changed", "ok", "changed"], "{results:#?}");
+    assert_eq!(
+        writes(&server),
+        ["PUT /nodes/pve/qemu/200/config delete=tags", "POST /nodes/pve/qemu name=new vmid=100"]
+    );
+}
+
+#[test]
+fn a_paused_machine_and_one_that_is_slow_to_end() {
+    let server = Server::builder().guest(Guest::qemu(200, "db").running()).start().unwrap();
+    server.delay("qmshutdown", std::time::Duration::from_secs(2));
+    let pause = kvm(json!({"vmid": 200, "state": "paused"}));
+    let absent = kvm(json!({"vmid": 200, "state": "absent", "force": true, "timeout": 1}));
+    let results = run(&server, &[pause.clone(), pause, absent]);
+    let said: Vec<_> = results.iter().map(short).collect();
+    assert_eq!(
+        said,
+        [
+            ("changed", "VM 200 is suspending"),
+            ("ok", "VM 200 is already paused"),
+            ("changed", "VM 200 removed")
+        ]
+    );
+    assert!(server.vmids().is_empty());
+}

@@ -158,7 +158,7 @@ fn a_container_runs_and_ends() {
             "POST /nodes/pve/lxc/101/status/start",
             "POST /nodes/pve/lxc/101/status/shutdown",
             "POST /nodes/pve/lxc/101/status/start",
-            "POST /nodes/pve/lxc/101/status/shutdown forceStop=1",
+            "POST /nodes/pve/lxc/101/status/shutdown forceStop=1 timeout=30",
             "DELETE /nodes/pve/lxc/101 purge=1"
         ]
     );
@@ -245,4 +245,31 @@ fn guests_are_listed() {
     assert!(names(3).is_empty());
     assert_eq!(short(&results[4]), ("failed", "Node nowhere doesn't exist in PVE cluster"));
     assert!(writes(&server).is_empty());
+}
+
+#[test]
+fn no_tags_and_empty_texts() {
+    let there = Guest::lxc(101, "web").tags("a,b").set("description", "x");
+    let server = Server::builder().guest(there).start().unwrap();
+    let bare = lxc(json!({
+        "node": "pve", "vmid": 101, "hostname": "web", "update": true, "tags": [], "delete": ["description", "tags"],
+        "searchdomain": "", "features": []
+    }));
+    let results = run(&server, &[bare.clone().check(), bare.clone(), bare]);
+    assert_eq!(
+        results.iter().map(|r| short(r).0).collect::<Vec<_>>(),
+        ["changed", "changed", "ok"],
+        "{results:#?}"
+    );
+    assert!(results[0]["diff"]["after"].get("tags").is_none(), "{}", results[0]);
+    assert_eq!(writes(&server), ["PUT /nodes/pve/lxc/101/config delete=tags,description node=pve vmid=101"]);
+}
+
+#[test]
+fn a_container_is_given_its_time_to_shut_down() {
+    let server = Server::builder().guest(Guest::lxc(101, "web").running()).start().unwrap();
+    server.delay("vzshutdown", std::time::Duration::from_secs(2));
+    let stop = lxc(json!({"vmid": 101, "state": "stopped", "timeout": 1}));
+    assert_eq!(short(&one(&server, stop.with("force", true))), ("changed", "VM web (101) stopped."));
+    assert_eq!(writes(&server), ["POST /nodes/pve/lxc/101/status/shutdown forceStop=1 timeout=1"]);
 }

@@ -75,3 +75,16 @@ fn templates_come_and_go() {
         ]
     );
 }
+
+#[test]
+fn a_template_that_cannot_be_removed() {
+    let server = Server::builder().start().unwrap();
+    server.fail_next("imgdel", "unlink: Device or resource busy");
+    let name = DEBIAN.rsplit('/').next().unwrap();
+    let result =
+        one(&server, template(json!({"node": "pve", "template": name, "state": "absent", "timeout": 5})));
+    let (state, text) = short(&result);
+    assert_eq!(state, "failed");
+    let wanted = format!("deleting of template {name} failed with exception: the server's task UPID:pve:");
+    assert!(text.starts_with(&wanted) && text.contains("unlink: Device or resource busy"), "{text}");
+}

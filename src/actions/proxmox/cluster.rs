@@ -83,6 +83,17 @@ pub(super) async fn has_node(client: &Client, node: &str) -> Result<bool, Troubl
     Ok(nodes.iter().any(|item| item.get("node").and_then(Json::as_str) == Some(node)))
 }
 
+/// Refuses a guest on another node than the one that a task names: who wrote the number there had another one in mind.
+pub(super) fn on_node(guest: &Guest, who: &str, node: Option<&str>) -> Result<(), Trouble> {
+    match node.filter(|node| !node.is_empty() && *node != guest.node) {
+        None => Ok(()),
+        Some(node) => {
+            Err(Trouble::about("node", format!("VM {who} is on node {}, and not on {node}", guest.node))
+                .hint(format!("give it another number, or name the node {}", guest.node)))
+        }
+    }
+}
+
 /// A guest's configuration.
 pub(super) async fn config(client: &Client, node: &str, kind: Kind, vmid: i64) -> Result<JsonMap, Trouble> {
     let found = client.get(&guest_path(node, kind, vmid, &["config"]), &[]).await?;

@@ -1,11 +1,13 @@
 //! `community.proxmox.proxmox_kvm`: what has to be done so that a virtual machine is as a task wants it.
 
 use super::cluster::{self, Guest, Kind, guest_path};
+use super::drive;
 use super::kvm_config;
 use super::plan::{Plan, Step};
 use super::specs_kvm::KvmArgs;
 use super::trouble::Trouble;
-use super::wish::differences;
+use super::wish::{Like, Wish, differences};
+use crate::proxmox::property::Properties;
 use crate::proxmox::{Client, path};
 use reqwest::Method;
 use windlass_protocol::{Json, JsonMap};
@@ -78,6 +80,12 @@ impl Work<'_> {
         Ok(guest)
     }
 
+    /// Whether a machine that is said to run stands still.
+    async fn is_paused(&self, guest: &Guest) -> Result<bool, Trouble> {
+        let found = self.client.get(&guest.path(Kind::Qemu, &["status", "current"]), &[]).await?;
+        Ok(found.get("qmpstatus").and_then(Json::as_str) == Some("paused"))
+    }
+
     async fn status(&self, guest: &Guest) -> Result<String, Trouble> {
         cluster::status(self.client, guest, Kind::Qemu).await
     }
@@ -85,6 +93,7 @@ impl Work<'_> {
     async fn present(&self, found: Option<Guest>) -> Result<Plan, Trouble> {
         if self.args.update {
             let guest = self.must(found)?;
+            self.here(&guest)?;
             let failed = format!(
                 "Unable to update vm {} with vmid {}=",
                 self.name().unwrap_or(&guest.name),
@@ -93,7 +102,9 @@ impl Work<'_> {
             let plan = self.update(&guest).await;
             return plan.map(|plan| plan.failing(failed.clone())).map_err(|t| t.during(failed));
         }
-        if let Some(guest) = found {
+        if found.is_some() {
+            let guest = self.must(found)?;
+            self.here(&guest)?;
             let msg = format!("VM with vmid <{}> already exists", guest.vmid);
             return Ok(Plan::nothing(msg).value("vmid", guest.vmid));
         }
@@ -115,6 +126,16 @@ impl Work<'_> {
         Ok(plan)
     }
 
+    /// The machine is on the node that a task names.
+    fn here(&self, guest: &Guest) -> Result<(), Trouble> {
+        let who = if guest.name.is_empty() {
+            guest.vmid.to_string()
+        } else {
+            format!("{} ({})", guest.name, guest.vmid)
+        };
+        cluster::on_node(guest, &who, self.args.node.as_deref())
+    }
+
     /// The node that a task names.
     async fn node(&self) -> Result<&str, Trouble> {
         let node = self.args.node.as_deref().filter(|node| !node.is_empty());
@@ -128,15 +149,36 @@ impl Work<'_> {
 
     async fn update(&self, guest: &Guest) -> Result<Plan, Trouble> {
         let current = cluster::config(self.client, &guest.node, Kind::Qemu, guest.vmid).await?;
-        let wishes = kvm_config::wishes(self.args, self.given, self.args.update_unsafe)?;
-        let (form, after) = differences(&wishes, &current);
+        let mut wishes = Vec::new();
+        let mut sizes = Vec::new();
+        for wish in kvm_config::wishes(self.args, self.given, self.args.update_unsafe)? {
+            let have = current.get(&wish.name).and_then(Json::as_str);
+            let (Some(have), Like::Drive | Like::Firmware) = (have, wish.like) else {
+                wishes.push(wish);
+                continue;
+            };
+            let change = drive::compare(&wish.name, &wish.text(), have, wish.like == Like::Drive)?;
+            wishes.extend(change.set.map(|set| Wish::new(&wish.name, set, Like::Text)));
+            sizes.extend(change.resize.map(|size| (wish.name, size)));
+        }
+        let (form, mut after) = differences(&wishes, &current);
         let who = format!("VM {} with vmid {}", self.name().unwrap_or(&guest.name), guest.vmid);
         let mut plan = Plan::nothing(format!("{who} is up to date")).value("vmid", guest.vmid);
         if !form.is_empty() {
-            plan.msg = format!("{who} updated");
             let step =
                 Step::new(Method::PUT, guest.path(Kind::Qemu, &["config"]), &guest.node, late("updating"));
             plan.steps.push(step.fields(form));
+        }
+        for (key, size) in sizes {
+            let mut shown = Properties::parse(after.get(&key).and_then(Json::as_str).unwrap_or_default());
+            shown.set("size", &size);
+            after.insert(key.clone(), shown.to_string().into());
+            let place = guest.path(Kind::Qemu, &["resize"]);
+            let step = Step::new(Method::PUT, place, &guest.node, late("growing a disk of"));
+            plan.steps.push(step.with("disk", key).with("size", size));
+        }
+        if !plan.steps.is_empty() {
+            plan.msg = format!("{who} updated");
         }
         Ok(plan.config(format!("virtual machine {}", guest.vmid), current, after))
     }
@@ -161,8 +203,10 @@ impl Work<'_> {
             Plan::nothing(format!("vmid {newid} with VM name {name} already exists")).value("vmid", from.vmid)
         };
         let newid = match args.newid.filter(|id| *id != 0) {
-            Some(newid) if guests.iter().any(|g| g.vmid == newid) => return Ok(exists(newid)),
-            Some(newid) => newid,
+            Some(newid) => match guests.iter().find(|g| g.vmid == newid) {
+                Some(guest) => return self.must(Some(guest.clone())).map(|_| exists(newid)),
+                None => newid,
+            },
             // Without a number the name is what a second run finds it by.
             None => match self.name().and_then(|name| guests.iter().find(|g| g.name == name)) {
                 Some(guest) => return Ok(exists(guest.vmid)),
@@ -249,7 +293,7 @@ impl Work<'_> {
     fn stop(&self, guest: &Guest, force: bool) -> Step {
         Step::post(guest.path(Kind::Qemu, &["status", "shutdown"]), &guest.node, late("stopping"))
             .with("forceStop", u8::from(force))
-            .with("timeout", self.args.timeout)
+            .patient(self.args.timeout)
     }
 
     /// The states of a machine that runs or not.
@@ -265,6 +309,8 @@ impl Work<'_> {
         };
         let failed = format!("{doing} of VM {vmid} failed with exception: ");
         let status = self.status(&guest).await.map_err(|t| t.during(failed.clone()))?;
+        let paused = self.args.state == "paused"
+            && self.is_paused(&guest).await.map_err(|t| t.during(failed.clone()))?;
         let at = |verb: &str| guest.path(Kind::Qemu, &["status", verb]);
         let of = format!("virtual machine {vmid}");
         let plan = match (self.args.state.as_str(), status.as_str()) {
@@ -287,6 +333,7 @@ impl Work<'_> {
                 let step = Step::post(at(verb), &guest.node, late("rebooting"));
                 Plan::one(step, format!("VM {vmid} is restarted"))
             }
+            ("paused", "running") if paused => Plan::nothing(format!("VM {vmid} is already paused")),
             (_, "running") => {
                 let todisk = self.args.state == "hibernated";
                 let step = Step::post(at("suspend"), &guest.node, late("suspending"));

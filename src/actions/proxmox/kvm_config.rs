@@ -138,7 +138,8 @@ pub(super) fn wishes(args: &KvmArgs, given: &JsonMap, risky: bool) -> Result<Vec
     }
     if let Some(tags) = &args.tags {
         valid_tags(tags)?;
-        out.push(Wish::new("tags", tags.join(","), Like::Tags));
+        let values = if tags.is_empty() { Vec::new() } else { vec![tags.join(",")] };
+        out.push(Wish { name: "tags".to_owned(), values, like: Like::Tags });
     }
     if risky {
         out.extend(firmware(args)?);

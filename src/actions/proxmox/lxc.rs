@@ -82,6 +82,9 @@ async fn found(client: &Client, args: &LxcArgs) -> Result<(Guest, String), Troub
 async fn present(client: &Client, args: &LxcArgs) -> Result<Plan, Trouble> {
     let node = args.node.as_deref().unwrap_or_default();
     let guest = find(client, args).await?;
+    if let Some(guest) = &guest {
+        cluster::on_node(guest, &identifier(Some(guest.vmid), Some(&guest.name)), args.node.as_deref())?;
+    }
     let vmid = match (args.vmid, &guest) {
         (Some(vmid), _) => vmid,
         (None, Some(guest)) => guest.vmid,
@@ -267,13 +270,16 @@ async fn update(client: &Client, args: &LxcArgs, guest: &Guest) -> Result<Plan, 
         }
         after.insert(key, shown.into());
     }
-    let delete: Vec<&str> =
-        args.delete.iter().flatten().map(String::as_str).filter(|name| current.contains_key(*name)).collect();
-    if !delete.is_empty() {
-        form.push(("delete".to_owned(), delete.join(",")));
-        for name in delete {
-            after.shift_remove(name);
+    for name in args.delete.iter().flatten().map(String::as_str) {
+        if !current.contains_key(name) || !after.contains_key(name) {
+            continue;
         }
+        // The fields have one list of what goes.
+        match form.iter_mut().find(|(field, _)| field == "delete") {
+            Some((_, names)) => *names = format!("{names},{name}"),
+            None => form.push(("delete".to_owned(), name.to_owned())),
+        }
+        after.shift_remove(name);
     }
     let mut plan = Plan::nothing("Container config is already up to date.");
     if !form.is_empty() {
@@ -326,10 +332,12 @@ fn start(guest: &Guest) -> Step {
     Step::post(guest.path(Kind::Lxc, &["status", "start"]), &guest.node, late)
 }
 
-fn stop(guest: &Guest, force: bool) -> Step {
+/// Shuts it down. By force the server ends what is not down in time: in the task's time, and not in the minute that it
+/// takes by itself.
+fn stop(guest: &Guest, args: &LxcArgs) -> Step {
     let late = "Reached timeout while waiting for VM to stop.";
     let step = Step::post(guest.path(Kind::Lxc, &["status", "shutdown"]), &guest.node, late);
-    if force { step.with("forceStop", 1) } else { step }
+    if args.force { step.with("forceStop", 1).patient(args.timeout) } else { step }
 }
 
 async fn started(client: &Client, args: &LxcArgs) -> Result<Plan, Trouble> {
@@ -356,7 +364,7 @@ async fn stopped(client: &Client, args: &LxcArgs) -> Result<Plan, Trouble> {
         "mounted" if !args.force => {
             Plan::nothing(format!("VM {who} is already stopped, but mounted. Use force option to umount it."))
         }
-        _ => Plan::one(stop(&guest, args.force), format!("VM {who} stopped.")).change(
+        _ => Plan::one(stop(&guest, args), format!("VM {who} stopped.")).change(
             format!("container {who}"),
             "status",
             &status,
@@ -372,7 +380,7 @@ async fn restarted(client: &Client, args: &LxcArgs) -> Result<Plan, Trouble> {
     let mut plan = Plan::nothing(format!("VM {who} is not running."));
     if !matches!(status.as_str(), "stopped" | "mounted") {
         plan.msg = format!("VM {who} is restarted.");
-        plan.steps = vec![stop(&guest, args.force), start(&guest)];
+        plan.steps = vec![stop(&guest, args), start(&guest)];
     }
     Ok(plan.value("vmid", guest.vmid))
 }
@@ -385,7 +393,7 @@ async fn template(client: &Client, args: &LxcArgs) -> Result<Plan, Trouble> {
     }
     let mut plan = Plan::nothing(format!("VM {who} converted to template."));
     if args.force && cluster::status(client, &guest, Kind::Lxc).await? == "running" {
-        plan.steps.push(stop(&guest, true));
+        plan.steps.push(stop(&guest, args));
     }
     let late = "Reached timeout while waiting for VM to become a template.";
     plan.steps.push(Step::post(guest.path(Kind::Lxc, &["template"]), &guest.node, late));

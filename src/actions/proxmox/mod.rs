@@ -4,6 +4,7 @@
 //! Each observes first and makes a [`plan::Plan`] of requests; check mode shows it, a run sends it.
 
 mod cluster;
+mod drive;
 mod kvm;
 mod kvm_config;
 mod lxc;
@@ -96,9 +97,7 @@ async fn kvm(cx: &Cx<'_>, checked: JsonMap) -> Result<TaskOutcome, Trouble> {
     let (mut client, _) = connect(&args.api).await?;
     client.conceal(args.cipassword.as_deref().unwrap_or_default());
     let plan = kvm::Work { client: &client, args: &args, given: &checked }.plan().await?;
-    // The server itself waits that long for a guest to shut down; its task ends a little later.
-    let longer = if args.state == "stopped" { 10 } else { 0 };
-    Ok(carry_out(cx, &client, plan, args.timeout.saturating_add(longer)).await)
+    Ok(carry_out(cx, &client, plan, args.timeout).await)
 }
 
 async fn template(cx: &Cx<'_>, checked: JsonMap) -> Result<TaskOutcome, Trouble> {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use windlass_protocol::{Diff, DiffSide, Json, JsonMap};
 
 /// Fields that nobody is shown.
-const SECRET: &[&str] = &["password", "cipassword"];
+const SECRET: &[&str] = &["password", "cipassword", "env"];
 /// What the server keeps for itself in a configuration.
 const INTERNAL: &[&str] = &["digest", "lock"];
 
@@ -29,6 +29,8 @@ pub(super) struct Step {
     pub(super) node: String,
     /// What is said when the task does not end in time.
     pub(super) late: String,
+    /// How much longer than for others its end is waited for.
+    pub(super) grace: Duration,
     /// What is waited for after it, where the server makes no task of it.
     pub(super) gone: Option<Gone>,
 }
@@ -43,7 +45,7 @@ pub(super) struct Gone {
 impl Step {
     pub(super) fn new(method: Method, path: String, node: &str, late: impl Into<String>) -> Self {
         let (node, late) = (node.to_owned(), late.into());
-        Self { method, path, form: Form::new(), file: None, node, late, gone: None }
+        Self { method, path, form: Form::new(), file: None, node, late, grace: Duration::ZERO, gone: None }
     }
     pub(super) fn post(path: String, node: &str, late: impl Into<String>) -> Self {
         Self::new(Method::POST, path, node, late)
@@ -51,6 +53,11 @@ impl Step {
     pub(super) fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.form.push((name.to_owned(), value.to_string()));
         self
+    }
+    /// The server itself waits for so many seconds before it does more; its task ends a little later.
+    pub(super) fn patient(mut self, seconds: i64) -> Self {
+        self.grace = Duration::from_secs(10);
+        self.with("timeout", seconds)
     }
     pub(super) fn fields(mut self, form: Form) -> Self {
         self.form.extend(form);
@@ -134,36 +141,46 @@ impl Plan {
         out
     }
 
-    /// Sends every step, and waits for the task of each. Gives back whether any step was taken before one failed.
+    /// Sends every step, and waits for the task of each. Gives back whether the server took on any step before one
+    /// failed: what it took on may have changed something, however its task ended.
     pub(super) async fn apply(&mut self, client: &Client, limit: Duration) -> Result<(), (bool, Trouble)> {
         for (done, step) in self.steps.iter().enumerate() {
-            match step.take(client, limit).await {
-                Ok(warning) => self.warnings.extend(warning),
-                Err(trouble) => {
-                    let changed = done > 0 || trouble.goes_on();
-                    return Err((changed, trouble.during(self.failed.clone())));
-                }
-            }
+            let failed = |trouble: Trouble| trouble.during(self.failed.clone());
+            let answer = step.send(client).await.map_err(|error| (done > 0, failed(error.into())))?;
+            let warning =
+                step.follow(client, &answer, limit).await.map_err(|trouble| (true, failed(trouble)))?;
+            self.warnings.extend(warning);
         }
         Ok(())
     }
 }
 
 impl Step {
-    /// Sends it and waits; what its task warns of comes back.
-    async fn take(&self, client: &Client, limit: Duration) -> Result<Option<String>, Trouble> {
-        let answer = match &self.file {
+    /// Sends it.
+    async fn send(&self, client: &Client) -> Result<Json, ApiError> {
+        match &self.file {
             Some(file) => {
                 let content = self.form.iter().find(|(k, _)| k == "content").map_or("", |(_, v)| v.as_str());
-                client.upload(&self.path, content, file).await?
+                client.upload(&self.path, content, file).await
             }
-            None => client.write(self.method.clone(), &self.path, &self.form).await?,
-        };
-        if let Some(gone) = &self.gone {
-            return self.wait_until_gone(client, gone, limit).await.map(|()| None);
+            None => client.write(self.method.clone(), &self.path, &self.form).await,
         }
-        let Some(upid) = crate::proxmox::upid(&answer) else { return Ok(None) };
-        match client.wait(&self.node, upid, limit).await? {
+    }
+
+    /// Waits until it is done; what its task warns of comes back.
+    async fn follow(
+        &self,
+        client: &Client,
+        answer: &Json,
+        limit: Duration,
+    ) -> Result<Option<String>, Trouble> {
+        let Some(upid) = crate::proxmox::upid(answer) else {
+            if let Some(gone) = &self.gone {
+                self.wait_until_gone(client, gone, limit).await?;
+            }
+            return Ok(None);
+        };
+        match client.wait(&self.node, upid, limit.saturating_add(self.grace)).await? {
             TaskEnd::Done { warning } => {
                 Ok(warning.map(|w| format!("the server's task {upid} ended with warnings: {w}")))
             }
@@ -230,7 +247,7 @@ mod tests {
         let plan = Plan::one(Step::post("/x".into(), "pve", ""), "made").config(
             "container 101",
             JsonMap::new(),
-            map(json!({"password": "hunter2", "memory": 512, "digest": "abc"})),
+            map(json!({"password": "hunter2", "env": "KEY=hunter2", "memory": 512, "digest": "abc"})),
         );
         let out = plan.outcome(true);
         assert!(out.changed);

@@ -100,11 +100,12 @@ module_args! {
         clone_type: String => default("opportunistic").choices(&["full", "linked", "opportunistic"]),
         /// Bring the settings of a container that is there in line with the arguments.
         update: bool => default("true"),
-        /// Overwrite (present), stop first (absent), or stop at once (stopped, restarted).
+        /// Overwrite (present), stop first (absent), or end by force what is not shut down within `timeout` (stopped,
+        /// restarted, template).
         force: bool => default("false"),
         /// Take it out of backup jobs, replication and HA too when it is removed.
         purge: bool => default("false"),
-        /// Seconds to wait for a task of the server.
+        /// Seconds to wait for a task of the server; with `force` also how long a container may take to shut down.
         timeout: i64 => default("30"),
     }
     flatten { api: ApiArgs }

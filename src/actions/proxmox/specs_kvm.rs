@@ -67,7 +67,8 @@ module_args! {
         digest: Option<String>,
         /// The disk for the variables of the firmware: `storage`, `format`, `efitype`, `pre_enrolled_keys`.
         efidisk0: Option<JsonMap>,
-        /// Stop at once (stopped, absent), reset (restarted), or overwrite (with `archive`).
+        /// End by force what is not shut down within `timeout` (stopped, absent, template), reset (restarted), or overwrite
+        /// (with `archive`).
         force: Option<bool>,
         /// Format of the disks of a copy.
         format: Option<String> => choices(&["cloop", "cow", "qcow", "qcow2", "qed", "raw", "vmdk", "unspecified"]),
@@ -173,13 +174,13 @@ module_args! {
         tdf: Option<bool>,
         /// It is a template.
         template: Option<bool>,
-        /// Seconds to wait for a task of the server; with `stopped` also how long it may take to shut down.
+        /// Seconds to wait for a task of the server; where the machine is stopped, also how long it may take to shut down.
         timeout: i64 => default("30"),
         /// The disk of the TPM: `storage`, `version`.
         tpmstate0: Option<JsonMap>,
         /// Bring the settings of a machine that is there in line with the arguments, but for disks and interfaces.
         update: bool => default("false"),
-        /// With `update`: disks and interfaces too.
+        /// With `update`: disks and interfaces too. A disk that is there keeps its volume; it grows, and does not shrink or move.
         update_unsafe: bool => default("false"),
         /// USB devices: `usb0` and so on.
         usb: Option<JsonMap>,

@@ -79,10 +79,6 @@ impl Trouble {
             source => Self::While { what: what.into(), source: Box::new(source) },
         }
     }
-    /// Whether the server goes on with what it was asked.
-    pub(super) fn goes_on(&self) -> bool {
-        matches!(self, Self::Late { .. })
-    }
 
     fn help(&self) -> Option<String> {
         match self {
@@ -131,7 +127,6 @@ mod tests {
             status: "unable to create CT 101".into(),
             log: vec!["extracting".into(), "no space left".into()],
         };
-        assert!(!trouble.goes_on());
         let out = trouble.during("An error occurred: ").outcome();
         let msg = out.values.get("msg").and_then(Value::as_str).unwrap_or_default();
         assert_eq!(

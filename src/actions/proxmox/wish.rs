@@ -25,9 +25,9 @@ pub(super) enum Like {
     Network,
     /// As the interface of a virtual machine; its hardware address is kept.
     Card,
-    /// As a disk of a virtual machine.
+    /// As a disk of a virtual machine; one that is there is compared by [`super::drive`].
     Drive,
-    /// As the disk of firmware or TPM, whose size the server knows best.
+    /// The same, as the disk of firmware or TPM, whose size the server knows best.
     Firmware,
     /// As keys that the server hands back with `%` codes in them.
     Keys,
@@ -51,7 +51,7 @@ impl Wish {
         Self { name: name.to_owned(), values: vec![value.to_string()], like }
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         self.values.join(",")
     }
 
@@ -62,12 +62,12 @@ impl Wish {
             return match self.like {
                 Like::Flag => want != "0",
                 Like::Along => false,
-                Like::Tags => !want.is_empty(),
-                _ => true,
+                // Nothing where nothing is set.
+                _ => !want.is_empty(),
             };
         };
         match self.like {
-            Like::Text => want != have,
+            Like::Text | Like::Drive | Like::Firmware => want != have,
             Like::Number => match (want.parse::<f64>(), have.parse::<f64>()) {
                 (Ok(want), Ok(have)) => (want - have).abs() > f64::EPSILON,
                 _ => want != have,
@@ -79,8 +79,6 @@ impl Wish {
             Like::Properties(default) => !Properties::parse(&want).within(&Properties::parse(&have), default),
             Like::Network => !Properties::parse(&want).within(&Properties::parse(&have), "name"),
             Like::Card => card_differs(&want, &have),
-            Like::Drive => drive_differs(&want, &have, true),
-            Like::Firmware => drive_differs(&want, &have, false),
             Like::Keys => keys(&want) != keys(&have),
             Like::Hidden | Like::Along => false,
         }
@@ -120,6 +118,12 @@ pub(super) fn differences(wishes: &[Wish], current: &JsonMap) -> (Form, JsonMap)
     let mut after = current.clone();
     let mut form = Form::new();
     for wish in wishes.iter().filter(|wish| wish.differs(current)) {
+        // The server has no empty list of tags.
+        if wish.like == Like::Tags && wish.text().is_empty() {
+            form.push(("delete".to_owned(), wish.name.clone()));
+            after.shift_remove(&wish.name);
+            continue;
+        }
         form.extend(wish.fields(current));
         let shown = wish.shown(current);
         // Numbers stay numbers, so that a diff has no line for a difference of form.
@@ -223,29 +227,6 @@ fn with_address(want: &str, have: &str) -> String {
     }
 }
 
-/// `storage:SIZE` means the disk that was made by it.
-fn drive_differs(want: &str, have: &str, sized: bool) -> bool {
-    let (wanted, found) = (Properties::parse(want), Properties::parse(have));
-    let place = |drive: &Properties| drive.get("file", "file").unwrap_or_default().to_owned();
-    let (place_w, place_h) = (place(&wanted), place(&found));
-    let storage = |place: &str| place.split(':').next().unwrap_or_default().to_owned();
-    let mut wanted = wanted;
-    if let Some((_, size)) = place_w.split_once(':').filter(|(_, s)| s.parse::<f64>().is_ok()) {
-        let grown = found.get("size", "").map(crate::proxmox::property::size);
-        let other_size = sized && grown != Some(crate::proxmox::property::size(size));
-        if storage(&place_w) != storage(&place_h) || other_size {
-            return true;
-        }
-        // What only says how the disk is made is not in the configuration.
-        wanted.take("format");
-        wanted.take("file");
-        let rest = wanted.iter("file").filter(|(k, _)| *k != "file");
-        let rest = rest.map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",");
-        return !Properties::parse(&rest).within(&found, "file");
-    }
-    !wanted.within(&found, "file")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,16 +301,21 @@ mod tests {
     }
 
     #[test]
-    fn a_drive_is_the_one_that_was_made() {
-        let have = json!("local-lvm:vm-200-disk-0,iothread=1,size=32G");
-        assert!(!differs(Like::Drive, "local-lvm:32,format=raw", have.clone()));
-        assert!(!differs(Like::Drive, "local-lvm:32,iothread=1", have.clone()));
-        assert!(differs(Like::Drive, "local-lvm:64", have.clone()));
-        assert!(differs(Like::Drive, "nas:32", have.clone()));
-        assert!(differs(Like::Drive, "local-lvm:32,ssd=1", have.clone()));
-        assert!(!differs(Like::Drive, "local-lvm:vm-200-disk-0", have));
-        let tpm = json!("local-lvm:vm-200-disk-1,size=4M,version=v2.0");
-        assert!(!differs(Like::Firmware, "local-lvm:1,version=v2.0", tpm.clone()));
-        assert!(differs(Like::Firmware, "local-lvm:1,version=v1.2", tpm));
+    fn nothing_where_nothing_is_set_is_no_difference() {
+        for like in [Like::Text, Like::Note, Like::Words, Like::Properties(""), Like::Keys, Like::Tags] {
+            assert!(!Wish::new("x", "", like).differs(&JsonMap::new()), "{like:?}");
+        }
+        assert!(Wish::new("x", "", Like::Text).differs(&map(json!({"x": "a"}))));
+        assert!(Wish::new("x", "a", Like::Text).differs(&JsonMap::new()));
+    }
+
+    #[test]
+    fn no_tags_take_the_tags_away() {
+        let none = Wish { name: "tags".to_owned(), values: Vec::new(), like: Like::Tags };
+        let (form, after) =
+            differences(std::slice::from_ref(&none), &map(json!({"tags": "a;b", "memory": 512})));
+        assert_eq!(form, [("delete".to_owned(), "tags".to_owned())]);
+        assert_eq!(after, map(json!({"memory": 512})));
+        assert!(differences(&[none], &map(json!({"memory": 512}))).0.is_empty());
     }
 }

@@ -204,8 +204,11 @@ pub(crate) async fn receive(
 
 fn take_fault(cluster: &Shared, request: &Request) -> Option<Failure> {
     let faults = &mut cluster.state().faults.requests;
-    let at =
-        faults.iter().position(|(method, path, _)| *method == request.method && *path == request.path)?;
+    let is_meant = |path: &str| match path.strip_suffix('*') {
+        Some(start) => request.path.starts_with(start),
+        None => path == request.path,
+    };
+    let at = faults.iter().position(|(method, path, _)| *method == request.method && is_meant(path))?;
     Some(faults.remove(at).2)
 }
 

@@ -105,7 +105,8 @@ impl Server {
         self.cluster.state().faults.tasks.push((kind.to_owned(), error.to_owned()));
     }
 
-    /// The next request with this method and path is answered with this status and message.
+    /// The next request with this method and path is answered with this status and message. A path that ends with `*`
+    /// stands for all that begin so.
     pub fn fail_request(&self, method: &str, path: &str, status: u16, message: &str) {
         let fault = (method.to_owned(), path.to_owned(), Failure::new(status, message));
         self.cluster.state().faults.requests.push(fault);

@@ -1,0 +1,61 @@
+//! The preflight of the role `proxmox_vm`: whose vmids the planned guests have.
+
+use super::drive::windlass;
+use serde_json::{Value, json};
+use windlass_test_proxmox::{Guest, Server};
+
+/// Whether the preflight lets a guest pass, and what it says.
+fn preflight(server: &Server, guest: Value, allow: bool) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let play = json!([{
+        "hosts": "localhost", "gather_facts": false,
+        "vars": {
+            "proxmox_host": server.host(), "proxmox_api_port": server.port(), "proxmox_user": server.user(),
+            "proxmox_password": "{{ lookup('env', 'PX_SECRET') }}", "proxmox_validate_certs": false,
+            "proxmox_guests": [guest], "allow_ip_conflicts": allow,
+        },
+        "tasks": [{"ansible.builtin.include_role": {"name": "proxmox_vm", "tasks_from": "preflight"}}],
+    }]);
+    std::fs::write(folder.path().join("play.yml"), play.to_string()).unwrap();
+    let output = windlass()
+        .current_dir(folder.path())
+        .args(["-i", "localhost,", "-c", "local", "play.yml"])
+        .env("ANSIBLE_ROLES_PATH", concat!(env!("CARGO_MANIFEST_DIR"), "/roles"))
+        .env("PX_SECRET", server.password())
+        .env_remove("ANSIBLE_CONFIG")
+        .output()
+        .unwrap();
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), said.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn a_strangers_vmid_is_never_taken() {
+    let server = Server::builder()
+        .node("pve2")
+        .guest(Guest::lxc(101, "web").set("net0", "name=eth0,bridge=vmbr0,ip=192.0.2.101/24"))
+        .guest(Guest::lxc(102, "moved").node("pve2"))
+        .guest(Guest::lxc(900, "other").node("pve2"))
+        .guest(Guest::qemu(901, "box"))
+        .start()
+        .unwrap();
+    let guest =
+        |name: &str, vmid: u32, ip: &str| json!({"label": "a/dev", "name": name, "vmid": vmid, "ip": ip});
+    for allow in [false, true] {
+        let refused = |name: &str, vmid: u32, because: &str| {
+            let (passed, said) = preflight(&server, guest(name, vmid, "192.0.2.9/24"), allow);
+            assert!(!passed && said.contains(because), "{allow}: {said}\nlacks: {because}");
+            assert!(!said.contains("allow_ip_conflicts=true"), "it is no way out: {said}");
+        };
+        refused("web2", 900, "vmid 900 belongs to container other on pve2, and is not a/dev (web2)");
+        refused("box", 901, "vmid 901 belongs to machine box on pve, and is not a/dev (box)");
+        refused("moved", 102, "vmid 102 (a/dev) is on pve2, and not on pve");
+    }
+    let (passed, said) = preflight(&server, guest("web", 101, "192.0.2.101/24"), true);
+    assert!(passed, "our own: {said}");
+    let (passed, said) = preflight(&server, guest("new", 103, "192.0.2.101/24"), false);
+    let because = "192.0.2.101 (a/dev) is already the address of container 101 (web) on pve";
+    assert!(!passed && said.contains(because), "{said}");
+    assert!(server.writes().is_empty());
+}
