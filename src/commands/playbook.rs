@@ -4,7 +4,7 @@ use super::setup::{self, Given};
 use crate::cli::playbook::PlaybookArgs;
 use crate::config::Config;
 use crate::engine::Run;
-use crate::engine::play::{filter_nodes, tags_of};
+use crate::engine::play::{Rendered, filter_nodes, tags_of};
 use crate::engine::run::Shared;
 use crate::playbook::problems::near_file;
 use crate::playbook::{Node, Play, Problems, Task};
@@ -185,11 +185,7 @@ fn list(
             out.hint = error.hint;
             Box::new(out)
         };
-        let (name, hosts) = run.list_hosts(play).map_err(wrong)?;
-        let pattern = match &play.hosts {
-            Value::List(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
-            other => other.as_str().unwrap_or_default().to_owned(),
-        };
+        let Rendered { name, pattern, hosts, .. } = run.head(play).map_err(wrong)?;
         let tags: Vec<&str> = play.attrs.list("tags").iter().filter_map(Value::as_str).collect();
         out.push_str(&format!("\n  play #{} ({pattern}): {name}\tTAGS: [{}]\n", index + 1, tags.join(",")));
         if args.list_hosts {

@@ -20,6 +20,8 @@ use windlass_yaml::diagnostic::Diagnostic;
 pub struct Rendered {
     /// Name as printed.
     pub name: String,
+    /// The host pattern.
+    pub pattern: String,
     /// Hosts in order.
     pub hosts: Vec<String>,
     /// The same in the order of the inventory.
@@ -129,7 +131,8 @@ impl Run {
         });
         let batches = batches(own("serial")?.as_ref(), hosts.len());
         Ok(Rendered {
-            name: name.unwrap_or(pattern),
+            name: name.unwrap_or_else(|| pattern.clone()),
+            pattern,
             hosts,
             in_inventory,
             batches,
@@ -163,12 +166,12 @@ impl Run {
         found
     }
 
-    /// The hosts of a play, for `--list-hosts`.
+    /// The head of a play, for `--list-hosts` and its like.
     ///
     /// # Errors
     /// If a template in its head fails, or the pattern is wrong.
-    pub fn list_hosts(&self, play: &Play) -> Result<(String, Vec<String>), TemplateError> {
-        self.render_play(play).map(|r| (r.name, r.hosts)).map_err(HeadError::into_error)
+    pub fn head(&self, play: &Play) -> Result<Rendered, TemplateError> {
+        self.render_play(play).map_err(HeadError::into_error)
     }
 
     /// Says because of what the run stops, and with which exit code.
