@@ -34,8 +34,12 @@ impl Repository {
             .and_then(|l| l.local_addr())
             .map_err(Error::io("git daemon"))?
             .port();
-        let mut daemon = Command::new("git");
-        daemon.args(["daemon", "--export-all", "--reuseaddr", "--log-destination=none"]);
+        // The program itself: `git daemon` is another process, which would outlive the one that is ended here. And it
+        // ends with the thread that began it, however that ends.
+        let program = Path::new(&run(Command::new("git").arg("--exec-path"))?).join("git-daemon");
+        let mut daemon = Command::new("setpriv");
+        daemon.args(["--pdeathsig", "KILL"]).arg(program);
+        daemon.args(["--export-all", "--reuseaddr", "--log-destination=none"]);
         daemon.arg(format!("--base-path={}", served.display()));
         daemon.args([format!("--listen={address}"), format!("--port={port}")]).arg(&served);
         daemon.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -118,4 +122,30 @@ pub(crate) fn run(command: &mut Command) -> Result<String, Error> {
     }
     let errors = String::from_utf8_lossy(&out.stderr);
     Err(Error::Claim(format!("{:?} failed ({}): {}", command, out.status, errors.trim())))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_served_as_long_as_it_lives() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = folder.path().join("files");
+        std::fs::create_dir(&files).unwrap();
+        std::fs::write(files.join("page"), "one\n").unwrap();
+        let repository = Repository::serve(&files, folder.path(), Ipv4Addr::LOCALHOST).unwrap();
+        let first = repository.head("main").unwrap();
+        let second = repository.commit("qa", "page", |text| text + "two\n").unwrap();
+        let url = repository.url().to_owned();
+        let remote = || run(Command::new("git").args(["ls-remote", "-q", &url]));
+        let heads = remote().unwrap();
+        assert!(
+            heads.contains(&format!("{first}\trefs/heads/dev"))
+                && heads.contains(&format!("{second}\trefs/heads/qa"))
+        );
+        drop(repository);
+        assert!(remote().is_err(), "the daemon still serves");
+    }
 }
