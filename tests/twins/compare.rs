@@ -206,6 +206,8 @@ fn in_any_order(key: &str, value: &mut Value, in_status: bool) {
             *text = words.join(" ");
         }
         Value::Array(items) if FACTS.contains(&key) => items.sort_by_key(Value::to_string),
+        // The reference looks at all of them at once and lists them as it is done with each.
+        Value::Array(items) if key == "ansible_mounts" => items.sort_by_key(|m| m["mount"].to_string()),
         _ => {}
     }
 }
