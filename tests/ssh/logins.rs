@@ -22,11 +22,13 @@ fn keys_of_every_kind() {
     }
     let host = Host::builder().boot().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let kinds: [(&str, &[&str]); 9] = [
+    let kinds: [(&str, &[&str]); 10] = [
         ("ed25519", &["-t", "ed25519"]),
         ("ecdsa256", &["-t", "ecdsa", "-b", "256"]),
         ("ecdsa384", &["-t", "ecdsa", "-b", "384"]),
         ("ecdsa521", &["-t", "ecdsa", "-b", "521"]),
+        // Its number begins with a zero byte, as one in some hundred does.
+        ("short ecdsa256", &[]),
         ("rsa", &["-t", "rsa", "-b", "2048"]),
         ("rsa_pem", &["-t", "rsa", "-b", "2048", "-m", "PEM"]),
         ("rsa_pkcs8", &["-t", "rsa", "-b", "2048", "-m", "PKCS8"]),
@@ -34,7 +36,10 @@ fn keys_of_every_kind() {
         ("rsa_locked_pem", &["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "pass phrase"]),
     ];
     for (name, options) in kinds {
-        let key = keygen(folder.path(), name, options);
+        let key = match options {
+            [] => short_key(folder.path()),
+            options => keygen(folder.path(), name, options),
+        };
         authorize(&host, &key);
         let key_passphrase = Some(Secret::new("pass phrase"));
         let target = Target { key_files: vec![key], key_passphrase, ..target(&host, "root") };

@@ -8,6 +8,7 @@ mod host_keys;
 mod logins;
 mod ways;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -88,6 +89,17 @@ fn keygen(folder: &Path, name: &str, options: &[&str]) -> PathBuf {
     }
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    path
+}
+
+/// A key whose number is a byte shorter than most.
+fn short_key(folder: &Path) -> PathBuf {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/ssh");
+    for name in ["short_ecdsa", "short_ecdsa.pub"] {
+        std::fs::copy(data.join(name), folder.join(name)).unwrap();
+    }
+    let path = folder.join("short_ecdsa");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     path
 }
 

@@ -1,5 +1,6 @@
 //! What we can show: private keys in files (read and decrypted once in a run), keys of an ssh-agent, certificates.
 
+use super::short_scalar;
 use crate::transport::error::plain;
 use crate::transport::target::{Prompter, Secret};
 use russh::keys::agent::AgentIdentity;
@@ -94,8 +95,12 @@ pub(crate) fn decode(
     mut ask: impl FnMut() -> Option<Secret>,
 ) -> Loaded {
     use russh::keys::Error;
-    let attempt =
-        |passphrase: Option<&Secret>| russh::keys::decode_secret_key(text, passphrase.map(Secret::expose));
+    let attempt = |passphrase: Option<&Secret>| {
+        russh::keys::decode_secret_key(text, passphrase.map(Secret::expose)).or_else(|error| match error {
+            Error::KeyIsEncrypted => Err(error),
+            error => short_scalar::read(text, passphrase).ok_or(error),
+        })
+    };
     match attempt(None) {
         Ok(key) => return Loaded::Key(Arc::new(key)),
         Err(Error::KeyIsEncrypted) => {}
@@ -129,7 +134,8 @@ pub(crate) fn public_half(path: &Path) -> Option<PublicKey> {
         // `IdentityFile` may name a public key whose private half is in an agent.
         return Some(key);
     }
-    PrivateKey::from_openssh(&text).ok().map(|key| key.public_key().clone())
+    let key = PrivateKey::from_openssh(&text).ok().or_else(|| short_scalar::read(&text, None))?;
+    Some(key.public_key().clone())
 }
 
 /// The certificate beside a key file.

@@ -3,6 +3,7 @@
 mod auth;
 mod hostkey;
 pub(crate) mod keys;
+mod short_scalar;
 mod stream;
 
 use super::bootstrap::{Exec, Line};
