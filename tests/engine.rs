@@ -5,9 +5,12 @@
 use std::path::Path;
 use std::process::Command;
 
+/// What the tasks are below, in three lines.
+const PLAY: &str = "- hosts: all\n  gather_facts: false\n  tasks:\n";
+
 /// Runs the tasks of a play on this machine: exit code and what was printed, stderr behind stdout.
-fn run(dir: &Path, play: &str) -> (i32, String) {
-    std::fs::write(dir.join("play.yml"), play).unwrap();
+fn run(dir: &Path, tasks: &str) -> (i32, String) {
+    std::fs::write(dir.join("play.yml"), format!("{PLAY}{tasks}")).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_windlass"))
         .current_dir(dir)
         .args(["playbook", "-i", "localhost,", "-c", "local", "play.yml"])
@@ -29,10 +32,7 @@ fn conditions_on_a_result_see_its_facts() {
     let dir = folder();
     let (code, said) = run(
         dir.path(),
-        "- hosts: all
-  gather_facts: false
-  tasks:
-    - set_fact: {ansible_kept: 1, cacheable: true}
+        "    - set_fact: {ansible_kept: 1, cacheable: true}
     - getent: {database: group, key: root}
       until: ansible_facts.getent_group.root is defined
       retries: 1
@@ -52,24 +52,21 @@ fn conditions_on_a_result_see_its_facts() {
 
 #[test]
 fn warnings_of_items_are_told_unless_no_log_hides_them() {
-    let play = |more: &str| {
+    let tasks = |more: &str| {
         format!(
-            "- hosts: all
-  gather_facts: false
-  tasks:
-    - lineinfile: {{path: '{{{{ playbook_dir }}}}/lines', regexp: '', line: x, create: true}}
+            "    - lineinfile: {{path: '{{{{ playbook_dir }}}}/lines', regexp: '', line: x, create: true}}
 {more}
 "
         )
     };
     let dir = folder();
     let warning = "[WARNING]: The regular expression is an empty string";
-    let plain = run(dir.path(), &play("")).1;
+    let plain = run(dir.path(), &tasks("")).1;
     assert!(plain.contains(warning), "{plain}");
-    let looped = run(dir.path(), &play("      loop: [1, 2]")).1;
+    let looped = run(dir.path(), &tasks("      loop: [1, 2]")).1;
     assert_eq!(looped.matches(warning).count(), 1, "{looped}");
     for hidden in ["      no_log: true", "      no_log: true\n      loop: [1, 2]"] {
-        let said = run(dir.path(), &play(hidden)).1;
+        let said = run(dir.path(), &tasks(hidden)).1;
         assert!(!said.contains("WARNING"), "{said}");
     }
 }
@@ -79,10 +76,7 @@ fn any_errors_fatal_that_cannot_be_rendered_stops_the_run() {
     let dir = folder();
     let (code, said) = run(
         dir.path(),
-        "- hosts: all
-  gather_facts: false
-  tasks:
-    - fail: {msg: first}
+        "    - fail: {msg: first}
       any_errors_fatal: \"{{ nope }}\"
 ",
     );
@@ -96,10 +90,7 @@ fn no_name_of_a_variable_is_a_command() {
     let dir = folder();
     let (code, said) = run(
         dir.path(),
-        "- hosts: all
-  gather_facts: false
-  tasks:
-    - raw: echo $GOOD_1
+        "    - raw: echo $GOOD_1
       environment: {GOOD_1: it is}
       register: good
     - debug: {msg: \"{{ good.stdout }}\"}

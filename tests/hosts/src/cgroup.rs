@@ -109,6 +109,18 @@ pub(crate) fn limit(name: &str, limits: &Limits) {
     }
 }
 
+/// Whether this machine has what it takes to limit a host's memory: the controller, in the v1 or in the v2 tree.
+pub fn memory_can_be_limited() -> bool {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    mounts.lines().any(|line| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [_, at, kind, options, ..] = words[..] else { return false };
+        let listed = || std::fs::read_to_string(Path::new(at).join("cgroup.controllers")).unwrap_or_default();
+        (kind == "cgroup" && options.split(',').any(|o| o == "memory"))
+            || (kind == "cgroup2" && listed().split_whitespace().any(|c| c == "memory"))
+    })
+}
+
 /// The memory that a host may use, in bytes, if there is a limit.
 pub(crate) fn memory_limit(name: &str) -> Option<u64> {
     let v1 = v1(name, &Limits::default()).into_iter().map(|(path, file, _)| path.join(file));

@@ -216,10 +216,8 @@ impl Host {
 
     /// An OpenSSH client command that logs in as a user; add the remote command to it.
     pub fn ssh(&self, user: &str) -> Command {
-        let mut ssh = Command::new("ssh");
-        ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]);
-        ssh.arg("-o").arg(format!("UserKnownHostsFile={}", self.known_hosts_path().display()));
-        ssh.arg("-i").arg(self.ssh_key_path()).arg(format!("{user}@{}", self.ip()));
+        let mut ssh = crate::ssh_client(&self.ssh_key_path(), &self.known_hosts_path());
+        ssh.arg(format!("{user}@{}", self.ip()));
         ssh
     }
 

@@ -24,10 +24,12 @@ mod lease;
 mod machine;
 mod network;
 mod reservation;
+mod ssh;
 mod tree;
 mod watchdog;
 
 pub use base::{Base, Suite};
+pub use cgroup::memory_can_be_limited;
 pub use command::Output;
 pub use error::Error;
 pub use host::{Builder, Host, Sudo};
@@ -37,6 +39,7 @@ pub use lease::{Lease, gc, leases, release};
 pub use machine::{Unavailable, available, clean_cache};
 pub use network::{ExternalAddress, network_gateway, network_prefix};
 pub use reservation::Reservation;
+pub use ssh::ssh_client;
 pub use tree::{Entry, Kind, Tree};
 
 /// Whether hosts can be booted here. Where they cannot, the reason is printed, loudly, past the capture of the

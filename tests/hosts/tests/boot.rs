@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use windlass_test_hosts::{
-    Client, ExternalAddress, Host, LatencyProxy, Sudo, Suite, gc, leases, require_hosts,
+    Client, ExternalAddress, Host, LatencyProxy, Sudo, Suite, gc, leases, require_hosts, ssh_client,
 };
 
 fn ssh(host: &Host, user: &str, command: &str) -> String {
@@ -70,10 +70,7 @@ fn a_service_of_one_host_is_not_one_of_another() {
     assert_eq!(two.sh("systemctl is-active cron").unwrap().trim(), "active");
     let addresses = one.many_addresses(20).unwrap();
     assert_eq!(addresses.len(), 20);
-    let mut command = Command::new("ssh");
-    command.args(["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-i"]);
-    command.arg(one.ssh_key_path()).arg("-o");
-    command.arg(format!("UserKnownHostsFile={}", one.known_hosts_path().display()));
+    let mut command = ssh_client(&one.ssh_key_path(), &one.known_hosts_path());
     command.arg(format!("root@{}", addresses[19])).arg("hostname");
     let out = command.output().unwrap();
     assert_eq!(
@@ -107,11 +104,9 @@ fn a_tree_can_be_compared_and_the_network_reached() {
     let proxy = LatencyProxy::start(SocketAddr::from((host.ip(), 22)), Duration::from_millis(50)).unwrap();
     host.also_known_as(proxy.address()).unwrap();
     let begin = Instant::now();
-    let mut command = Command::new("ssh");
-    command.args(["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-i"]);
-    command.arg(host.ssh_key_path()).args(["-p", &proxy.address().port().to_string(), "-o"]);
-    command.arg(format!("UserKnownHostsFile={}", host.known_hosts_path().display()));
-    let out = command.args(["root@127.0.0.1", "true"]).output().unwrap();
+    let mut command = ssh_client(&host.ssh_key_path(), &host.known_hosts_path());
+    let port = proxy.address().port().to_string();
+    let out = command.args(["-p", &port, "root@127.0.0.1", "true"]).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     assert!(begin.elapsed() > Duration::from_millis(400), "{:?}", begin.elapsed());
 }

@@ -6,7 +6,7 @@
 use crate::cluster::{State, random};
 use crate::guest::{Guest, Kind};
 use crate::reply::Failure;
-use crate::schema::{is_numbered, truth};
+use crate::schema::{OSTYPES, is_numbered, truth};
 use crate::volume::{Volume, format_size, parse_size, split_id};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
@@ -262,19 +262,7 @@ pub(crate) fn show(guest: &Guest) -> Value {
 /// What a container runs, by the name of its template.
 pub(crate) fn ostype(template: &str) -> &'static str {
     let name = template.rsplit('/').next().unwrap_or(template);
-    let known = [
-        "debian",
-        "devuan",
-        "ubuntu",
-        "centos",
-        "fedora",
-        "opensuse",
-        "archlinux",
-        "alpine",
-        "gentoo",
-        "nixos",
-    ];
-    known.into_iter().find(|os| name.starts_with(os)).unwrap_or("unmanaged")
+    OSTYPES.iter().find(|os| name.starts_with(**os)).unwrap_or(&"unmanaged")
 }
 
 /// An option of a container's `netN`.

@@ -131,7 +131,8 @@ pub(crate) fn is_numbered(name: &str, prefix: &str) -> bool {
 }
 
 const MOST: i64 = i64::MAX;
-const OSTYPES: &[&str] = &[
+/// What a container may run.
+pub(crate) const OSTYPES: &[&str] = &[
     "debian",
     "devuan",
     "ubuntu",

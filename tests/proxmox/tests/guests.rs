@@ -7,7 +7,7 @@ use client::Client;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use windlass_test_hosts::{Reservation, leases, require_hosts};
+use windlass_test_hosts::{Reservation, leases, require_hosts, ssh_client};
 use windlass_test_proxmox::{Hosts, Server};
 
 #[test]
@@ -54,18 +54,10 @@ fn a_container_boots_with_its_address_name_and_key() {
     let start = || run(client.post("/nodes/pve/lxc/101/status/start", &[]));
     assert_eq!(start(), "OK");
     let ssh = |command: &str| {
-        let mut ssh = Command::new("ssh");
-        ssh.args([
-            "-F",
-            "none",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "StrictHostKeyChecking=no",
-            "-o",
-            "UserKnownHostsFile=/dev/null",
-        ]);
-        ssh.arg("-i").arg(&key).arg(format!("root@{}", reservation.address())).arg(command);
+        // Nobody knows its host key yet: the first connection notes it, and the later ones hold it to that.
+        let mut ssh = ssh_client(&key, &server.folder().join("known_hosts"));
+        ssh.args(["-o", "StrictHostKeyChecking=accept-new"]);
+        ssh.arg(format!("root@{}", reservation.address())).arg(command);
         let out = ssh.stdin(Stdio::null()).output().unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8_lossy(&out.stdout).trim().to_owned()

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use windlass_test_hosts::{Base, Reservation, Suite, network_gateway};
+use windlass_test_hosts::{Base, Reservation, Suite, network_gateway, ssh_client};
 use windlass_test_proxmox::{Builder, Hosts, Server};
 
 /// The token that the runs use.
@@ -160,13 +160,9 @@ impl Stage {
 
     /// Runs a command in a guest as root, by SSH with the key that the runs use.
     pub fn login(&self, number: usize, command: &str) -> Result<String, Error> {
-        let mut ssh = Command::new("ssh");
-        ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o"]);
-        ssh.arg(format!("UserKnownHostsFile={}", self.folder.path().join("known_hosts").display()));
-        ssh.arg("-i")
-            .arg(self.folder.path().join("key"))
-            .arg(format!("root@{}", self.address(number)))
-            .arg(command);
+        let folder = self.folder.path();
+        let mut ssh = ssh_client(&folder.join("key"), &folder.join("known_hosts"));
+        ssh.arg(format!("root@{}", self.address(number))).arg(command);
         run(&mut ssh)
     }
 
