@@ -45,10 +45,20 @@ fn main() {
     }
     let out = PathBuf::from(variable("OUT_DIR"));
     let release = variable("PROFILE") == "release";
-    let mut agents = Vec::new();
-    let mut lacking = Vec::new();
+    let (mut ready, mut lacking) = (Vec::new(), Vec::new());
     for target in wanted() {
-        match build(target, release, &out) {
+        match have_std(target) {
+            Ok(()) => ready.push(target),
+            Err(reason) => {
+                println!("cargo:warning=no agent for {target}: {reason}");
+                lacking.push(target);
+            }
+        }
+    }
+    let folder = build(&ready, release, &out);
+    let mut agents = Vec::new();
+    for target in ready {
+        match packed(target, &folder, release, &out) {
             Ok(agent) => agents.push(agent),
             Err(reason) => {
                 println!("cargo:warning=no agent for {target}: {reason}");
@@ -79,18 +89,29 @@ fn wanted() -> Vec<&'static str> {
     }
 }
 
-fn build(target: &'static str, release: bool, out: &Path) -> Result<Agent, String> {
-    have_std(target)?;
+/// The profile of the agents that go with this build.
+fn profile(release: bool) -> &'static str {
+    if release { "agent" } else { "agent-dev" }
+}
+
+/// Builds the programs for all targets at once, so that the last steps of each, which one processor does alone, are
+/// done side by side. Returns the target folder.
+fn build(targets: &[&'static str], release: bool, out: &Path) -> PathBuf {
     // OUT_DIR is TARGET/[TRIPLE/]PROFILE/build/PACKAGE-HASH/out.
     let folder = out.ancestors().find(|a| a.file_name().is_some_and(|n| n == "target"));
     let folder = folder.map_or_else(|| out.join("agent"), |target| target.join("agent"));
-    let profile = if release { "agent" } else { "agent-dev" };
+    if targets.is_empty() {
+        return folder;
+    }
     let mut cargo = Command::new(variable("CARGO"));
     cargo.args(["build", "--quiet", "--package", "windlass-agent"]);
     for (name, ..) in PROGRAMS {
         cargo.args(["--bin", name]);
     }
-    cargo.args(["--profile", profile, "--target", target, "--target-dir"]).arg(&folder);
+    for target in targets {
+        cargo.args(["--target", target]);
+    }
+    cargo.args(["--profile", profile(release), "--target-dir"]).arg(&folder);
     // Run in the workspace, whose Cargo.lock and profiles count.
     cargo.current_dir(variable("CARGO_MANIFEST_DIR"));
     for (name, _) in std::env::vars_os() {
@@ -103,7 +124,7 @@ fn build(target: &'static str, release: bool, out: &Path) -> Result<Agent, Strin
         &script,
         "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.gcc_except_table*) } } INSERT AFTER .text;\n",
     )
-    .map_err(|e| format!("{}: {e}", script.display()))?;
+    .expect("OUT_DIR is writable");
     let discard = format!("-Clink-arg=-T{}", script.display());
     // rustc's own linker and start files: no C cross-compiler is needed.
     let mut flags = vec!["-Clinker=rust-lld", "-Clink-self-contained=yes"];
@@ -118,13 +139,18 @@ fn build(target: &'static str, release: bool, out: &Path) -> Result<Agent, Strin
         flags.extend(["-Clink-arg=--no-eh-frame-hdr", &discard]);
     }
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
-    let done = cargo.output().map_err(|e| format!("cargo cannot be run: {e}"))?;
+    let done = cargo.output().unwrap_or_else(|e| panic!("cargo cannot be run: {e}"));
     if !done.status.success() {
         // The code does not compile: that is an error of this build, not a lack of this machine.
         eprintln!("{}", String::from_utf8_lossy(&done.stderr));
-        panic!("the agent does not build for {target}");
+        panic!("the agent does not build for {}", targets.join(" and "));
     }
-    let folder = folder.join(target).join(profile);
+    folder
+}
+
+/// The programs for a target, from the target folder.
+fn packed(target: &'static str, folder: &Path, release: bool, out: &Path) -> Result<Agent, String> {
+    let folder = folder.join(target).join(profile(release));
     let programs: Result<Vec<_>, _> = PROGRAMS
         .into_iter()
         .map(|(name, ..)| embed(target, name, &folder.join(name), release, out))
