@@ -137,6 +137,16 @@ pub fn is_in_group(spec: &ModuleSpec, group: &str) -> bool {
     proxmox::is_one(spec.name) && matches!(group, "community.proxmox.proxmox" | "community.general.proxmox")
 }
 
+/// Whether an argument of a module, or of one of a group (`group/NAME`), is a secret.
+#[must_use]
+pub fn is_secret(module: &str, argument: &str) -> bool {
+    let secret = |spec: &ModuleSpec| spec.field(argument).is_some_and(|field| field.no_log);
+    match module.strip_prefix("group/") {
+        Some(group) => table().values().any(|a| is_in_group(a.spec, group) && secret(a.spec)),
+        None => resolve(module).is_some_and(|action| secret(action.spec)),
+    }
+}
+
 /// Every name that [`resolve`] knows and Windlass can run.
 #[must_use]
 pub fn all_names() -> Vec<String> {

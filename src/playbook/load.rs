@@ -358,6 +358,9 @@ impl Loader {
             if node.is_null() && !matches!(*name, "when" | "tags") {
                 continue;
             }
+            if *name == "module_defaults" {
+                super::conceal::defaults(node);
+            }
             let value = self.value(node);
             let value = match *name {
                 "when" | "environment" | "module_defaults" | "notify" => match value {

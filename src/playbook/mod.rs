@@ -6,6 +6,7 @@
 
 pub mod attrs;
 mod check;
+mod conceal;
 pub mod freeform;
 pub mod import;
 pub mod keywords;

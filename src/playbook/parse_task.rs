@@ -1,6 +1,7 @@
 //! A mapping to a task.
 
 use super::check::{expects_failure, unknown_keyword};
+use super::conceal;
 use super::freeform;
 use super::keywords;
 use super::load::{Loader, Made, Under};
@@ -38,6 +39,10 @@ impl Loader {
         out: &mut Vec<Node>,
     ) {
         let Some(call) = self.call(map, span, under, problems) else { return };
+        let explicit = ["action", "local_action"].iter().find_map(|name| map.get(name));
+        for node in [call.node, explicit, map.get("args")].into_iter().flatten() {
+            conceal::arguments(call.action.spec, node);
+        }
         let mut own = self.attrs(map, problems);
         if call.local {
             own.set("delegate_to", Value::text("localhost"));

@@ -346,7 +346,7 @@ impl Terminal {
         let first = span.line.saturating_sub(2).max(1);
         let digits = span.line.to_string().len();
         for line in first..=span.line {
-            text.push_str(&format!("{line:>digits$} {}\n", span.file.line(line).unwrap_or_default()));
+            text.push_str(&format!("{line:>digits$} {}\n", span.file.shown_line(line).unwrap_or_default()));
         }
         text.push_str(&format!("{}^ column {}\n", " ".repeat(digits + span.column as usize), span.column));
         if let Some(hint) = &result.hint {

@@ -146,11 +146,12 @@ fn snippet(
     }
     let to = to.max(from);
     let first = text[..from].matches('\n').count() + 1;
-    let mut out =
-        Snippet::source(text[from..to].to_owned()).path(file.path.display().to_string()).line_start(first);
+    let shown = file.excerpt(from..to);
+    let mut out = Snippet::source(shown.text.clone()).path(file.path.display().to_string()).line_start(first);
     for (span, label, kind) in marks {
         let Range { start, end } = clamp(span, text);
-        let mut annotation = kind.span(start - from..end - from);
+        let start = shown.place(start, false);
+        let mut annotation = kind.span(start..shown.place(end, true).max(start));
         if let Some(label) = label {
             annotation = annotation.label(printable(label));
         }

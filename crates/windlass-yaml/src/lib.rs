@@ -24,5 +24,5 @@ pub use error::{Warning, YamlError};
 pub use load::{Loaded, Options, load, load_one, load_with};
 pub use node::{Duplicate, Mapping, Node, Style, Tag, Yaml};
 pub use resolve::resolve_plain;
-pub use source::{SourceFile, Span};
+pub use source::{Excerpt, SourceFile, Span};
 pub use timestamp::iso_format;

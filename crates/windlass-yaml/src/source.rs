@@ -1,22 +1,117 @@
 //! Files and places in them.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What stands in the place of a hidden piece of a text.
+const MASK: &str = "********";
 
 /// One file (or other text) that nodes point into.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct SourceFile {
     /// The path as it is shown to the user; not necessarily a path that exists.
     pub path: PathBuf,
     /// The whole text.
     pub text: String,
+    /// Pieces that no excerpt shows.
+    hidden: RwLock<Vec<Range<usize>>>,
+}
+
+/// What is hidden is no part of what a file is.
+impl PartialEq for SourceFile {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path && self.text == other.text
+    }
+}
+
+impl Eq for SourceFile {}
+
+/// A piece of a file as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The text, with what is hidden masked.
+    pub text: String,
+    /// Where it begins in the file.
+    start: usize,
+    /// What was masked: where in the file, and where in the text the mask stands.
+    masks: Vec<(Range<usize>, usize)>,
+}
+
+impl Excerpt {
+    /// Where a place of the file is in the text. A place in what is hidden is at its mask: before it, or, for the end of a
+    /// piece, behind it.
+    #[must_use]
+    pub fn place(&self, at: usize, is_end: bool) -> usize {
+        let mut shift = (self.start, 0);
+        for (range, mask) in &self.masks {
+            if at <= range.start {
+                break;
+            }
+            if at < range.end {
+                return if is_end { mask + MASK.len() } else { *mask };
+            }
+            shift = (range.end, mask + MASK.len());
+        }
+        (shift.1 + at.saturating_sub(shift.0)).min(self.text.len())
+    }
 }
 
 impl SourceFile {
     /// Wraps a text under the name it is to be reported by.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { path: path.into(), text: text.into() })
+        Arc::new(Self { path: path.into(), text: text.into(), hidden: RwLock::default() })
+    }
+
+    /// Lets no excerpt show a piece: it is a secret that was written into the file.
+    pub fn hide(&self, piece: Range<usize>) {
+        let piece = floor_char(&self.text, piece.start)..floor_char(&self.text, piece.end);
+        let mut hidden = self.hidden.write().unwrap_or_else(PoisonError::into_inner);
+        if !piece.is_empty() && !hidden.contains(&piece) {
+            hidden.push(piece);
+        }
+    }
+
+    /// A piece as it may be shown. Lines that lie in what is hidden are masked each, so that there are as many as in the file.
+    #[must_use]
+    pub fn excerpt(&self, piece: Range<usize>) -> Excerpt {
+        let (start, end) = (floor_char(&self.text, piece.start), floor_char(&self.text, piece.end));
+        let mut out = Excerpt { text: String::new(), start, masks: Vec::new() };
+        let mut done = start;
+        for range in self.hidden_lines(start, end) {
+            match out.masks.last_mut().filter(|(last, _)| range.start < last.end) {
+                // One mask for what overlaps.
+                Some((last, _)) => last.end = last.end.max(range.end),
+                None => {
+                    out.text.push_str(&self.text[done..range.start]);
+                    out.masks.push((range.clone(), out.text.len()));
+                    out.text.push_str(MASK);
+                }
+            }
+            done = done.max(range.end);
+        }
+        out.text.push_str(self.text.get(done..end).unwrap_or_default());
+        out
+    }
+
+    /// What is hidden between two places, line by line and in order.
+    fn hidden_lines(&self, start: usize, end: usize) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        for range in self.hidden.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            let (from, to) = (range.start.max(start), range.end.min(end));
+            let mut at = from;
+            for line in self.text.get(from..to).unwrap_or_default().split_inclusive('\n') {
+                let text = line.trim_end();
+                let indent = text.len() - text.trim_start().len();
+                if indent < text.len() {
+                    found.push(at + indent..at + text.len());
+                }
+                at += line.len();
+            }
+        }
+        found.sort_unstable_by_key(|range: &Range<usize>| (range.start, std::cmp::Reverse(range.end)));
+        found
     }
 
     /// Reads a file; bytes that are no UTF-8 are an error, as they are for Ansible.
@@ -25,9 +120,25 @@ impl SourceFile {
         Ok(Self::new(path, std::fs::read_to_string(path)?))
     }
 
+    /// A line as it may be shown, without its end, counted from 1.
+    #[must_use]
+    pub fn shown_line(&self, line: u32) -> Option<String> {
+        self.line_range(line).map(|range| self.excerpt(range).text)
+    }
+
     /// The line's text without its end, counted from 1.
     pub fn line(&self, line: u32) -> Option<&str> {
-        self.text.split('\n').nth((line as usize).checked_sub(1)?).map(|l| l.strip_suffix('\r').unwrap_or(l))
+        self.text.get(self.line_range(line)?)
+    }
+
+    fn line_range(&self, line: u32) -> Option<Range<usize>> {
+        let before = (line as usize).checked_sub(1)?;
+        let start = match before {
+            0 => 0,
+            _ => self.text.match_indices('\n').nth(before - 1)?.0 + 1,
+        };
+        let text = self.text[start..].split('\n').next()?;
+        Some(start..start + text.strip_suffix('\r').unwrap_or(text).len())
     }
 }
 
@@ -117,4 +228,32 @@ fn floor_char(text: &str, at: usize) -> usize {
 
 fn to_u32(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_hidden_is_in_no_excerpt() {
+        let file = SourceFile::new("a.yml", "a: 1\npassword: hunter2 # why\nkey: |\n  one\n\n  two\nb: 2\n");
+        let at = |text: &str| file.text.find(text).unwrap_or_default();
+        assert_eq!(file.shown_line(2).as_deref(), Some("password: hunter2 # why"));
+        file.hide(at("hunter2")..at(" # why"));
+        file.hide(at("|")..at("b: 2"));
+        assert_eq!(file.shown_line(1).as_deref(), Some("a: 1"));
+        assert_eq!(file.shown_line(2).as_deref(), Some("password: ******** # why"));
+        assert_eq!(file.shown_line(9), None);
+        let all = file.excerpt(0..file.text.len());
+        assert_eq!(
+            all.text,
+            "a: 1\npassword: ******** # why\nkey: ********\n  ********\n\n  ********\nb: 2\n"
+        );
+        assert_eq!(all.place(at("password"), false), 5);
+        assert_eq!(&all.text[all.place(at("unter2"), false)..all.place(at("nter2"), true)], MASK);
+        assert!(all.text[all.place(at("# why"), false)..].starts_with("# why"));
+        assert!(all.text[all.place(at("b: 2"), false)..].starts_with("b: 2"));
+        let from = at("# why");
+        assert_eq!(file.excerpt(from..at("key")).text, "# why\n", "what is before it does not matter");
+    }
 }
