@@ -10,7 +10,7 @@ use base64::Engine;
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How long a ticket is good for, in seconds.
+/// How long a ticket is good for, in seconds, unless a test says otherwise.
 const LIFETIME: u64 = 2 * 60 * 60;
 
 /// Who sent a request.
@@ -64,11 +64,13 @@ pub(crate) struct Access {
     users: BTreeMap<String, User>,
     tokens: BTreeMap<String, Token>,
     key: [u8; 32],
+    lifetime: u64,
 }
 
 impl Access {
     pub(crate) fn new() -> Self {
-        let mut access = Self { users: BTreeMap::new(), tokens: BTreeMap::new(), key: [0; 32] };
+        let mut access =
+            Self { users: BTreeMap::new(), tokens: BTreeMap::new(), key: [0; 32], lifetime: LIFETIME };
         access.expire_tickets();
         access
     }
@@ -79,6 +81,11 @@ impl Access {
 
     pub(crate) fn add_token(&mut self, id: &str, secret: &str, separate: Option<Acl>) {
         self.tokens.insert(id.to_owned(), Token { secret: secret.to_owned(), separate });
+    }
+
+    /// Tickets are good for so many seconds.
+    pub(crate) fn set_lifetime(&mut self, seconds: u64) {
+        self.lifetime = seconds;
     }
 
     /// Makes every ticket so far invalid.
@@ -105,7 +112,7 @@ impl Access {
         let (text, signature) = ticket.split_once("::")?;
         let (user, time) = text.strip_prefix("PVE:")?.rsplit_once(':')?;
         let age = now().checked_sub(u64::from_str_radix(time, 16).ok()?)?;
-        (self.sign(text) == signature && age < LIFETIME && self.users.contains_key(user))
+        (self.sign(text) == signature && age < self.lifetime && self.users.contains_key(user))
             .then(|| user.to_owned())
     }
 
@@ -194,8 +201,8 @@ pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default()
 }
 
-/// A cookie's value may come escaped as in an address.
-fn unescape(text: &str) -> String {
+/// A text that came escaped as in an address: a cookie's value, or a machine's keys.
+pub(crate) fn unescape(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
@@ -261,6 +268,9 @@ mod tests {
         assert!(access.verify_csrf("root@pam", &csrf) && !access.verify_csrf("ops@pve", &csrf));
         assert!(access.log_in("root@pam", &ticket).is_ok() && access.log_in("ops@pve", &ticket).is_err());
         access.expire_tickets();
+        assert_eq!(access.verify_ticket(&ticket), None);
+        let (ticket, _) = access.ticket("root@pam");
+        access.set_lifetime(0);
         assert_eq!(access.verify_ticket(&ticket), None);
     }
 

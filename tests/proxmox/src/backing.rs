@@ -2,22 +2,24 @@
 
 use std::net::Ipv4Addr;
 
-/// What a container is to be, for its backing.
+/// What a container or a virtual machine is to be, for its backing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// Its number.
     pub vmid: u32,
     /// Its name.
     pub hostname: String,
-    /// What it was made from, such as `local:vztmpl/debian-13-standard_13.1-2_amd64.tar.zst`.
+    /// What it was made from: `local:vztmpl/debian-13-standard_13.1-2_amd64.tar.zst`, or the name of a machine's template.
     pub ostemplate: String,
-    /// The address of `net0` with the length of its prefix, if it has one that does not come by DHCP.
+    /// The address of `net0`, or of a machine's `ipconfig0`, with the length of its prefix, if it has one that does not come by DHCP.
     pub address: Option<(Ipv4Addr, u8)>,
-    /// The gateway of `net0`.
+    /// The gateway of that.
     pub gateway: Option<Ipv4Addr>,
-    /// Whose keys root accepts, one a line.
+    /// Who may log in: root, or a machine's `ciuser`.
+    pub user: String,
+    /// Whose keys that user accepts, one a line.
     pub keys: String,
-    /// Root's password.
+    /// That user's password.
     pub password: Option<String>,
     /// Memory, in MiB.
     pub memory: u64,
@@ -25,7 +27,7 @@ pub struct Description {
     pub cores: Option<u32>,
 }
 
-/// Containers' life behind the API. Every error is what the task ends with.
+/// Guests' life behind the API. Every error is what the task ends with.
 pub trait Backing: Send + Sync {
     /// Whether everything here is done at once, so that a task has ended when its UPID is handed out.
     fn at_once(&self) -> bool {
@@ -35,6 +37,11 @@ pub trait Backing: Send + Sync {
     fn create(&self, description: &Description, log: &mut Vec<String>) -> Result<(), String>;
     /// Starts it.
     fn start(&self, description: &Description) -> Result<(), String>;
+    /// Starts a virtual machine that was copied from a template with cloud-init. The first time it becomes what its settings
+    /// say.
+    fn boot(&self, _: &Description) -> Result<(), String> {
+        Ok(())
+    }
     /// Stops it, and keeps its files.
     fn stop(&self, vmid: u32, gently: bool) -> Result<(), String>;
     /// Applies memory and cores to a running one.

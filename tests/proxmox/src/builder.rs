@@ -109,6 +109,7 @@ impl Builder {
             version: "9.0.11".to_owned(),
             access,
             nodes: vec!["pve".to_owned()],
+            offline: BTreeSet::new(),
             storages,
             appliances: [DEBIAN_12, DEBIAN_13].map(str::to_owned).to_vec(),
             guests: BTreeMap::new(),
@@ -149,6 +150,19 @@ impl Builder {
     pub fn token_with(mut self, id: &str, secret: &str, acl: &[(&str, &str)]) -> Self {
         self.state.access.add_token(id, secret, Some(Acl::new(acl)));
         self
+    }
+
+    /// How long a ticket is good for, in whole seconds; two hours unless said otherwise.
+    pub fn ticket_lifetime(mut self, lifetime: Duration) -> Self {
+        self.state.access.set_lifetime(lifetime.as_secs());
+        self
+    }
+
+    /// One more node, which is down: the cluster knows that it and its guests exist, and whoever asks it is told that it
+    /// cannot be reached.
+    pub fn offline_node(mut self, name: &str) -> Self {
+        self.state.offline.insert(name.to_owned());
+        self.node(name)
     }
 
     /// A storage of a type (`dir`, `lvmthin`, `nfs`) for some contents (`vztmpl,iso,rootdir`).

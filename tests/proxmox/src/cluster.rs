@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) version: String,
     pub(crate) access: Access,
     pub(crate) nodes: Vec<String>,
+    /// Those of the nodes that are down.
+    pub(crate) offline: BTreeSet<String>,
     pub(crate) storages: IndexMap<String, Storage>,
     /// The appliances that can be downloaded.
     pub(crate) appliances: Vec<String>,
@@ -49,6 +51,10 @@ pub(crate) struct Faults {
     pub(crate) tasks: Vec<(String, String)>,
     /// Method and path of the next request to refuse, and how.
     pub(crate) requests: Vec<(String, String, Failure)>,
+    /// Method and path of the next request that is neither read nor answered.
+    pub(crate) stalls: Vec<(String, String)>,
+    /// What the next questions for a free number are answered with.
+    pub(crate) proposals: std::collections::VecDeque<u32>,
     pub(crate) hung: BTreeSet<String>,
     pub(crate) delays: BTreeMap<String, Duration>,
     pub(crate) delay: Duration,
@@ -88,6 +94,17 @@ impl State {
         Err(Failure::internal(format!(
             "hostname lookup '{node}' failed - failed to get address info for: {node}: Name or service not known"
         )))
+    }
+
+    /// The node that a request goes to is up, or the answer of the one that was to pass it on.
+    ///
+    /// Source: pve-http-server passes on the status by which AnyEvent::HTTP says that there was no connection.
+    pub(crate) fn check_reached(&self, path: &str) -> Result<(), Failure> {
+        let node = path.strip_prefix("/nodes/").and_then(|rest| rest.split('/').next());
+        match node.filter(|node| self.offline.contains(*node)) {
+            None => Ok(()),
+            Some(_) => Err(Failure::new(595, "No route to host")),
+        }
     }
 
     pub(crate) fn check_pool(&self, pool: &str) -> Result<(), Failure> {

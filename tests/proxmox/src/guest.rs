@@ -79,11 +79,11 @@ pub(crate) struct Guest {
     pub(crate) lock: Option<String>,
     pub(crate) pool: Option<String>,
     pub(crate) snapshots: Vec<String>,
-    /// What a container was made from.
+    /// What a container was made from, or what a machine is a copy of.
     pub(crate) origin: Option<Origin>,
 }
 
-/// What a container's creation was told and its settings do not keep.
+/// What a guest's creation was told and its settings do not keep.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Origin {
     pub(crate) ostemplate: String,

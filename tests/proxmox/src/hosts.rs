@@ -1,4 +1,4 @@
-//! Containers that are throwaway hosts: they boot, have their address, and whoever has the key may log in.
+//! Guests that are throwaway hosts: they boot, have their address, and whoever has the key may log in.
 
 use crate::{Backing, Description};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +10,11 @@ use windlass_test_hosts::{Host, Suite, network_gateway, network_prefix};
 /// The release is that of the template's name (`debian-12-...` is bookworm, `debian-13-...` trixie). `net0` must have
 /// an address of the test network, best one that a [`windlass_test_hosts::Reservation`] keeps free, with its prefix
 /// and its gateway. Root accepts the keys of `ssh-public-keys` and nobody else's, and the password if there is one;
-/// `memory` and `cores` are limits where the machine's control groups allow them. Virtual machines, and containers
-/// that were there from the start, are imagined.
+/// `memory` and `cores` are limits where the machine's control groups allow them.
+///
+/// A virtual machine that was copied from a template whose name begins so is one too, from its first start on: what
+/// cloud-init would do is done with the address of `ipconfig0`, the name, `sshkeys` and `cipassword` of `ciuser`, who has
+/// to be root. All other machines, and guests that were there from the start, are imagined.
 pub struct Hosts {
     packages: Vec<(String, Vec<String>)>,
     silent: BTreeSet<u32>,
@@ -48,12 +51,8 @@ impl Hosts {
     }
 
     fn prepare(&self, description: &Description) -> Result<Host, String> {
-        let template = description.ostemplate.rsplit('/').next().unwrap_or_default();
-        let suite = match template.split('-').take(2).collect::<Vec<_>>().join("-").as_str() {
-            "debian-12" => Suite::Bookworm,
-            "debian-13" => Suite::Trixie,
-            _ => return Err(format!("no test host can be made from '{template}'")),
-        };
+        let template = template_of(description);
+        let suite = suite(template).ok_or_else(|| format!("no test host can be made from '{template}'"))?;
         let Some((address, prefix)) = description.address else {
             return Err("net0: a test host needs a static address".to_owned());
         };
@@ -85,6 +84,18 @@ impl Hosts {
     }
 }
 
+fn template_of(description: &Description) -> &str {
+    description.ostemplate.rsplit('/').next().unwrap_or_default()
+}
+
+fn suite(template: &str) -> Option<Suite> {
+    match template.split('-').take(2).collect::<Vec<_>>().join("-").as_str() {
+        "debian-12" => Some(Suite::Bookworm),
+        "debian-13" => Some(Suite::Trixie),
+        _ => None,
+    }
+}
+
 fn locked(host: &Mutex<Host>) -> MutexGuard<'_, Host> {
     host.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -106,6 +117,20 @@ impl Backing for Hosts {
         }
         host.limit(Some(description.memory), description.cores);
         host.start().map_err(|e| e.to_string())
+    }
+
+    fn boot(&self, description: &Description) -> Result<(), String> {
+        if suite(template_of(description)).is_none() {
+            return Ok(());
+        }
+        if description.user != "root" {
+            return Err(format!("ciuser: {}, but test hosts know root alone", description.user));
+        }
+        if self.get(description.vmid).is_none() {
+            let host = self.prepare(description)?;
+            self.all().insert(description.vmid, Arc::new(Mutex::new(host)));
+        }
+        self.start(description)
     }
 
     fn stop(&self, vmid: u32, gently: bool) -> Result<(), String> {

@@ -157,6 +157,10 @@ pub(crate) async fn receive(
     };
     let query: Vec<(String, String)> =
         form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+    if take_stall(&cluster, &parts.method, &path) {
+        // Until the client gives up, or the server ends.
+        std::future::pending::<()>().await;
+    }
     let read = match to_bytes(body, MOST).await {
         Ok(bytes) => fields(&parts, bytes).await,
         Err(_) => Err(Failure::new(413, "for data too large")),
@@ -182,9 +186,10 @@ pub(crate) async fn receive(
         status: 0,
         message: String::new(),
     };
+    let silent = cluster.state().check_reached(&written.path).err();
     let response = match (failed, caller) {
         (Some(failure), _) | (None, Err(failure)) => failure.into_response(),
-        (None, Ok(caller)) => match take_fault(&cluster, &written) {
+        (None, Ok(caller)) => match take_fault(&cluster, &written).or(silent) {
             Some(failure) => failure.into_response(),
             None => {
                 let mut request = request::Request::from_parts(parts, Body::empty());
@@ -200,6 +205,12 @@ pub(crate) async fn receive(
     written.message = phrase.map(|p| String::from_utf8_lossy(p.as_bytes()).into_owned()).unwrap_or_default();
     cluster.state().requests.push(written);
     response
+}
+
+fn take_stall(cluster: &Shared, method: &Method, path: &str) -> bool {
+    let stalls = &mut cluster.state().faults.stalls;
+    let at = stalls.iter().position(|(m, p)| m == method.as_str() && p == path);
+    at.map(|at| stalls.remove(at)).is_some()
 }
 
 fn take_fault(cluster: &Shared, request: &Request) -> Option<Failure> {

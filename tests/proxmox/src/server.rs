@@ -112,6 +112,16 @@ impl Server {
         self.cluster.state().faults.requests.push(fault);
     }
 
+    /// The next request with this method and path is neither read nor answered.
+    pub fn stall_request(&self, method: &str, path: &str) {
+        self.cluster.state().faults.stalls.push((method.to_owned(), path.to_owned()));
+    }
+
+    /// The next question for a free number is answered with this one, as somebody else's was a moment before.
+    pub fn propose(&self, vmid: u32) {
+        self.cluster.state().faults.proposals.push_back(vmid);
+    }
+
     /// Tasks of this type do not end until [`Server::release`].
     pub fn hang(&self, kind: &str) {
         self.cluster.state().faults.hung.insert(kind.to_owned());

@@ -2,7 +2,7 @@
 
 use super::{At, lxc, qemu};
 use crate::config;
-use crate::guest::{Guest, Kind};
+use crate::guest::{Guest, Kind, Origin};
 use crate::reply::{Failure, Reply, data};
 use crate::schema::{self, Type};
 use crate::task::Job;
@@ -217,9 +217,7 @@ pub(crate) async fn destroy(at: At) -> Reply {
             log.push(format!("forced to stop CT {vmid} before destroying!"));
             cluster.backing.stop(vmid, false)?;
         }
-        if kind == Kind::Lxc {
-            cluster.backing.destroy(vmid)?;
-        }
+        cluster.backing.destroy(vmid)?;
         forget(cluster, vmid);
         Ok(())
     });
@@ -333,7 +331,11 @@ pub(crate) async fn clone(at: At) -> Reply {
             return Err(Failure::parameter("storage", "parameter 'storage' not allowed for linked clones"));
         }
     }
+    // A machine's template is known by its name.
+    let template = (at.kind == Kind::Qemu && source.is_template()).then(|| source.name(at.vmid));
+    let origin = template.map(|name| Origin { ostemplate: name, ..Origin::default() });
     let mut copy = Guest {
+        origin: origin.or_else(|| source.origin.clone()),
         running: None,
         paused: false,
         lock: None,

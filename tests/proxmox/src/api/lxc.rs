@@ -12,10 +12,18 @@ use crate::volume::split_id;
 use serde_json::json;
 use std::time::Instant;
 
-/// A container as its backing needs it.
+/// A guest as its backing needs it.
 pub(crate) fn describe(vmid: u32, guest: &Guest) -> Description {
     let origin = guest.origin.clone().unwrap_or_default();
-    let net = guest.config.get("net0").map(String::as_str).unwrap_or_default();
+    let text = |key: &str| guest.config.get(key).cloned();
+    // A container's keys are told at its creation, a machine's are settings.
+    let (net, keys, password) = match guest.kind {
+        Kind::Lxc => ("net0", origin.keys, origin.password),
+        Kind::Qemu => {
+            ("ipconfig0", crate::auth::unescape(&text("sshkeys").unwrap_or_default()), text("cipassword"))
+        }
+    };
+    let net = guest.config.get(net).map(String::as_str).unwrap_or_default();
     let address = net_option(net, "ip").and_then(|ip| {
         let (address, prefix) = ip.split_once('/')?;
         Some((address.parse().ok()?, prefix.parse().ok()?))
@@ -27,8 +35,9 @@ pub(crate) fn describe(vmid: u32, guest: &Guest) -> Description {
         ostemplate: origin.ostemplate,
         address,
         gateway: net_option(net, "gw").and_then(|gw| gw.parse().ok()),
-        keys: origin.keys,
-        password: origin.password,
+        user: text("ciuser").unwrap_or_else(|| "root".to_owned()),
+        keys,
+        password,
         memory: number("memory").unwrap_or(512),
         cores: number("cores").and_then(|cores| u32::try_from(cores).ok()),
     }

@@ -15,7 +15,10 @@ pub(crate) async fn version(State(cluster): State<Shared>) -> Reply {
 }
 
 /// A node among others.
-pub(crate) fn entry(name: &str) -> Value {
+pub(crate) fn entry(state: &crate::cluster::State, name: &str) -> Value {
+    if state.offline.contains(name) {
+        return json!({ "id": format!("node/{name}"), "node": name, "type": "node", "status": "offline" });
+    }
     json!({
         "id": format!("node/{name}"), "node": name, "type": "node", "status": "online", "level": "", "cpu": 0.01,
         "maxcpu": 8, "mem": 4u64 << 30, "maxmem": 32u64 << 30, "disk": 10u64 << 30, "maxdisk": 100u64 << 30,
@@ -25,7 +28,8 @@ pub(crate) fn entry(name: &str) -> Value {
 
 /// `GET /nodes`.
 pub(crate) async fn list(State(cluster): State<Shared>) -> Reply {
-    data(cluster.state().nodes.iter().map(|name| entry(name)).collect::<Vec<_>>())
+    let state = cluster.state();
+    data(state.nodes.iter().map(|name| entry(&state, name)).collect::<Vec<_>>())
 }
 
 /// `GET /nodes/{node}/status`.

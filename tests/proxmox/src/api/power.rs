@@ -8,6 +8,9 @@ use crate::schema::Type;
 use crate::task::Job;
 use std::time::Instant;
 
+/// What a machine is locked with while its memory lies on a disk (`qm(1)`, "Hibernation").
+const SUSPENDED: &str = "suspended";
+
 /// `POST .../status/{action}`.
 pub(crate) async fn act(at: At) -> Reply {
     let actions: &[&str] = match at.kind {
@@ -44,7 +47,9 @@ pub(crate) async fn act(at: At) -> Reply {
             let what = if kind == Kind::Lxc { "CT" } else { "vm" };
             return Err(format!("you can't start a {what} if it's a template"));
         }
-        if !skip {
+        // What hibernates is woken by being started.
+        let wakes = action == "start" && guest.lock.as_deref() == Some(SUSPENDED);
+        if !skip && !wakes {
             guest.check_lock()?;
         }
         perform(cluster, log, vmid, &guest, action, todisk)
@@ -91,14 +96,23 @@ fn perform(
     todisk: bool,
 ) -> Result<(), String> {
     let (running, container) = (guest.running.is_some(), guest.kind == Kind::Lxc);
-    let stop = |gently| if container { cluster.backing.stop(vmid, gently) } else { Ok(()) };
-    let start = || if container { cluster.backing.start(&lxc::describe(vmid, guest)) } else { Ok(()) };
+    let stop = |gently| cluster.backing.stop(vmid, gently);
+    let start = || match (container, &guest.origin) {
+        (true, _) => cluster.backing.start(&lxc::describe(vmid, guest)),
+        (false, Some(_)) => cluster.backing.boot(&lxc::describe(vmid, guest)),
+        (false, None) => Ok(()),
+    };
     let word = guest.kind.word();
     match action {
         "start" if running => Err(format!("{word} {vmid} already running")),
         "start" => {
             start()?;
-            set(cluster, vmid, |g| g.running = Some(Instant::now()));
+            set(cluster, vmid, |g| {
+                g.running = Some(Instant::now());
+                if g.lock.as_deref() == Some(SUSPENDED) {
+                    g.lock = None;
+                }
+            });
             Ok(())
         }
         "stop" | "shutdown" if !running => {
@@ -121,7 +135,11 @@ fn perform(
         "suspend" if container => Err("checkpointing is not supported here".to_owned()),
         "suspend" if !running => Err(format!("{word} {vmid} not running")),
         "suspend" if todisk => {
-            set(cluster, vmid, |g| g.running = None);
+            stop(false)?;
+            set(cluster, vmid, |g| {
+                (g.running, g.paused) = (None, false);
+                g.lock = Some(SUSPENDED.to_owned());
+            });
             Ok(())
         }
         "suspend" | "resume" => {

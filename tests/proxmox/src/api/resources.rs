@@ -9,7 +9,14 @@ use crate::schema::Type;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
 
-fn guest(vmid: u32, guest: &Guest) -> Value {
+fn guest(state: &Inner, vmid: u32, guest: &Guest) -> Value {
+    if state.offline.contains(&guest.node) {
+        // What else there is to tell comes from the node itself.
+        let kind = guest.kind.name();
+        return json!({
+            "id": format!("{kind}/{vmid}"), "vmid": vmid, "node": guest.node, "type": kind, "status": "unknown", "template": 0,
+        });
+    }
     let mut map = guest.summary(vmid);
     map.insert("id".to_owned(), format!("{}/{vmid}", guest.kind.name()).into());
     map.insert("node".to_owned(), guest.node.clone().into());
@@ -45,10 +52,10 @@ pub(crate) async fn list(State(cluster): State<Shared>, call: Call) -> Reply {
         );
     }
     if wanted("vm") {
-        found.extend(guests(&state, &call.caller).map(|(vmid, g)| guest(vmid, g)));
+        found.extend(guests(&state, &call.caller).map(|(vmid, g)| guest(&state, vmid, g)));
     }
     if wanted("node") {
-        found.extend(state.nodes.iter().map(|name| super::nodes::entry(name)));
+        found.extend(state.nodes.iter().map(|name| super::nodes::entry(&state, name)));
     }
     if wanted("storage") {
         for node in &state.nodes {
@@ -67,9 +74,12 @@ pub(crate) async fn list(State(cluster): State<Shared>, call: Call) -> Reply {
 /// `GET /cluster/nextid`.
 pub(crate) async fn next_id(State(cluster): State<Shared>, call: Call) -> Reply {
     call.verify(&[], &[("vmid", Type::Vmid)], &[])?;
-    let state = cluster.state();
+    let mut state = cluster.state();
     match call.get("vmid").and_then(|v| v.parse::<u32>().ok()) {
-        None => data(state.next_id().to_string()),
+        None => {
+            let proposal = state.faults.proposals.pop_front();
+            data(proposal.unwrap_or_else(|| state.next_id()).to_string())
+        }
         Some(vmid) if state.guests.contains_key(&vmid) => {
             Err(Failure::parameter("vmid", format!("VM {vmid} already exists")))
         }
@@ -79,14 +89,14 @@ pub(crate) async fn next_id(State(cluster): State<Shared>, call: Call) -> Reply 
 
 /// `GET /cluster/status`.
 pub(crate) async fn status(State(cluster): State<Shared>) -> Reply {
-    let nodes = cluster.state().nodes.clone();
+    let state = cluster.state();
     let node = |(at, name): (usize, &String)| {
         json!({
-            "id": format!("node/{name}"), "name": name, "type": "node", "online": 1, "local": u8::from(at == 0),
+            "id": format!("node/{name}"), "name": name, "type": "node", "online": u8::from(!state.offline.contains(name)), "local": u8::from(at == 0),
             "nodeid": at + 1, "ip": format!("192.0.2.{}", at + 10), "level": "",
         })
     };
-    data(nodes.iter().enumerate().map(node).collect::<Vec<_>>())
+    data(state.nodes.iter().enumerate().map(node).collect::<Vec<_>>())
 }
 
 /// `GET /pools`.
@@ -102,5 +112,7 @@ pub(crate) async fn pool(State(cluster): State<Shared>, Path(pool): Path<String>
     state.access.all(&call.caller, &format!("/pool/{pool}"), &["Pool.Audit"])?;
     state.check_pool(&pool)?;
     let members = state.guests.iter().filter(|(_, g)| g.pool.as_deref() == Some(&pool));
-    data(json!({ "poolid": pool, "members": members.map(|(vmid, g)| guest(*vmid, g)).collect::<Vec<_>>() }))
+    data(
+        json!({ "poolid": pool, "members": members.map(|(vmid, g)| guest(&state, *vmid, g)).collect::<Vec<_>>() }),
+    )
 }
