@@ -13,6 +13,8 @@ mod inventory;
 mod kvm;
 #[path = "proxmox_modules/lxc.rs"]
 mod lxc;
+#[path = "proxmox_modules/patience.rs"]
+mod patience;
 #[path = "proxmox_modules/preflight.rs"]
 mod preflight;
 #[path = "proxmox_modules/reference.rs"]

@@ -55,7 +55,7 @@ struct Ticket {
 
 /// How requests say who sends them.
 enum Access {
-    Ticket { user: String, ticket: Mutex<Ticket> },
+    Ticket { user: String, password: String, ticket: Mutex<Ticket> },
     Token(HeaderValue),
 }
 
@@ -66,6 +66,8 @@ pub struct Client {
     pub(super) patient: reqwest::Client,
     base: String,
     access: Access,
+    /// How old a ticket may become.
+    renew: Duration,
     secrets: Vec<String>,
 }
 
@@ -137,11 +139,11 @@ impl Client {
                 (Access::Token(value), secret)
             }
             Login::Password { user, password } => {
-                let ticket = log_in(&http, &base, user, password).await?;
-                (Access::Ticket { user: user.clone(), ticket: Mutex::new(ticket) }, password)
+                let ticket = Mutex::new(log_in(&http, &base, user, password).await?);
+                (Access::Ticket { user: user.clone(), password: password.clone(), ticket }, password)
             }
         };
-        Ok(Self { http, patient, base, access, secrets: vec![secret.clone()] })
+        Ok(Self { http, patient, base, access, renew: RENEW, secrets: vec![secret.clone()] })
     }
 
     /// Names what must not be seen in an error.
@@ -181,11 +183,30 @@ impl Client {
             url.push('?');
             url.push_str(&encode(form));
         }
-        let mut request = self.http.request(method.clone(), &url).headers(self.headers(&method).await?);
-        if !in_query && !form.is_empty() {
-            request = request.header("content-type", "application/x-www-form-urlencoded").body(encode(form));
+        let mut again = true;
+        loop {
+            let mut request = self.http.request(method.clone(), &url).headers(self.headers(&method).await?);
+            if !in_query && !form.is_empty() {
+                request =
+                    request.header("content-type", "application/x-www-form-urlencoded").body(encode(form));
+            }
+            let answer = self.answer(&method, path, request).await;
+            // Who asks is looked at before anything else: the server did nothing.
+            let refused = matches!(&answer, Err(error) if error.status() == Some(401));
+            if !(refused && again && self.log_in_again().await?) {
+                return answer;
+            }
+            again = false;
         }
-        self.answer(&method, path, request).await
+    }
+
+    /// Gets another ticket by the password, where there is one: the server may have ended this one before its time, as it
+    /// does with all of them when its keys change, and so may a controller that slept.
+    async fn log_in_again(&self) -> Result<bool, ApiError> {
+        let Access::Ticket { user, password, ticket } = &self.access else { return Ok(false) };
+        let mut ticket = ticket.lock().await;
+        *ticket = log_in(&self.http, &self.base, user, password).await?;
+        Ok(true)
     }
 
     /// Sends a request and reads what comes back.
@@ -216,11 +237,14 @@ impl Client {
             Access::Token(value) => {
                 headers.insert(AUTHORIZATION, value.clone());
             }
-            Access::Ticket { user, ticket } => {
+            Access::Ticket { user, password, ticket } => {
                 let mut ticket = ticket.lock().await;
-                if ticket.born.elapsed() >= RENEW {
-                    // A ticket that is still good stands for the password.
-                    *ticket = log_in(&self.http, &self.base, user, &ticket.plain).await?;
+                if ticket.born.elapsed() >= self.renew {
+                    // A ticket that is still good stands for the password, also where that needs a second factor.
+                    *ticket = match log_in(&self.http, &self.base, user, &ticket.plain).await {
+                        Err(ApiError::Login { .. }) => log_in(&self.http, &self.base, user, password).await?,
+                        renewed => renewed?,
+                    };
                 }
                 headers.insert(COOKIE, ticket.cookie.clone());
                 if method != Method::GET {
@@ -343,6 +367,30 @@ mod tests {
             .map(|(k, v)| (k.to_owned(), v.to_owned()))
             .to_vec();
         assert_eq!(encode(&form), "net0=name%3Deth0%2Cip%3D1.2.3.4%2F24&tags=a&tags=b+c");
+    }
+
+    #[tokio::test]
+    async fn an_old_ticket_is_renewed_by_itself() {
+        let server = windlass_test_proxmox::Server::builder().start().expect("a server");
+        let settings = Settings {
+            url: server.url(),
+            login: Login::Password { user: server.user().into(), password: server.password().into() },
+            verify: false,
+            patience: Duration::from_secs(10),
+        };
+        let mut client = Client::connect(&settings).await.expect("a client");
+        client.get("/version", &[]).await.expect("an answer");
+        client.renew = Duration::ZERO;
+        client.get("/version", &[]).await.expect("an answer");
+        let logins: Vec<String> = server
+            .requests()
+            .iter()
+            .filter(|r| r.path == "/access/ticket")
+            .map(|r| r.field("password").unwrap_or_default().to_owned())
+            .collect();
+        assert_eq!(logins.len(), 2, "one for the connection, one for the ticket that was too old");
+        assert_eq!(logins[0], server.password());
+        assert!(logins[1].starts_with("PVE:root@pam:"), "{}", logins[1]);
     }
 
     #[test]

@@ -66,9 +66,29 @@ pub enum ApiError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file was being sent, and the server took no more of it or never said that it has it.
+    #[error("POST {url}: for {seconds} seconds the server {}", stalled(*sent, *length))]
+    Stalled {
+        /// Where it was sent.
+        url: String,
+        /// How long was waited.
+        seconds: u64,
+        /// How many bytes had gone.
+        sent: u64,
+        /// How many there are.
+        length: u64,
+    },
     /// The client cannot be made.
     #[error("cannot make an HTTP client: {0}")]
     Client(reqwest::Error),
+}
+
+fn stalled(sent: u64, length: u64) -> String {
+    if sent < length {
+        format!("took nothing more of the file ({sent} of {length} bytes were on their way)")
+    } else {
+        "did not answer after it had got the whole file".to_owned()
+    }
 }
 
 impl ApiError {
@@ -108,6 +128,9 @@ impl ApiError {
             Self::SecondFactor => "use an API token: it needs no second factor",
             Self::Unanswered { certificate: true, .. } => {
                 "name the server's certificate authority in REQUESTS_CA_BUNDLE or SSL_CERT_FILE, or set `validate_certs: false`"
+            }
+            Self::Stalled { .. } => {
+                "look at the server's load and at its storage; `timeout` is how many seconds it may stand still"
             }
             Self::Unanswered { .. } => {
                 "check `api_host` and `api_port`, and that the server can be reached from here"

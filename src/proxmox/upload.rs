@@ -2,21 +2,57 @@
 
 use super::client::Client;
 use super::error::ApiError;
-use futures::stream::StreamExt;
+use futures::stream::{StreamExt, TryStreamExt};
 use reqwest::{Body, Method};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use windlass_protocol::Json;
 
 /// How much of the file is in memory at once.
 const PIECE: usize = 256 * 1024;
 
+/// How far an upload is.
+#[derive(Clone)]
+struct Progress(Arc<Mutex<(Instant, u64)>>);
+
+impl Progress {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new((Instant::now(), 0))))
+    }
+
+    fn add(&self, bytes: usize) {
+        let mut at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *at = (Instant::now(), at.1 + bytes as u64);
+    }
+
+    /// Ends when nothing has moved for so long, and says how many bytes had been taken.
+    async fn stalled(&self, limit: Duration) -> u64 {
+        loop {
+            let (last, sent) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let left = limit.saturating_sub(last.elapsed());
+            if left.is_zero() {
+                return sent;
+            }
+            tokio::time::sleep(left).await;
+        }
+    }
+}
+
 impl Client {
-    /// Sends a file in pieces, with its length in front: the server takes no chunked bodies.
+    /// Sends a file in pieces, with its length in front: the server takes no chunked bodies. It may be slow, but it must not
+    /// stand still for longer than `limit`, neither while it takes the file nor before it answers.
     ///
     /// # Errors
-    /// If the file cannot be read, or the server refuses it.
-    pub async fn upload(&self, path: &str, content: &str, file: &Path) -> Result<Json, ApiError> {
+    /// If the file cannot be read, or the server refuses it or stands still.
+    pub async fn upload(
+        &self,
+        path: &str,
+        content: &str,
+        file: &Path,
+        limit: Duration,
+    ) -> Result<Json, ApiError> {
         let wrong = |source| ApiError::File { path: file.to_owned(), source };
         let opened = tokio::fs::File::open(file).await.map_err(wrong)?;
         let size = opened.metadata().await.map_err(wrong)?.len();
@@ -30,9 +66,12 @@ impl Client {
             let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece).await?;
             Ok::<_, std::io::Error>((read > 0).then_some((piece, file)))
         });
+        let progress = Progress::new();
+        let taken = progress.clone();
         let whole = futures::stream::once(async move { Ok(head.into_bytes()) })
             .chain(pieces)
-            .chain(futures::stream::once(async move { Ok(tail.into_bytes()) }));
+            .chain(futures::stream::once(async move { Ok(tail.into_bytes()) }))
+            .inspect_ok(move |piece| taken.add(piece.len()));
         let request = self
             .patient
             .post(self.url(path))
@@ -40,7 +79,12 @@ impl Client {
             .header("content-type", format!("multipart/form-data; boundary={boundary}"))
             .header("content-length", length)
             .body(Body::wrap_stream(whole));
-        self.answer(&Method::POST, path, request).await
+        tokio::select! {
+            answer = self.answer(&Method::POST, path, request) => answer,
+            sent = progress.stalled(limit) => {
+                Err(ApiError::Stalled { url: self.url(path), seconds: limit.as_secs(), sent, length })
+            }
+        }
     }
 }
 

@@ -256,6 +256,41 @@ fn no_tags_and_empty_texts() {
 }
 
 #[test]
+fn a_machine_that_hibernates() {
+    let server = Server::builder().guest(Guest::qemu(200, "db").running()).start().unwrap();
+    let by = |state: &str| kvm(json!({"vmid": 200, "state": state}));
+    let results = run(
+        &server,
+        &[
+            by("hibernated").check(),
+            by("hibernated"),
+            by("hibernated"),
+            by("current"),
+            by("started"),
+            by("current"),
+        ],
+    );
+    let said: Vec<_> = results.iter().map(short).collect();
+    assert_eq!(
+        said,
+        [
+            ("changed", "VM 200 is suspending"),
+            ("changed", "VM 200 is suspending"),
+            ("ok", "VM 200 is not running"),
+            ("ok", "VM db with vmid = 200 is stopped"),
+            ("changed", "VM 200 started"),
+            ("ok", "VM db with vmid = 200 is running"),
+        ]
+    );
+    assert_eq!(results[0]["diff"], results[1]["diff"]);
+    assert_eq!(results[1]["diff"]["after"]["status"], json!("stopped"));
+    assert_eq!(
+        writes(&server),
+        ["POST /nodes/pve/qemu/200/status/suspend todisk=1", "POST /nodes/pve/qemu/200/status/start"]
+    );
+}
+
+#[test]
 fn a_paused_machine_and_one_that_is_slow_to_end() {
     let server = Server::builder().guest(Guest::qemu(200, "db").running()).start().unwrap();
     server.delay("qmshutdown", std::time::Duration::from_secs(2));

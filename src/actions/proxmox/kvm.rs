@@ -109,9 +109,10 @@ impl Work<'_> {
             return Ok(Plan::nothing(msg).value("vmid", guest.vmid));
         }
         let node = self.node().await?;
+        let mut proposed = None;
         let vmid = match self.args.vmid.filter(|id| *id != 0) {
             Some(vmid) => vmid,
-            None => cluster::next_id(self.client).await?,
+            None => *proposed.insert(cluster::next_id(self.client).await?),
         };
         let name = self.name().unwrap_or("None");
         let form = kvm_config::creation(self.args, self.given)?;
@@ -120,6 +121,7 @@ impl Work<'_> {
         let step = step.with("vmid", vmid).fields(form);
         let mut plan = Plan::one(step, format!("VM {name} with vmid {vmid} deployed"))
             .value("vmid", vmid)
+            .proposed(proposed)
             .failing(format!("creation of qemu VM {name} with vmid {vmid} failed with exception="))
             .config(format!("virtual machine {vmid}"), JsonMap::new(), after);
         plan.look_back = Some((node.to_owned(), vmid, kvm_config::told_back(self.given)));
@@ -202,6 +204,7 @@ impl Work<'_> {
         let exists = |newid: i64| {
             Plan::nothing(format!("vmid {newid} with VM name {name} already exists")).value("vmid", from.vmid)
         };
+        let mut proposed = None;
         let newid = match args.newid.filter(|id| *id != 0) {
             Some(newid) => match guests.iter().find(|g| g.vmid == newid) {
                 Some(guest) => return self.must(Some(guest.clone())).map(|_| exists(newid)),
@@ -210,7 +213,7 @@ impl Work<'_> {
             // Without a number the name is what a second run finds it by.
             None => match self.name().and_then(|name| guests.iter().find(|g| g.name == name)) {
                 Some(guest) => return Ok(exists(guest.vmid)),
-                None => cluster::next_id(self.client).await?,
+                None => *proposed.insert(cluster::next_id(self.client).await?),
             },
         };
         let failed = format!("Unable to clone vm {name} from vmid {}=", from.vmid);
@@ -225,7 +228,7 @@ impl Work<'_> {
         }
         let step = step.fields(kvm_config::copy(args, self.given));
         let msg = format!("VM {name} with newid {newid} cloned from vm with vmid {}", from.vmid);
-        let plan = Plan::one(step, msg).value("vmid", newid).failing(failed);
+        let plan = Plan::one(step, msg).value("vmid", newid).proposed(proposed).failing(failed);
         Ok(plan.config(format!("virtual machine {newid}"), JsonMap::new(), after))
     }
 

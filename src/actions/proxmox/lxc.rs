@@ -85,10 +85,11 @@ async fn present(client: &Client, args: &LxcArgs) -> Result<Plan, Trouble> {
     if let Some(guest) = &guest {
         cluster::on_node(guest, &identifier(Some(guest.vmid), Some(&guest.name)), args.node.as_deref())?;
     }
+    let mut proposed = None;
     let vmid = match (args.vmid, &guest) {
         (Some(vmid), _) => vmid,
         (None, Some(guest)) => guest.vmid,
-        (None, None) => cluster::next_id(client).await?,
+        (None, None) => *proposed.insert(cluster::next_id(client).await?),
     };
     if let Some(guest) = &guest
         && !args.force
@@ -110,7 +111,7 @@ async fn present(client: &Client, args: &LxcArgs) -> Result<Plan, Trouble> {
             .hint("give `ostemplate` to make it from a template, or `clone` to copy another one"));
         }
     };
-    Ok(plan.value("vmid", vmid))
+    Ok(plan.value("vmid", vmid).proposed(proposed))
 }
 
 /// A configuration out of the fields of a request.

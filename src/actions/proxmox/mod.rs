@@ -39,6 +39,9 @@ pub fn is_one(name: &str) -> bool {
 /// How long the server may be silent.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How many numbers for a new guest the server is asked for.
+const PROPOSALS: usize = 5;
+
 /// Arguments that the environment may stand in for.
 const VARIABLES: &[(&str, &str)] = &[
     ("api_host", "PROXMOX_HOST"),
@@ -88,23 +91,22 @@ async fn lxc(cx: &Cx<'_>, checked: JsonMap) -> Result<TaskOutcome, Trouble> {
     let (mut client, version) = connect(&args.api).await?;
     client.conceal(args.password.as_deref().unwrap_or_default());
     supported(&args, &version)?;
-    let plan = lxc::plan(&client, &args).await?;
-    Ok(carry_out(cx, &client, plan, args.timeout).await)
+    perform(cx, &client, &Wanted::Lxc(&args), args.timeout).await
 }
 
 async fn kvm(cx: &Cx<'_>, checked: JsonMap) -> Result<TaskOutcome, Trouble> {
     let args: KvmArgs = take(checked.clone())?;
     let (mut client, _) = connect(&args.api).await?;
     client.conceal(args.cipassword.as_deref().unwrap_or_default());
-    let plan = kvm::Work { client: &client, args: &args, given: &checked }.plan().await?;
-    Ok(carry_out(cx, &client, plan, args.timeout).await)
+    let work = kvm::Work { client: &client, args: &args, given: &checked };
+    perform(cx, &client, &Wanted::Kvm(work), args.timeout).await
 }
 
 async fn template(cx: &Cx<'_>, checked: JsonMap) -> Result<TaskOutcome, Trouble> {
     let args: TemplateArgs = take(checked)?;
     let (client, _) = connect(&args.api).await?;
     let plan = template::plan(&client, &args, &cx.exec.search).await?;
-    Ok(carry_out(cx, &client, plan, args.timeout).await)
+    Ok(carry_out(cx, &client, plan, args.timeout).await.outcome())
 }
 
 async fn vm_info(checked: JsonMap) -> Result<TaskOutcome, Trouble> {
@@ -120,10 +122,58 @@ fn take<A: ModuleArgs>(mut checked: JsonMap) -> Result<A, Trouble> {
     A::take(&mut checked).map_err(|error| Trouble::wish(error.to_string()))
 }
 
+/// A guest as a task wants it.
+enum Wanted<'a> {
+    Lxc(&'a LxcArgs),
+    Kvm(kvm::Work<'a>),
+}
+
+/// What came of a plan.
+enum Carried {
+    Out(TaskOutcome),
+    /// Somebody else was given the number that the server had proposed for a new guest.
+    Taken(TaskOutcome),
+}
+
+impl Carried {
+    fn outcome(self) -> TaskOutcome {
+        match self {
+            Self::Out(outcome) | Self::Taken(outcome) => outcome,
+        }
+    }
+}
+
+/// Plans, and carries it out. A number that the server proposes is free at that moment only: who is second is refused, and
+/// asks for another one.
+async fn perform(
+    cx: &Cx<'_>,
+    client: &Client,
+    wanted: &Wanted<'_>,
+    seconds: i64,
+) -> Result<TaskOutcome, Trouble> {
+    for _ in 1..PROPOSALS {
+        let plan = wanted.plan(client).await?;
+        if let Carried::Out(outcome) = carry_out(cx, client, plan, seconds).await {
+            return Ok(outcome);
+        }
+    }
+    let plan = wanted.plan(client).await?;
+    Ok(carry_out(cx, client, plan, seconds).await.outcome())
+}
+
+impl Wanted<'_> {
+    async fn plan(&self, client: &Client) -> Result<Plan, Trouble> {
+        match self {
+            Self::Lxc(args) => lxc::plan(client, args).await,
+            Self::Kvm(work) => work.plan().await,
+        }
+    }
+}
+
 /// Sends what is planned, unless it is only to be shown, and makes the result.
-async fn carry_out(cx: &Cx<'_>, client: &Client, mut plan: Plan, seconds: i64) -> TaskOutcome {
+async fn carry_out(cx: &Cx<'_>, client: &Client, mut plan: Plan, seconds: i64) -> Carried {
     if cx.keywords.check {
-        return plan.outcome(cx.keywords.diff);
+        return Carried::Out(plan.outcome(cx.keywords.diff));
     }
     let limit = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     let failed = |changed: bool, trouble: &Trouble, plan: &Plan| {
@@ -135,15 +185,17 @@ async fn carry_out(cx: &Cx<'_>, client: &Client, mut plan: Plan, seconds: i64) -
         out
     };
     if let Err((changed, trouble)) = plan.apply(client, limit).await {
-        return failed(changed, &trouble, &plan);
+        let outcome = failed(changed, &trouble, &plan);
+        let taken = plan.proposed.is_some_and(|vmid| trouble.says_taken(vmid));
+        return if taken { Carried::Taken(outcome) } else { Carried::Out(outcome) };
     }
     if let Some((node, vmid, names)) = plan.look_back.take() {
         match kvm::look_back(client, &node, vmid, &names).await {
             Ok(values) => plan.values.extend(values),
-            Err(trouble) => return failed(true, &trouble, &plan),
+            Err(trouble) => return Carried::Out(failed(true, &trouble, &plan)),
         }
     }
-    plan.outcome(cx.keywords.diff)
+    Carried::Out(plan.outcome(cx.keywords.diff))
 }
 
 /// Connects, and asks for the server's version: that shows whether a token is good.

@@ -82,6 +82,8 @@ pub(super) struct Plan {
     pub(super) failed: String,
     /// A machine whose new addresses and disks are told: node, number, settings.
     pub(super) look_back: Option<(String, i64, Vec<String>)>,
+    /// The number of a new guest, where the server proposed it and no task named it.
+    pub(super) proposed: Option<i64>,
 }
 
 impl Plan {
@@ -100,6 +102,11 @@ impl Plan {
     /// What stands in front of the server's answer when a step fails.
     pub(super) fn failing(mut self, text: impl Into<String>) -> Self {
         self.failed = text.into();
+        self
+    }
+    /// The number of the new guest is one that the server proposed.
+    pub(super) fn proposed(mut self, vmid: Option<i64>) -> Self {
+        self.proposed = vmid;
         self
     }
     /// Shows a change of one word, as of a status.
@@ -146,7 +153,7 @@ impl Plan {
     pub(super) async fn apply(&mut self, client: &Client, limit: Duration) -> Result<(), (bool, Trouble)> {
         for (done, step) in self.steps.iter().enumerate() {
             let failed = |trouble: Trouble| trouble.during(self.failed.clone());
-            let answer = step.send(client).await.map_err(|error| (done > 0, failed(error.into())))?;
+            let answer = step.send(client, limit).await.map_err(|error| (done > 0, failed(error.into())))?;
             let warning =
                 step.follow(client, &answer, limit).await.map_err(|trouble| (true, failed(trouble)))?;
             self.warnings.extend(warning);
@@ -157,11 +164,11 @@ impl Plan {
 
 impl Step {
     /// Sends it.
-    async fn send(&self, client: &Client) -> Result<Json, ApiError> {
+    async fn send(&self, client: &Client, limit: Duration) -> Result<Json, ApiError> {
         match &self.file {
             Some(file) => {
                 let content = self.form.iter().find(|(k, _)| k == "content").map_or("", |(_, v)| v.as_str());
-                client.upload(&self.path, content, file).await
+                client.upload(&self.path, content, file, limit).await
             }
             None => client.write(self.method.clone(), &self.path, &self.form).await,
         }

@@ -166,7 +166,7 @@ module_args! {
         checksum_algorithm: Option<String> => choices(&["md5", "sha1", "sha224", "sha256", "sha384", "sha512"]),
         /// What a download has to have.
         checksum: Option<String>,
-        /// Seconds to wait for a task of the server.
+        /// Seconds to wait for a task of the server, and for which it may stand still while it is sent a file.
         timeout: i64 => default("30"),
     }
     flatten { api: ApiArgs }

@@ -92,6 +92,21 @@ impl Trouble {
         }
     }
 
+    /// Whether the server says that there is a guest of this number already: `CT 101 already exists on node 'pve'`, `unable
+    /// to create VM 101: config file already exists`.
+    pub(super) fn says_taken(&self, vmid: i64) -> bool {
+        let says = |text: &str| {
+            let mut numbers = text.split(|c: char| !c.is_ascii_digit());
+            text.contains("already exists") && numbers.any(|word| word == vmid.to_string())
+        };
+        match self {
+            Self::Api(ApiError::Refused(refusal)) => says(&refusal.reason),
+            Self::Task { status, .. } => says(status),
+            Self::While { source, .. } => source.says_taken(vmid),
+            _ => false,
+        }
+    }
+
     fn task(&self) -> Option<(&str, &[String])> {
         match self {
             Self::Task { upid, log, .. } | Self::Late { upid: Some(upid), log, .. } => Some((upid, log)),
@@ -135,6 +150,17 @@ mod tests {
              extracting\nno space left"
         );
         assert_eq!(out.values.get("taskid").and_then(Value::as_str), Some("UPID:pve:1:"));
+    }
+
+    #[test]
+    fn a_number_that_is_taken() {
+        let task =
+            |status: &str| Trouble::Task { upid: "UPID:".into(), status: status.into(), log: Vec::new() };
+        let taken =
+            task("unable to create CT 101 - CT 101 already exists on node 'pve'").during("An error: ");
+        assert!(taken.says_taken(101) && !taken.says_taken(10));
+        assert!(task("unable to create VM 101: config file already exists").says_taken(101));
+        assert!(!task("unable to create CT 101 - no space left").says_taken(101));
     }
 
     #[test]
