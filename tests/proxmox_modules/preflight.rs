@@ -31,6 +31,37 @@ fn preflight(server: &Server, guest: Value, allow: bool) -> (bool, String) {
 }
 
 #[test]
+fn a_node_that_does_not_answer_is_named_with_its_guests() {
+    let server = Server::builder()
+        .offline_node("pve2")
+        .guest(Guest::lxc(101, "web").set("net0", "name=eth0,bridge=vmbr0,ip=192.0.2.101/24"))
+        .guest(Guest::lxc(900, "other").node("pve2"))
+        .start()
+        .unwrap();
+    let guest =
+        |name: &str, vmid: u32, ip: &str| json!({"label": "a/dev", "name": name, "vmid": vmid, "ip": ip});
+    let (passed, said) = preflight(&server, guest("new", 103, "192.0.2.9/24"), false);
+    let because = "the guests of the cluster could not be read: Failed to retrieve LXC VMs information: node pve2 does not \
+                   answer, and has 900: 595 Errors during connection establishment: No route to host (nothing was \
+                   changed; -e allow_ip_conflicts=true goes on with the guests of pve alone)";
+    assert!(!passed && said.contains(because), "{said}");
+
+    let (passed, said) = preflight(&server, guest("new", 103, "192.0.2.9/24"), true);
+    assert!(passed, "{said}");
+    // Whose vmid it is on our own node is seen all the same.
+    let (passed, said) = preflight(&server, guest("new", 101, "192.0.2.9/24"), true);
+    assert!(!passed && said.contains("vmid 101 belongs to container web on pve"), "{said}");
+    assert!(server.writes().is_empty());
+    // And the number of a guest that is down with its node is nobody else's.
+    let taken = super::drive::lxc(json!({
+        "node": "pve", "vmid": 900, "hostname": "new", "ostemplate": super::drive::DEBIAN, "update": true
+    }));
+    let result = super::drive::one(&server, taken);
+    assert_eq!(super::drive::short(&result), ("failed", "VM 900 is on node pve2, and not on pve"));
+    assert!(server.writes().is_empty());
+}
+
+#[test]
 fn a_strangers_vmid_is_never_taken() {
     let server = Server::builder()
         .node("pve2")

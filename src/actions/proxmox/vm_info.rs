@@ -27,8 +27,9 @@ pub(super) async fn list(client: &Client, args: &VmInfoArgs) -> Result<Vec<Json>
         let chosen = all.iter().filter(|guest| wanted(guest, kind, args));
         let chosen: BTreeMap<i64, JsonMap> =
             chosen.filter_map(|guest| Some((guest.get("vmid").and_then(whole)?, guest.clone()))).collect();
-        let found = details(client, args, kind, chosen).await;
-        out.extend(found.map_err(|t| t.during(format!("Failed to retrieve {word} VMs information: ")))?);
+        let failed = format!("Failed to retrieve {word} VMs information: ");
+        let found = details(client, args, kind, chosen, &failed).await;
+        out.extend(found.map_err(|t| t.during(failed))?);
     }
     Ok(out.into_values().map(Json::Object).collect())
 }
@@ -42,19 +43,39 @@ fn wanted(guest: &JsonMap, kind: Kind, args: &VmInfoArgs) -> bool {
         && args.name.as_deref().is_none_or(|name| text("name") == Some(name))
 }
 
+/// `101 (web)`, or `101` where the cluster does not know the name.
+fn label(guest: &JsonMap) -> String {
+    let vmid = guest.get("vmid").and_then(whole).unwrap_or_default();
+    match guest.get("name").and_then(Json::as_str) {
+        Some(name) => format!("{vmid} ({name})"),
+        None => vmid.to_string(),
+    }
+}
+
 /// What the nodes tell of their guests, and of those that are asked for more.
 async fn details(
     client: &Client,
     args: &VmInfoArgs,
     kind: Kind,
     mut guests: BTreeMap<i64, JsonMap>,
+    failed: &str,
 ) -> Result<BTreeMap<i64, JsonMap>, Trouble> {
     let node_of = |guest: &JsonMap| guest.get("node").and_then(Json::as_str).map(str::to_owned);
     let mut nodes: Vec<String> = guests.values().filter_map(node_of).collect();
     nodes.sort();
     nodes.dedup();
     for node in nodes {
-        let detected = client.get(&path(&["nodes", &node, kind.word()]), &[]).await?;
+        let detected = client.get(&path(&["nodes", &node, kind.word()]), &[]).await.map_err(|error| {
+            let silent = matches!(error.status(), Some(595..=599));
+            let trouble = Trouble::from(error);
+            if !silent {
+                return trouble;
+            }
+            // The cluster knows its guests by number, and only the node itself knows their settings.
+            let theirs = guests.values().filter(|guest| node_of(guest).as_deref() == Some(node.as_str()));
+            let theirs: Vec<String> = theirs.map(label).collect();
+            trouble.during(format!("{failed}node {node} does not answer, and has {}: ", theirs.join(", ")))
+        })?;
         for item in detected.as_array().into_iter().flatten() {
             let Some(vmid) = item.get("vmid").and_then(whole) else { continue };
             let (Some(guest), Some(item)) = (guests.get_mut(&vmid), item.as_object()) else { continue };
