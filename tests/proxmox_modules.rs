@@ -19,5 +19,9 @@ mod patience;
 mod preflight;
 #[path = "proxmox_modules/reference.rs"]
 mod reference;
+#[path = "proxmox_modules/role.rs"]
+mod role;
+#[path = "proxmox_modules/stack.rs"]
+mod stack;
 #[path = "proxmox_modules/templates.rs"]
 mod templates;

@@ -2,6 +2,7 @@
 //! refuses to do.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+mod machines;
 mod refusals;
 
 use windlass_test_hosts::require_hosts;
