@@ -109,15 +109,25 @@ pub(crate) fn limit(name: &str, limits: &Limits) {
     }
 }
 
-/// Whether this machine has what it takes to limit a host's memory: the controller, in the v1 or in the v2 tree.
+/// Whether this machine has what it takes to limit a host's memory.
 pub fn memory_can_be_limited() -> bool {
+    has_controller("memory")
+}
+
+/// The same for the time of its processors.
+pub fn cores_can_be_limited() -> bool {
+    has_controller("cpu")
+}
+
+/// Whether there is a controller, in the v1 or in the v2 tree.
+fn has_controller(name: &str) -> bool {
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     mounts.lines().any(|line| {
         let words: Vec<&str> = line.split(' ').collect();
         let [_, at, kind, options, ..] = words[..] else { return false };
         let listed = || std::fs::read_to_string(Path::new(at).join("cgroup.controllers")).unwrap_or_default();
-        (kind == "cgroup" && options.split(',').any(|o| o == "memory"))
-            || (kind == "cgroup2" && listed().split_whitespace().any(|c| c == "memory"))
+        (kind == "cgroup" && options.split(',').any(|o| o == name))
+            || (kind == "cgroup2" && listed().split_whitespace().any(|c| c == name))
     })
 }
 
@@ -127,6 +137,24 @@ pub(crate) fn memory_limit(name: &str) -> Option<u64> {
     let v1 = v1.filter(|file| file.ends_with("memory.limit_in_bytes"));
     let v2 = paths(name).into_iter().map(|path| path.join("memory.max"));
     v1.chain(v2).find_map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok())
+}
+
+/// How many processors' time a host may use, if there is a limit.
+pub(crate) fn core_limit(name: &str) -> Option<f64> {
+    let read = |path: PathBuf| std::fs::read_to_string(path).ok();
+    let quotas = v1(name, &Limits::default()).into_iter().filter(|(_, file, _)| file.starts_with("cpu."));
+    let v1 = quotas.map(|(path, file, _)| (read(path.join(file)), read(path.join("cpu.cfs_period_us"))));
+    // Quota and period, in one file.
+    let v2 = paths(name).into_iter().map(|path| {
+        let text = read(path.join("cpu.max")).unwrap_or_default();
+        let (quota, period) = text.trim().split_once(' ').unwrap_or_default();
+        (Some(quota.to_owned()), Some(period.to_owned()))
+    });
+    v1.chain(v2).find_map(|(quota, period)| {
+        let quota: f64 = quota?.trim().parse().ok()?;
+        let period: f64 = period?.trim().parse().ok()?;
+        (quota > 0.0 && period > 0.0).then_some(quota / period)
+    })
 }
 
 /// Makes them.

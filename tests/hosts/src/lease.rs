@@ -33,6 +33,18 @@ pub struct Lease {
     pub vacant: bool,
 }
 
+impl Lease {
+    /// How much memory its host may use, in bytes, as the kernel sees it; nothing where there is no limit.
+    pub fn memory_limit(&self) -> Option<u64> {
+        cgroup::memory_limit(&self.id)
+    }
+
+    /// How many processors' time its host may use, as the kernel sees it; nothing where there is no limit.
+    pub fn core_limit(&self) -> Option<f64> {
+        cgroup::core_limit(&self.id)
+    }
+}
+
 /// The lock over leases, addresses and the bridge. It is let go of by dropping it.
 pub(crate) struct Lock {
     _file: File,

@@ -29,7 +29,7 @@ mod tree;
 mod watchdog;
 
 pub use base::{Base, Suite};
-pub use cgroup::memory_can_be_limited;
+pub use cgroup::{cores_can_be_limited, memory_can_be_limited};
 pub use command::Output;
 pub use error::Error;
 pub use host::{Builder, Host, Sudo};

@@ -7,7 +7,9 @@ use client::Client;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use windlass_test_hosts::{Reservation, leases, require_hosts, ssh_client};
+use windlass_test_hosts::{
+    Reservation, cores_can_be_limited, leases, memory_can_be_limited, require_hosts, ssh_client,
+};
 use windlass_test_proxmox::{Hosts, Server};
 
 #[test]
@@ -34,7 +36,7 @@ fn a_container_boots_with_its_address_name_and_key() {
             ("hostname", "app-dev"),
             ("net0", net),
             ("rootfs", "local-lvm:4"),
-            ("memory", "256"),
+            ("memory", "512"),
             ("cores", "1"),
             ("ssh-public-keys", public.as_str()),
         ];
@@ -53,6 +55,17 @@ fn a_container_boots_with_its_address_name_and_key() {
     assert!(!open(), "it is made, and does not run");
     let start = || run(client.post("/nodes/pve/lxc/101/status/start", &[]));
     assert_eq!(start(), "OK");
+    // What it may use is what it was created with, and what it is changed to while it runs.
+    let limits = || {
+        let lease = leases().unwrap().into_iter().find(|l| l.address == reservation.address()).unwrap();
+        (lease.memory_limit(), lease.core_limit())
+    };
+    let limited = |memory: u64, cores: f64| {
+        (memory_can_be_limited().then_some(memory << 20), cores_can_be_limited().then_some(cores))
+    };
+    assert_eq!(limits(), limited(512, 1.0));
+    client.put("/nodes/pve/lxc/101/config", &[("memory", "640"), ("cores", "2")]).ok();
+    assert_eq!(limits(), limited(640, 2.0));
     let ssh = |command: &str| {
         // Nobody knows its host key yet: the first connection notes it, and the later ones hold it to that.
         let mut ssh = ssh_client(&key, &server.folder().join("known_hosts"));
@@ -70,6 +83,7 @@ fn a_container_boots_with_its_address_name_and_key() {
     assert!(!open());
     assert_eq!(start(), "OK");
     assert_eq!(ssh("ls /root"), "kept");
+    assert_eq!(limits(), limited(640, 2.0), "they outlive a restart");
 
     assert_eq!(run(client.delete("/nodes/pve/lxc/101?force=1")), "OK");
     assert!(!open());

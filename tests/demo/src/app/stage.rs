@@ -162,6 +162,8 @@ impl Stage {
     pub fn login(&self, number: usize, command: &str) -> Result<String, Error> {
         let folder = self.folder.path();
         let mut ssh = ssh_client(&folder.join("key"), &folder.join("known_hosts"));
+        // A guest that no run has logged in to yet is known from now on.
+        ssh.args(["-o", "StrictHostKeyChecking=accept-new"]);
         ssh.arg(format!("root@{}", self.address(number))).arg(command);
         run(&mut ssh)
     }
