@@ -62,14 +62,25 @@ fn conflicts_are_found_before_the_first_change() {
         &format!("address {address} is used twice: projectA/dev, projectB/prod"),
     );
     stage.variables["app_projects"]["projectB"]["envs"]["prod"]["ip"] = "10.0.99.99/24".into();
+    stage.variables["app_projects"]["projectB"]["envs"]["prod"]["gateway"] = "10.0.99.1".into();
     stage.variables["app_projects"]["projectB"]["envs"]["prod"]["vmid"] = 101.into();
     assert_refused(&stage, &[], "vmid 101 is used twice: projectA/dev, projectB/prod");
     stage.variables["app_projects"].as_object_mut().unwrap().remove("projectB");
 
     // The gateway is somebody who answers.
     stage.guest(1)["ip"] = format!("{}/{}", network_gateway(), network_prefix()).into();
+    stage.guest(1)["gateway"] = address.to_string().into();
     assert_refused(&stage, &[], "answers to ping");
     stage.guest(1)["ip"] = qa.clone().into();
+
+    // A gateway that is none of the guest's network, and none at all; also where another guest is provisioned.
+    stage.guest(1)["gateway"] = "192.0.2.1".into();
+    let misplaced = format!("projectA/qa: the gateway 192.0.2.1 is not in the network of {qa}");
+    assert_refused(&stage, &["-e", "allow_ip_conflicts=true"], &misplaced);
+    assert_refused(&stage, &["-e", "app_env=dev"], &misplaced);
+    stage.guest(1).as_object_mut().unwrap().remove("gateway");
+    assert_refused(&stage, &[], "projectA/qa has no gateway (nothing was changed)");
+    stage.guest(1)["gateway"] = network_gateway().to_string().into();
 
     // A container that does not run answers nothing, and has its address all the same.
     stage.server.set_config(

@@ -1,4 +1,4 @@
-//! The preflight of the role `proxmox_vm`: whose vmids the planned guests have.
+//! The preflight of the role `proxmox_vm`: whose vmids the planned guests have, and where their gateways are.
 
 use super::drive::windlass;
 use serde_json::{Value, json};
@@ -88,5 +88,44 @@ fn a_strangers_vmid_is_never_taken() {
     let (passed, said) = preflight(&server, guest("new", 103, "192.0.2.101/24"), false);
     let because = "192.0.2.101 (a/dev) is already the address of container 101 (web) on pve";
     assert!(!passed && said.contains(because), "{said}");
+    assert!(server.writes().is_empty());
+}
+
+#[test]
+fn a_gateway_is_in_the_network_of_its_guest() {
+    let server = Server::builder().start().unwrap();
+    // With the override, so that nothing is pinged.
+    let ask = |ip: &str, gateway: &str| {
+        let guest = json!({"label": "a/dev", "name": "new", "vmid": 103, "ip": ip, "gateway": gateway});
+        preflight(&server, guest, true)
+    };
+    for (ip, gateway, because) in [
+        ("192.0.2.9/24", "198.51.100.1", "the gateway 198.51.100.1 is not in the network of 192.0.2.9/24"),
+        ("192.0.2.9/25", "192.0.2.129", "the gateway 192.0.2.129 is not in the network of 192.0.2.9/25"),
+        ("192.0.2.9/24", "192.0.2.9", "the gateway 192.0.2.9 is the address of the guest itself"),
+        ("192.0.2.9/24", "192.0.2.255", "the gateway 192.0.2.255 is the first or the last address of the network"),
+        ("192.0.2.9/24", "gw.example.com", "the gateway gw.example.com is no IPv4 address"),
+        ("192.0.2.9/33", "192.0.2.1", "192.0.2.9/33 is no address with the length of its prefix"),
+        ("192.0.2.300/24", "192.0.2.1", "192.0.2.300/24 is no address with the length of its prefix"),
+        ("192.0.2.0/24", "192.0.2.1", "192.0.2.0/24 is the first or the last address of its network"),
+        ("2001:db8:0:f::9/61", "2001:db8:0:7::1", "the gateway 2001:db8:0:7::1 is not in the network of 2001:db8:0:f::9/61"),
+        ("2001:db8::9/64", "192.0.2.1", "the gateway 192.0.2.1 is no IPv6 address"),
+    ] {
+        let (passed, said) = ask(ip, gateway);
+        assert!(!passed && said.contains(&format!("a/dev: {because}")), "{said}\nlacks: {because}");
+        assert!(said.contains("(nothing was changed)"), "{said}");
+    }
+    for (ip, gateway) in [
+        ("192.0.2.9/22", "192.0.3.1"),
+        ("192.0.2.9/24", ""),
+        // There is no room for a gateway in it; it is routed to.
+        ("192.0.2.9/32", "198.51.100.1"),
+        ("192.0.2.8/31", "192.0.2.9"),
+        ("2001:db8:0:f::9/61", "2001:DB8:0:8::1"),
+        ("2001:db8::9/64", "fe80::1"),
+    ] {
+        let (passed, said) = ask(ip, gateway);
+        assert!(passed, "{ip} {gateway}: {said}");
+    }
     assert!(server.writes().is_empty());
 }
