@@ -109,6 +109,45 @@ fn conflicts_are_found_before_the_first_change() {
     assert_eq!(stage.server.vmids(), [101, 102, 900]);
 }
 
+/// Phase 2 looks at its settings before anything is changed, and before anybody is logged in to: no guest is there.
+#[test]
+fn settings_of_the_application_are_checked_before_the_first_change() {
+    if !require_hosts() {
+        return;
+    }
+    let mut stage = stage(Server::builder());
+    let project = |stage: &mut Stage, name: &str, value: serde_json::Value| {
+        stage.variables["app_projects"]["projectA"][name] = value;
+    };
+    let refused = |stage: &Stage, because: &str| {
+        let (code, output) = stage.attempt("configure_app.yml", &["-e", "app_env=dev"]).unwrap();
+        let flat = output.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(code, Some(2), "{output}");
+        assert!(flat.contains(because) && !flat.contains("hunter2"), "{output}\nlacks: {because}");
+    };
+    let url = stage.variables["app_projects"]["projectA"]["repo_url"].clone();
+    for secret in ["https://deploy:hunter2@git.example.com/a.git", "https://hunter2@git.example.com/a.git"] {
+        project(&mut stage, "repo_url", secret.into());
+        refused(&stage, "app_repo_url holds a user name with a password or a token");
+        project(&mut stage, "role", "pote".into());
+        refused(&stage, "pote_git_repo holds a user name with a password or a token");
+        project(&mut stage, "role", "app_setup".into());
+    }
+    project(&mut stage, "repo_url", url);
+    for key in [
+        "/root/.ssh/hunter2",
+        "ssh-ed25519 AAAAhunter2 me",
+        // The line breaks were lost on the way.
+        "-----BEGIN OPENSSH PRIVATE KEY----- b3BlbnNzaC1rZXktdjEAAAAABG5vbmUhunter2 -----END OPENSSH PRIVATE KEY-----",
+        // With a passphrase, in both forms.
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIhunter2\n-----END OPENSSH PRIVATE KEY-----\n",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nhunter2\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    ] {
+        project(&mut stage, "deploy_key", key.into());
+        refused(&stage, "app_deploy_key must be the text of a private key without a passphrase");
+    }
+}
+
 #[test]
 fn what_the_server_refuses_is_said_in_its_words() {
     if !require_hosts() {
