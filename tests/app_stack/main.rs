@@ -4,6 +4,7 @@
 
 mod machines;
 mod refusals;
+mod vault;
 
 use windlass_test_hosts::require_hosts;
 
