@@ -1,7 +1,7 @@
 //! Runs a playbook that applies one role to a throwaway host.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Output, Stdio};
 use windlass_test_hosts::Host;
 
 /// Exit code, and what was printed.
@@ -34,22 +34,41 @@ impl Project {
         Self { folder }
     }
 
-    /// Runs it with these variables (JSON or YAML).
-    pub fn run(&self, variables: &str, arguments: &[&str]) -> Run {
+    /// Logs in as another user from now on.
+    pub fn log_in_as(&mut self, host: &Host, user: &str) {
+        let line = format!("{}\n", host.inventory_line_as(user));
+        std::fs::write(self.folder.path().join("hosts"), line).unwrap();
+    }
+
+    fn command(&self, variables: &str, arguments: &[&str]) -> Command {
         let file: PathBuf = self.folder.path().join("variables.yml");
         std::fs::write(&file, variables).unwrap();
-        let output = Command::new(env!("CARGO_BIN_EXE_windlass"))
-            .args(["playbook", "-i", "hosts", "play.yml", "-e", "@variables.yml"])
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        Run { code: output.status.code(), text: text.into_owned() }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        command.args(["playbook", "-i", "hosts", "play.yml", "-e", "@variables.yml"]).args(arguments);
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    /// Begins a run, to be disturbed.
+    pub fn begin(&self, variables: &str, arguments: &[&str]) -> Child {
+        let mut command = self.command(variables, arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    /// Runs it with these variables (JSON or YAML).
+    pub fn run(&self, variables: &str, arguments: &[&str]) -> Run {
+        Run::of(self.command(variables, arguments).output().unwrap())
     }
 }
 
 impl Run {
+    /// How a run ended.
+    pub fn of(output: Output) -> Self {
+        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        Self { code: output.status.code(), text: text.into_owned() }
+    }
+
     /// What was printed, without the breaks of long lines and the escapes of quotes.
     fn flat(&self) -> String {
         self.text.split_whitespace().collect::<Vec<_>>().join(" ").replace("\\\"", "\"")

@@ -103,12 +103,20 @@ fn a_gateway_is_in_the_network_of_its_guest() {
         ("192.0.2.9/24", "198.51.100.1", "the gateway 198.51.100.1 is not in the network of 192.0.2.9/24"),
         ("192.0.2.9/25", "192.0.2.129", "the gateway 192.0.2.129 is not in the network of 192.0.2.9/25"),
         ("192.0.2.9/24", "192.0.2.9", "the gateway 192.0.2.9 is the address of the guest itself"),
-        ("192.0.2.9/24", "192.0.2.255", "the gateway 192.0.2.255 is the first or the last address of the network"),
+        (
+            "192.0.2.9/24",
+            "192.0.2.255",
+            "the gateway 192.0.2.255 is the first or the last address of the network",
+        ),
         ("192.0.2.9/24", "gw.example.com", "the gateway gw.example.com is no IPv4 address"),
         ("192.0.2.9/33", "192.0.2.1", "192.0.2.9/33 is no address with the length of its prefix"),
         ("192.0.2.300/24", "192.0.2.1", "192.0.2.300/24 is no address with the length of its prefix"),
         ("192.0.2.0/24", "192.0.2.1", "192.0.2.0/24 is the first or the last address of its network"),
-        ("2001:db8:0:f::9/61", "2001:db8:0:7::1", "the gateway 2001:db8:0:7::1 is not in the network of 2001:db8:0:f::9/61"),
+        (
+            "2001:db8:0:f::9/61",
+            "2001:db8:0:7::1",
+            "the gateway 2001:db8:0:7::1 is not in the network of 2001:db8:0:f::9/61",
+        ),
         ("2001:db8::9/64", "192.0.2.1", "the gateway 192.0.2.1 is no IPv6 address"),
     ] {
         let (passed, said) = ask(ip, gateway);
