@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod machines;
+mod projects;
 mod refusals;
 mod vault;
 
