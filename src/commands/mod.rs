@@ -1,5 +1,6 @@
 //! One file for each subcommand: from options to work.
 
+pub mod callbacks;
 pub mod console;
 pub mod doc;
 mod editor;

@@ -1,5 +1,6 @@
 //! `windlass playbook`.
 
+use super::callbacks::{self, Surroundings};
 use super::setup::{self, Given};
 use crate::cli::playbook::PlaybookArgs;
 use crate::config::Config;
@@ -23,7 +24,7 @@ use windlass_yaml::diagnostic::Diagnostic;
 pub fn run(args: &PlaybookArgs) -> u8 {
     let config = Config::load();
     let redactor = Redactor::new();
-    let terminal = setup::terminal(&args.run, &config, &redactor);
+    let terminal = setup::terminal(&args.run, &config, &redactor, None);
     let tell = |problems: &[Diagnostic]| {
         problems.iter().for_each(|p| terminal.event(Event::Diagnostic(Box::new(p.clone()))));
     };
@@ -88,6 +89,22 @@ pub fn run(args: &PlaybookArgs) -> u8 {
         }
         terminal.print(out.trim_end_matches('\n'));
         return 0;
+    }
+    let around = Surroundings {
+        config: &config,
+        redactor: &redactor,
+        style: terminal.style(),
+        playbook_dir: &given.playbook_dir,
+    };
+    match callbacks::listeners(&around) {
+        Ok((listeners, warnings)) => {
+            tell(&warnings);
+            terminal.listen(listeners);
+        }
+        Err(problem) => {
+            tell(&[*problem.diagnostic]);
+            return problem.code;
+        }
     }
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = match builder.enable_all().thread_stack_size(crate::template::STACK).build() {

@@ -11,7 +11,7 @@ use crate::inventory::Inventory;
 use crate::playbook::{Loader, TagFilter};
 use crate::report::Event;
 use crate::report::event::Reporter;
-use crate::report::terminal::{Style, Terminal};
+use crate::report::terminal::{Form, Style, Terminal};
 use crate::secrets::{Redactor, SecretOptions, Secrets};
 use crate::template::{Asked, Templar, TemplarSettings};
 use crate::transport::{HostKeyChecking, Secret, Settings};
@@ -84,13 +84,21 @@ fn verbosity(run: &RunArgs, config: &Config) -> u8 {
     configured.saturating_add(run.verbose)
 }
 
-/// The printer of a run.
+/// The printer of a run. `form` goes over the configured one.
 #[must_use]
-pub fn terminal(run: &RunArgs, config: &Config, redactor: &Arc<Redactor>) -> Arc<Terminal> {
+pub fn terminal(
+    run: &RunArgs,
+    config: &Config,
+    redactor: &Arc<Redactor>,
+    form: Option<Form>,
+) -> Arc<Terminal> {
+    let (configured, dump) = super::callbacks::printed(config, verbosity(run, config));
     let tty = std::io::stdout().is_terminal();
     let color = (tty && !config.flag("ANSIBLE_NOCOLOR")) || config.flag("ANSIBLE_FORCE_COLOR");
     let width = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |s| usize::from(s.ws_col));
     let style = Style {
+        form: form.unwrap_or(configured),
+        dump,
         color,
         width: if tty && width > 0 { width.saturating_sub(1) } else { 79 },
         verbosity: verbosity(run, config),
@@ -100,6 +108,10 @@ pub fn terminal(run: &RunArgs, config: &Config, redactor: &Arc<Redactor>) -> Arc
         check: config.flag("CHECK_MODE_MARKERS"),
         dry_run: config.flag("CHECK_MODE_MARKERS") && run.check,
         custom_stats: config.flag("SHOW_CUSTOM_STATS"),
+        failed_to_stderr: config.flag("DISPLAY_FAILED_STDERR"),
+        host_starts: config.flag("SHOW_PER_HOST_START"),
+        paths_of_failed: config.flag("SHOW_TASK_PATH_ON_FAILURE"),
+        arguments: config.flag("DISPLAY_ARGS_TO_STDOUT"),
     };
     let terminal = Arc::new(Terminal::new(
         style,

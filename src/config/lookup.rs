@@ -21,8 +21,12 @@ fn kind(name: &str) -> Kind {
     match name {
         "DEFAULT_FORKS" | "DEFAULT_REMOTE_PORT" | "DEFAULT_TIMEOUT" | "DEFAULT_VERBOSITY" => Kind::Whole,
         "DEFAULT_BECOME_FLAGS" => Kind::Empty,
-        "DEFAULT_HOST_LIST" | "DEFAULT_VAULT_IDENTITY_LIST" | "TAGS_RUN" | "TAGS_SKIP" => Kind::List,
-        "DEFAULT_ROLES_PATH" | "COLLECTIONS_PATHS" => Kind::Paths,
+        "DEFAULT_HOST_LIST"
+        | "DEFAULT_VAULT_IDENTITY_LIST"
+        | "TAGS_RUN"
+        | "TAGS_SKIP"
+        | "CALLBACKS_ENABLED" => Kind::List,
+        "DEFAULT_ROLES_PATH" | "COLLECTIONS_PATHS" | "DEFAULT_CALLBACK_PLUGIN_PATH" => Kind::Paths,
         "HOST_KEY_CHECKING" | "ANSIBLE_NOCOLOR" | "ANSIBLE_FORCE_COLOR" | "CHECK_MODE_MARKERS" => Kind::Flag,
         _ => {
             let default = SETTINGS.iter().find(|s| s.name == name).map_or("", |s| s.default);

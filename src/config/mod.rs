@@ -4,6 +4,7 @@
 //! to that folder), `~/.ansible.cfg`, `/etc/ansible/ansible.cfg`. The environment goes over the file.
 
 mod ini;
+pub mod known;
 pub mod lookup;
 
 use std::collections::BTreeMap;
@@ -73,6 +74,29 @@ settings! {
     "ANSIBLE_FORCE_COLOR", [("defaults", "force_color")], ["ANSIBLE_FORCE_COLOR"], "false", "Colours even without a terminal.";
     "CHECK_MODE_MARKERS", [("defaults", "check_mode_markers")], ["ANSIBLE_CHECK_MODE_MARKERS"], "false", "Name check mode in banners.";
     "SHOW_CUSTOM_STATS", [("defaults", "show_custom_stats")], ["ANSIBLE_SHOW_CUSTOM_STATS"], "false", "The values of `set_stats` at the end.";
+    "DISPLAY_FAILED_STDERR", [("defaults", "display_failed_stderr")], ["ANSIBLE_DISPLAY_FAILED_STDERR"], "false", "Failures go to standard error.";
+    "SHOW_PER_HOST_START", [("defaults", "show_per_host_start")], ["ANSIBLE_SHOW_PER_HOST_START"], "false", "A line when a host begins with a task.";
+    "SHOW_TASK_PATH_ON_FAILURE", [("defaults", "show_task_path_on_failure")], ["ANSIBLE_SHOW_TASK_PATH_ON_FAILURE"], "false", "The task's place in front of a failure.";
+    "DISPLAY_ARGS_TO_STDOUT", [("defaults", "display_args_to_stdout")], ["ANSIBLE_DISPLAY_ARGS_TO_STDOUT"], "false", "Arguments in the banners of tasks.";
+    "DEFAULT_STDOUT_CALLBACK", [("defaults", "stdout_callback")], ["ANSIBLE_STDOUT_CALLBACK"], "default", "How results are printed.";
+    "CALLBACKS_ENABLED", [("defaults", "callbacks_enabled")], ["ANSIBLE_CALLBACKS_ENABLED"], "", "What else listens to a run, with commas: junit, tree, timer, profile_tasks.";
+    "DEFAULT_CALLBACK_PLUGIN_PATH", [("defaults", "callback_plugins")], ["ANSIBLE_CALLBACK_PLUGINS"], "~/.ansible/plugins/callback:/usr/share/ansible/plugins/callback", "Folders of callbacks in Python, which are not run: a warning tells of those that are asked for.";
+    "CALLBACK_RESULT_FORMAT", [("defaults", "callback_result_format")], ["ANSIBLE_CALLBACK_RESULT_FORMAT"], "json", "How values are printed: json or yaml.";
+    "CALLBACK_FORMAT_PRETTY", [("defaults", "callback_format_pretty")], ["ANSIBLE_CALLBACK_FORMAT_PRETTY"], "", "Whether values are printed on several lines.";
+    "JSON_INDENT", [("defaults", "json_indent")], ["ANSIBLE_JSON_INDENT"], "4", "Blanks for each level of the callback json; 0 is one line.";
+    "CALLBACK_TREE_DIR", [("callback_tree", "directory")], ["ANSIBLE_CALLBACK_TREE_DIR"], "", "The folder of the callback tree.";
+    "PROFILE_TASKS_TASK_OUTPUT_LIMIT", [("callback_profile_tasks", "task_output_limit")], ["PROFILE_TASKS_TASK_OUTPUT_LIMIT"], "20", "How many tasks profile_tasks tells at the end, or all.";
+    "PROFILE_TASKS_SORT_ORDER", [("callback_profile_tasks", "sort_order")], ["PROFILE_TASKS_SORT_ORDER"], "descending", "Its order: descending, ascending or none.";
+    "PROFILE_TASKS_SUMMARY_ONLY", [("callback_profile_tasks", "summary_only")], ["PROFILE_TASKS_SUMMARY_ONLY"], "false", "It tells nothing before the end.";
+    "JUNIT_OUTPUT_DIR", [], ["JUNIT_OUTPUT_DIR"], "", "The folder of the callback junit.";
+    "JUNIT_TASK_CLASS", [], ["JUNIT_TASK_CLASS"], "False", "One class for each file.";
+    "JUNIT_TASK_RELATIVE_PATH", [], ["JUNIT_TASK_RELATIVE_PATH"], "", "Places are relative to this folder.";
+    "JUNIT_REPLACE_OUT_OF_TREE_PATH", [], ["JUNIT_REPLACE_OUT_OF_TREE_PATH"], "", "What stands for the folder of places outside of that one.";
+    "JUNIT_FAIL_ON_CHANGE", [], ["JUNIT_FAIL_ON_CHANGE"], "False", "A change is a failure.";
+    "JUNIT_FAIL_ON_IGNORE", [], ["JUNIT_FAIL_ON_IGNORE"], "False", "A failure that is ignored is one.";
+    "JUNIT_INCLUDE_SETUP_TASKS_IN_REPORT", [], ["JUNIT_INCLUDE_SETUP_TASKS_IN_REPORT"], "True", "Tasks of setup are in the report.";
+    "JUNIT_HIDE_TASK_ARGUMENTS", [], ["JUNIT_HIDE_TASK_ARGUMENTS"], "False", "Arguments are not in the report.";
+    "JUNIT_TEST_CASE_PREFIX", [], ["JUNIT_TEST_CASE_PREFIX"], "", "What the names of tasks begin with that are test cases.";
     "DEFAULT_VERBOSITY", [("defaults", "verbosity")], ["ANSIBLE_VERBOSITY"], "0", "Verbosity.";
     "TAGS_RUN", [("tags", "run")], ["ANSIBLE_RUN_TAGS"], "", "Tags to run.";
     "TAGS_SKIP", [("tags", "skip")], ["ANSIBLE_SKIP_TAGS"], "", "Tags to skip.";
@@ -86,6 +110,8 @@ pub struct Config {
     /// The file that was read.
     pub file: Option<PathBuf>,
     values: BTreeMap<&'static str, (String, String)>,
+    /// What the file says, by section and key.
+    in_file: BTreeMap<(String, String), String>,
     /// What was hardly meant: settings that are not honoured.
     pub warnings: Vec<Diagnostic>,
     /// What is wrong with the file and the environment.
@@ -104,6 +130,8 @@ impl Setting {
     fn kind(&self) -> Kind {
         match self.default {
             "true" | "false" => Kind::Flag,
+            // A number, or a word.
+            _ if matches!(self.name, "JSON_INDENT" | "PROFILE_TASKS_TASK_OUTPUT_LIMIT") => Kind::Text,
             _ if self.name == "DEFAULT_REMOTE_PORT" || self.default.parse::<i64>().is_ok() => Kind::Number,
             _ => Kind::Text,
         }
@@ -132,6 +160,25 @@ impl Config {
     pub fn load() -> Self {
         let mut config = Self::default();
         let file = find_file(&mut config.warnings);
+        config.read(file);
+        config
+    }
+
+    /// Reads this file and the environment.
+    #[must_use]
+    pub fn load_file(file: PathBuf) -> Self {
+        let mut config = Self::default();
+        config.read(Some(file));
+        config
+    }
+
+    /// What the file says of a section's key.
+    fn in_file(&self, (section, key): (&str, &str)) -> Option<&str> {
+        self.in_file.get(&(section.to_owned(), key.to_owned())).map(String::as_str)
+    }
+
+    fn read(&mut self, file: Option<PathBuf>) {
+        let config = self;
         let mut from_file = BTreeMap::new();
         if let Some(file) = &file {
             match read(file) {
@@ -148,7 +195,7 @@ impl Config {
             let place = file.as_ref().map(|f| f.display().to_string()).unwrap_or_default();
             let (value, origin, place) = match (env, from) {
                 (Some((value, name)), _) => (value, format!("env: {name}"), Err(name)),
-                (None, Some(entry)) => (entry.value.clone(), place, Ok(&entry.span)),
+                (None, Some(entry)) => (known::unquoted(&entry.value).to_owned(), place, Ok(&entry.span)),
                 (None, None) => continue,
             };
             if let Some(wanted) = setting.refuses(&value) {
@@ -163,8 +210,9 @@ impl Config {
             }
             config.values.insert(setting.name, (value, origin));
         }
+        let silent = known::all().iter().filter(|known| !known.is_missed()).flat_map(|known| &known.ini);
         let known: Vec<(&str, &str)> =
-            SETTINGS.iter().flat_map(|s| s.ini).chain(WITHOUT_MEANING).copied().collect();
+            SETTINGS.iter().flat_map(|s| s.ini).chain(WITHOUT_MEANING).chain(silent).copied().collect();
         for ((section, key), entry) in &from_file {
             if known.contains(&(section.as_str(), key.as_str())) {
                 continue;
@@ -173,22 +221,24 @@ impl Config {
                 Diagnostic::warning(format!("the setting {key} in [{section}] is not honoured by windlass"))
                     .at(&entry.key);
             let elsewhere = known.iter().find(|(_, k)| k == key).map(|(s, _)| *s);
-            let near = crate::playbook::problems::nearest(
-                key,
-                known.iter().filter(|(s, _)| s == section).map(|(_, k)| *k),
-            );
+            // One that Ansible knows is no slip of the pen.
+            let meant =
+                known::all().iter().any(|known| known.ini.contains(&(section.as_str(), key.as_str())));
+            let candidates = known.iter().filter(|(s, _)| s == section && !meant).map(|(_, k)| *k);
+            let near = crate::playbook::problems::nearest(key, candidates);
             config.warnings.push(match (elsewhere, near) {
                 (Some(section), _) => warning.hint(format!("it belongs into [{section}]")),
                 (None, Some(near)) => warning.hint(format!("did you mean `{near}`?")),
                 (None, None) => warning,
             });
         }
-        for name in NOT_HONOURED.iter().filter(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty())) {
+        let missed = known::all().iter().filter(|known| known.is_missed()).flat_map(|known| &known.env);
+        for name in missed.filter(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty())) {
             let text = format!("the setting {name} of the environment is not honoured by windlass");
             config.warnings.push(Diagnostic::warning(text));
         }
+        config.in_file = from_file.into_iter().map(|(at, entry)| (at, entry.value)).collect();
         config.file = file;
-        config
     }
 
     /// The value of a setting, or its default.
@@ -245,73 +295,15 @@ fn read(path: &Path) -> Result<BTreeMap<(String, String), ini::Entry>, Vec<Diagn
     ini::parse(&SourceFile::new(path, text))
 }
 
-/// Settings by the environment that change what Ansible does, and are not there.
-const NOT_HONOURED: &[&str] = &[
-    "ANSIBLE_ACTION_PLUGINS",
-    "ANSIBLE_CACHE_PLUGIN",
-    "ANSIBLE_CALLBACKS_ENABLED",
-    "ANSIBLE_CALLBACK_PLUGINS",
-    "ANSIBLE_CONNECTION_PLUGINS",
-    "ANSIBLE_DIFF_CONTEXT",
-    "ANSIBLE_DISPLAY_ARGS_TO_STDOUT",
-    "ANSIBLE_DUPLICATE_YAML_DICT_KEY",
-    "ANSIBLE_ENABLE_TASK_DEBUGGER",
-    "ANSIBLE_ERROR_ON_UNDEFINED_VARS",
-    "ANSIBLE_FACTS_MODULES",
-    "ANSIBLE_FILTER_PLUGINS",
-    "ANSIBLE_HASH_BEHAVIOUR",
-    "ANSIBLE_HOST_PATTERN_MISMATCH",
-    "ANSIBLE_INJECT_FACT_VARS",
-    "ANSIBLE_INVALID_TASK_ATTRIBUTE_FAILED",
-    "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED",
-    "ANSIBLE_INVENTORY_ENABLED",
-    "ANSIBLE_INVENTORY_EXPORT",
-    "ANSIBLE_INVENTORY_IGNORE",
-    "ANSIBLE_INVENTORY_IGNORE_REGEX",
-    "ANSIBLE_INVENTORY_PLUGINS",
-    "ANSIBLE_INVENTORY_UNPARSED_FAILED",
-    "ANSIBLE_JINJA2_EXTENSIONS",
-    "ANSIBLE_JINJA2_NATIVE",
-    "ANSIBLE_KEEP_REMOTE_FILES",
-    "ANSIBLE_LIBRARY",
-    "ANSIBLE_LOG_PATH",
-    "ANSIBLE_LOOKUP_PLUGINS",
-    "ANSIBLE_MAX_DIFF_SIZE",
-    "ANSIBLE_MODULE_UTILS",
-    "ANSIBLE_PLAYBOOK_VARS_ROOT",
-    "ANSIBLE_PRECEDENCE",
-    "ANSIBLE_PRIVATE_ROLE_VARS",
-    "ANSIBLE_RUN_VARS_PLUGINS",
-    "ANSIBLE_STRATEGY",
-    "ANSIBLE_TEST_PLUGINS",
-    "ANSIBLE_TRANSFORM_INVALID_GROUP_CHARS",
-    "ANSIBLE_VARS_ENABLED",
-    "ANSIBLE_VARS_PLUGINS",
-    "ANSIBLE_VERBOSE_TO_STDERR",
-    "ANSIBLE_YAML_FILENAME_EXT",
-];
-
-/// Settings that speed up or decorate the original and have no meaning here; no warning for them.
+/// Settings of plugins that have no meaning here; no warning for them.
 const WITHOUT_MEANING: &[(&str, &str)] = &[
     ("ssh_connection", "pipelining"),
-    ("defaults", "pipelining"),
-    ("defaults", "strategy_plugins"),
-    ("defaults", "interpreter_python"),
-    ("defaults", "nocows"),
-    ("defaults", "cow_selection"),
     ("ssh_connection", "control_path"),
     ("ssh_connection", "control_path_dir"),
     ("ssh_connection", "transfer_method"),
     ("ssh_connection", "scp_if_ssh"),
-    ("defaults", "deprecation_warnings"),
-    ("defaults", "stdout_callback"),
-    ("defaults", "retry_files_enabled"),
-    ("defaults", "local_tmp"),
     ("defaults", "remote_tmp"),
-    ("defaults", "poll_interval"),
-    ("defaults", "internal_poll_interval"),
     ("defaults", "command_warnings"),
-    ("defaults", "system_warnings"),
 ];
 
 fn find_file(warnings: &mut Vec<Diagnostic>) -> Option<PathBuf> {

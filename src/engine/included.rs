@@ -51,6 +51,7 @@ impl Batch<'_> {
                         what: entry.display(),
                         hosts: hosts.clone(),
                         item: entry.label.clone(),
+                        task: task.id,
                     });
                     hosts.iter().for_each(|h| self.run.count(h, |s| s.ok += 1));
                     self.add_handlers(&included.made.handlers);
@@ -151,6 +152,7 @@ impl Batch<'_> {
         for host in hosts {
             self.run.count(host, |stats| stats.failed += 1);
             let told = TaskResult::new(host, Status::Failed, Arc::clone(&result), task.action.spec.name);
+            let told = TaskResult { task: task.id, ..told };
             reporter.event(Event::Result(told));
         }
     }

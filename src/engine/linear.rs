@@ -8,8 +8,8 @@ use crate::actions::Kind;
 use crate::playbook::{Block, Play, Task};
 use crate::report::{Event, Status};
 use crate::template::{TemplateContext, TemplateError};
-use crate::vars::Value;
 use crate::vars::store::PlayVars;
+use crate::vars::{Key, Value};
 use futures::StreamExt;
 use indexmap::{IndexMap, IndexSet};
 use std::collections::{HashMap, HashSet};
@@ -228,11 +228,14 @@ impl<'a> Batch<'a> {
 
     pub(super) fn announce(&self, task: &Task, hosts: &[String], handler: bool) {
         self.run.shared.reporter.event(Event::Task {
+            id: task.id,
             name: self.name_of(task, hosts.first()),
             handler,
             path: format!("{}:{}", task.span.file.path.display(), task.span.line),
             hosts: hosts.len(),
             check: self.run.shared.options.check,
+            action: task.action_written.clone(),
+            args: shown_args(task),
         });
     }
 
@@ -334,4 +337,16 @@ impl<'a> Batch<'a> {
         });
         work.buffer_unordered(width).collect().await
     }
+}
+
+/// A task's arguments as they are written, unless it says that it is not to be shown.
+fn shown_args(task: &Task) -> String {
+    let hidden = task.attrs.get("no_log").is_some_and(|value| super::loops::truthy(value).unwrap_or(true));
+    if hidden {
+        return String::new();
+    }
+    let shown = |(key, value): (&Key, &Value)| {
+        format!("{key}={}", windlass_protocol::args::python_text(&value.to_json()))
+    };
+    task.args.iter().map(shown).collect::<Vec<_>>().join(", ")
 }

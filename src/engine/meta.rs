@@ -141,6 +141,7 @@ impl Batch<'_> {
             (Key::from("skip_reason"), Value::text(reason)),
         ]));
         let told = TaskResult::new(host, Status::Skipped, result, task.action.spec.name);
+        let told = TaskResult { task: task.id, ..told };
         self.run.shared.reporter.event(Event::Result(told));
     }
 

@@ -140,6 +140,8 @@ impl Exec {
             hint: outcome.hint.clone(),
             speaker: outcome.speaker,
             origin: (outcome.failed || outcome.unreachable).then(|| self.origin(outcome)),
+            task: self.task.id,
+            inclusion: outcome.include.is_some(),
             ..TaskResult::new(&self.host, status_of(outcome), result, self.task.action.spec.name)
         }
     }
@@ -178,9 +180,7 @@ impl Exec {
             has_items,
             ..self.told(&outcome, Arc::clone(&result), keywords)
         };
-        if outcome.include.is_none() {
-            self.shared.reporter.event(Event::Result(told));
-        }
+        self.shared.reporter.event(Event::Result(told));
         let theirs = keywords.delegate_facts && keywords.delegate.is_some();
         Done { outcome, result, status, ignored, notify, theirs, items }
     }

@@ -204,7 +204,11 @@ impl Run {
         }
         let announce = || {
             let check = self.shared.options.check;
-            self.shared.reporter.event(Event::Play { name: rendered.name.clone(), check });
+            self.shared.reporter.event(Event::Play {
+                name: rendered.name.clone(),
+                path: format!("{}:{}", play.span.file.path.display(), play.span.line),
+                check,
+            });
         };
         if rendered.hosts.is_empty() {
             announce();

@@ -230,15 +230,14 @@ impl Run {
         hosts.sort_by(|a, b| a.0.cmp(&b.0));
         let custom = {
             let stats = self.shared.custom_stats.lock().unwrap_or_else(PoisonError::into_inner);
-            let line =
-                |name: &str, map: &Map| format!("\t{name}: {}\n", crate::report::json::dump_joined(map));
-            let mut by_host: Vec<(&String, &Map)> = stats.iter().filter(|(h, _)| *h != "RUN").collect();
-            by_host.sort_by_key(|(host, _)| *host);
-            let mut text: String = by_host.into_iter().map(|(host, map)| line(host, map)).collect();
-            if let Some(map) = stats.get("RUN") {
-                text.push_str(&format!("\n{}", line("RUN", map)));
-            }
-            (!text.is_empty()).then_some(text)
+            let mut by_host: Vec<(Option<String>, Map)> = stats
+                .iter()
+                .filter(|(host, _)| *host != "RUN")
+                .map(|(host, map)| (Some(host.clone()), map.clone()))
+                .collect();
+            by_host.sort_by(|(a, _), (b, _)| a.cmp(b));
+            by_host.extend(stats.get("RUN").map(|map| (None, map.clone())));
+            by_host
         };
         self.shared.reporter.event(Event::Recap { hosts, custom });
         summary

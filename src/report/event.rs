@@ -1,6 +1,6 @@
 //! What the engine tells. It prints nothing itself.
 
-use crate::vars::Map;
+use crate::vars::{Map, Value};
 use std::sync::Arc;
 use windlass_protocol::{Diff, Stream};
 use windlass_yaml::Span;
@@ -64,6 +64,10 @@ pub struct TaskResult {
     pub shown: bool,
     /// It is the result of a loop as a whole; the items were told before.
     pub has_items: bool,
+    /// The number of the task.
+    pub task: u64,
+    /// It is the result of an include, which is told by [`Event::Included`] too.
+    pub inclusion: bool,
 }
 
 impl TaskResult {
@@ -85,6 +89,34 @@ impl TaskResult {
             origin: None,
             shown: false,
             has_items: false,
+            task: 0,
+            inclusion: false,
+        }
+    }
+
+    /// What is said of a failure in front of its result.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        let msg = match self.result.get("msg") {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::Str(text)) => text.as_str().to_owned(),
+            Some(other) => windlass_protocol::args::python_text(&other.to_json()),
+        };
+        // A condition of the task that fails leaves the module's message as it is, and is told where there is none.
+        let judged = ["changed_when_result", "failed_when_result"].into_iter();
+        let judged = judged.filter_map(|key| self.result.get(key)).find_map(Value::as_str);
+        match (judged, self.speaker) {
+            (Some(text), _) if msg.is_empty() => format!("Task failed: {text}"),
+            (Some(_), Speaker::Executor) => format!("Task failed: Action failed: {msg}"),
+            (_, Speaker::Executor) => msg,
+            (_, Speaker::Action) if msg.is_empty() => {
+                "Task failed: Action failed: the task failed".to_owned()
+            }
+            (_, Speaker::Module) if msg.is_empty() => {
+                "Task failed: Module failed: the task failed".to_owned()
+            }
+            (_, Speaker::Action) => format!("Task failed: Action failed: {msg}"),
+            (_, Speaker::Module) => format!("Task failed: Module failed: {msg}"),
         }
     }
 }
@@ -115,13 +147,25 @@ pub enum Event {
     /// A playbook begins.
     Playbook { file: String },
     /// A play begins.
-    Play { name: String, check: bool },
+    Play { name: String, path: String, check: bool },
     /// A play has no hosts.
     NoHosts,
     /// No hosts are left.
     NoMoreHosts,
     /// A task begins on some hosts.
-    Task { name: String, handler: bool, path: String, hosts: usize, check: bool },
+    Task {
+        /// Unique in this process.
+        id: u64,
+        name: String,
+        handler: bool,
+        path: String,
+        hosts: usize,
+        check: bool,
+        /// The action as it is written.
+        action: String,
+        /// The arguments as they are written; empty where they may not be shown.
+        args: String,
+    },
     /// A task begins on one of them.
     HostStart { host: String },
     /// An item ended.
@@ -139,7 +183,7 @@ pub enum Event {
         item: Option<String>,
     },
     /// A file or role was included.
-    Included { what: String, hosts: Vec<String>, item: Option<String> },
+    Included { what: String, hosts: Vec<String>, item: Option<String>, task: u64 },
     /// Somebody was asked whether a task is to run.
     Asked(String),
     /// A line for whoever is asked.
@@ -151,7 +195,11 @@ pub enum Event {
     /// A warning or error with a place.
     Diagnostic(Box<Diagnostic>),
     /// The end.
-    Recap { hosts: Vec<(String, Stats)>, custom: Option<String> },
+    Recap {
+        hosts: Vec<(String, Stats)>,
+        /// The values of `set_stats`: those of hosts, and those of the run, which have no name.
+        custom: Vec<(Option<String>, Map)>,
+    },
 }
 
 /// Takes events.

@@ -52,7 +52,13 @@ pub fn dump_line(value: &Json) -> String {
 /// A text in quotes, what is not ASCII as `\\uXXXX`.
 fn ascii(text: &str) -> String {
     let mut out = String::new();
-    for c in Json::from(text).to_string().chars() {
+    push_ascii(&Json::from(text).to_string(), &mut out);
+    out
+}
+
+/// Adds JSON, what is not ASCII as `\\uXXXX`.
+pub(super) fn push_ascii(text: &str, out: &mut String) {
+    for c in text.chars() {
         if c.is_ascii() {
             out.push(c);
         } else {
@@ -60,7 +66,6 @@ fn ascii(text: &str) -> String {
             c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
         }
     }
-    out
 }
 
 fn newline(depth: usize, out: &mut String) {

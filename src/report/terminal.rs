@@ -1,9 +1,11 @@
 //! The text that users of Ansible know: play, task, a line for each host, diffs, recap; with a progress line on a terminal.
 
-use super::event::{Event, Reporter, Speaker, Stats, Status, TaskResult};
-use super::{diff, json};
+use super::callbacks::{Callback, Said};
+use super::dump::Dump;
+use super::event::{Event, Reporter, Stats, Status, TaskResult};
+use super::{diff, minimal, values};
 use crate::secrets::Redactor;
-use crate::vars::{Key, Map, Value};
+use crate::vars::{Map, Value};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashSet;
 use std::io::Write;
@@ -11,9 +13,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use unicode_width::UnicodeWidthStr;
 use windlass_protocol::Stream;
 
+/// Which text is printed of results.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Banners of plays and tasks, a line for each result, the recap.
+    #[default]
+    Full,
+    /// A text for each result.
+    Minimal,
+    /// A line for each result.
+    OneLine,
+    /// None: a callback tells of the run.
+    Silent,
+}
+
 /// How the text looks.
 #[derive(Debug, Clone)]
 pub struct Style {
+    /// Which text.
+    pub form: Form,
+    /// How values are written.
+    pub dump: Dump,
     /// Colours.
     pub color: bool,
     /// Columns of the terminal, for the lines of stars.
@@ -32,11 +52,21 @@ pub struct Style {
     pub dry_run: bool,
     /// The values of `set_stats` are shown.
     pub custom_stats: bool,
+    /// Failures go to standard error.
+    pub failed_to_stderr: bool,
+    /// Each host's start of a task is told.
+    pub host_starts: bool,
+    /// The task's place is told with a failure.
+    pub paths_of_failed: bool,
+    /// Arguments are shown in banners.
+    pub arguments: bool,
 }
 
 impl Default for Style {
     fn default() -> Self {
         Self {
+            form: Form::default(),
+            dump: Dump::default(),
             color: false,
             width: 79,
             verbosity: 0,
@@ -46,6 +76,10 @@ impl Default for Style {
             check: false,
             dry_run: false,
             custom_stats: false,
+            failed_to_stderr: false,
+            host_starts: false,
+            paths_of_failed: false,
+            arguments: false,
         }
     }
 }
@@ -62,12 +96,15 @@ struct State {
     err: Box<dyn Write + Send>,
     bar: Option<ProgressBar>,
     task: String,
+    /// Where it stands.
+    path: String,
     waiting: Vec<String>,
     shown_warnings: Vec<String>,
     /// Failures that were explained already: the same text is printed once.
     shown_causes: HashSet<String>,
     /// The banner of a task is written with its first result.
     banner: Option<String>,
+    callbacks: Vec<Box<dyn Callback>>,
 }
 
 impl std::fmt::Debug for Terminal {
@@ -107,12 +144,25 @@ impl Terminal {
             err,
             bar,
             task: String::new(),
+            path: String::new(),
             waiting: Vec::new(),
             shown_warnings: Vec::new(),
             shown_causes: HashSet::new(),
             banner: None,
+            callbacks: Vec::new(),
         };
         Self { style, redactor, state: Mutex::new(state) }
+    }
+
+    /// How the text looks.
+    #[must_use]
+    pub fn style(&self) -> &Style {
+        &self.style
+    }
+
+    /// These listen from now on.
+    pub fn listen(&self, callbacks: Vec<Box<dyn Callback>>) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).callbacks.extend(callbacks);
     }
 
     /// Prints a text that is no event (lists).
@@ -152,6 +202,24 @@ impl Terminal {
         }
     }
 
+    /// A result. One that ends with a line break, as YAML does, gets no second one.
+    fn result_line(&self, state: &mut State, color: &str, text: &str) {
+        self.line(state, &self.paint(color, text.strip_suffix('\n').unwrap_or(text)));
+    }
+
+    /// A line about a failure.
+    fn failure_line(&self, state: &mut State, text: &str) {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        if self.style.failed_to_stderr { self.error_line(state, text) } else { self.line(state, text) }
+    }
+
+    fn warning(&self, state: &mut State, text: String) {
+        if !state.shown_warnings.contains(&text) {
+            self.error_line(state, &self.paint(PURPLE, &format!("[WARNING]: {text}")));
+            state.shown_warnings.push(text);
+        }
+    }
+
     fn error_line(&self, state: &mut State, text: &str) {
         let text = self.redactor.redact(text);
         let write = |state: &mut State| {
@@ -166,7 +234,8 @@ impl Terminal {
 
     fn banner(&self, state: &mut State, title: &str) {
         let title = title.trim();
-        let stars = self.style.width.saturating_sub(title.width()).max(3);
+        let drawn: String = title.chars().filter(|c| !c.is_control()).collect();
+        let stars = self.style.width.saturating_sub(drawn.width()).max(3);
         let text = format!("\n{title} {}", "*".repeat(stars));
         self.line(state, &text);
     }
@@ -205,36 +274,37 @@ impl Terminal {
 
     /// The values as they are printed.
     fn dump(&self, result: &TaskResult) -> String {
-        let detailed = self.style.verbosity > 2;
-        let mut map = Map::new();
-        if result.no_log {
-            map.insert("censored".into(), Value::text(json::CENSORED));
-            for kept in ["attempts", "changed", "retries"] {
-                if let Some(value) = result.result.get(kept) {
-                    map.insert(kept.into(), value.clone());
-                }
-            }
-        } else {
-            let internal = |key: &Key| key.as_str().is_some_and(|k| k.starts_with("_ansible_"));
-            let shown = result.result.iter().filter(|(key, _)| !internal(key));
-            map.extend(shown.map(|(k, v)| (k.clone(), v.clone())));
-        }
-        let mut without = |keys: &[&str]| {
-            for key in keys {
-                map.shift_remove(*key);
-            }
+        let values = values::tidy(result, self.style.dump.verbosity > 2);
+        self.style.dump.text(&values, result.shown && !result.no_log)
+    }
+
+    /// A result where there are no banners.
+    fn minimal(&self, state: &mut State, result: &TaskResult) {
+        self.show_diff(state, result);
+        let one_line = self.style.form == Form::OneLine;
+        let detailed = self.style.dump.verbosity > 2;
+        let values = match result.status {
+            Status::Ok | Status::Changed if !one_line => values::tidy(result, detailed),
+            _ => values::all(result, detailed),
         };
-        without(&["failed", "skipped", "warnings", "exception"]);
-        if !detailed {
-            without(&["diff"]);
+        let shown = result.shown && !result.no_log;
+        let json = match one_line {
+            true => Dump::at_margin(&values, shown, self.style.dump.verbosity),
+            false => self.style.dump.text(&values, true),
+        };
+        let color = match result.status {
+            Status::Ok => GREEN,
+            Status::Changed => YELLOW,
+            Status::Skipped => CYAN,
+            Status::Failed => RED,
+            Status::Unreachable => BRIGHT_RED,
+        };
+        if !one_line && !result.has_items {
+            self.cause(state, result);
         }
-        if result.action == "ansible.builtin.debug" {
-            without(&["changed", "skip_reason", "ansible_loop_var", "ansible_index_var", "ansible_loop"]);
-            if map.contains_key("msg") {
-                map.retain(|key, _| key.as_str() == Some("msg"));
-            }
+        for text in minimal::render(result, one_line, &json) {
+            self.result_line(state, color, &text);
         }
-        json::dump(&map, detailed || (result.shown && !result.no_log))
     }
 
     fn show_diff(&self, state: &mut State, result: &TaskResult) {
@@ -262,7 +332,13 @@ impl Terminal {
                 self.line(state, &self.paint(CYAN, "...ignoring"));
             }
             if result.status == Status::Skipped && self.style.show_skipped {
-                self.line(state, &self.paint(CYAN, &format!("skipping: [{}]", result.host)));
+                let mut text = format!("skipping: [{}]", result.host);
+                if self.verbose(result) {
+                    let mut values = values::tidy(result, self.style.dump.verbosity > 2);
+                    values.shift_remove("results");
+                    text.push_str(&format!(" => {}", self.style.dump.text(&values, false)));
+                }
+                self.result_line(state, CYAN, &text);
             }
             if result.status != Status::Unreachable {
                 return;
@@ -279,7 +355,7 @@ impl Terminal {
                 if self.verbose(result) {
                     text.push_str(&format!(" => {}", self.dump(result)));
                 }
-                self.line(state, &self.paint(color, &text));
+                self.result_line(state, color, &text);
             }
             Status::Skipped => {
                 if self.style.show_skipped {
@@ -288,19 +364,23 @@ impl Terminal {
                     if self.style.verbosity > 0 {
                         text.push_str(&format!(" => {}", self.dump(result)));
                     }
-                    self.line(state, &self.paint(CYAN, &text));
+                    self.result_line(state, CYAN, &text);
                 }
             }
             Status::Failed | Status::Unreachable if result.item.is_some() => {
                 let item = result.item.as_deref().unwrap_or_default();
                 let text = format!("failed: [{label}] (item={item}) => {}", self.dump(result));
                 self.cause(state, result);
-                self.line(state, &self.paint(RED, &text));
+                self.failure_line(state, &self.paint(RED, &text));
             }
             Status::Failed => {
                 let text = format!("fatal: [{label}]: FAILED! => {}", self.dump(result));
                 self.cause(state, result);
-                self.line(state, &self.paint(RED, &text));
+                if self.style.paths_of_failed && self.style.verbosity < 2 {
+                    let path = self.paint(GREY, &format!("task path: {}", state.path));
+                    self.line(state, &path);
+                }
+                self.failure_line(state, &self.paint(RED, &text));
                 if result.ignored {
                     self.line(state, &self.paint(CYAN, "...ignoring"));
                 }
@@ -310,7 +390,7 @@ impl Terminal {
                 if !result.has_items {
                     self.cause(state, result);
                 }
-                self.line(state, &self.paint(BRIGHT_RED, &text));
+                self.failure_line(state, &self.paint(BRIGHT_RED, &text));
                 if result.ignored {
                     self.line(state, &self.paint(CYAN, "...ignoring"));
                 }
@@ -321,27 +401,7 @@ impl Terminal {
     /// A failure's cause with its place in the playbook, in front of the result.
     fn cause(&self, state: &mut State, result: &TaskResult) {
         let Some(span) = result.origin.as_ref().filter(|_| !result.no_log) else { return };
-        let msg = match result.result.get("msg") {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::Str(text)) => text.as_str().to_owned(),
-            Some(other) => windlass_protocol::args::python_text(&other.to_json()),
-        };
-        // A condition of the task that fails leaves the module's message as it is, and is told where there is none.
-        let judged = ["changed_when_result", "failed_when_result"].into_iter();
-        let judged = judged.filter_map(|key| result.result.get(key)).find_map(Value::as_str);
-        let msg = match (judged, result.speaker) {
-            (Some(text), _) if msg.is_empty() => format!("Task failed: {text}"),
-            (Some(_), Speaker::Executor) => format!("Task failed: Action failed: {msg}"),
-            (_, Speaker::Executor) => msg,
-            (_, Speaker::Action) if msg.is_empty() => {
-                "Task failed: Action failed: the task failed".to_owned()
-            }
-            (_, Speaker::Module) if msg.is_empty() => {
-                "Task failed: Module failed: the task failed".to_owned()
-            }
-            (_, Speaker::Action) => format!("Task failed: Action failed: {msg}"),
-            (_, Speaker::Module) => format!("Task failed: Module failed: {msg}"),
-        };
+        let msg = result.cause();
         let mut text = format!("[ERROR]: {msg}\nOrigin: {span}\n\n");
         let first = span.line.saturating_sub(2).max(1);
         let digits = span.line.to_string().len();
@@ -353,7 +413,12 @@ impl Terminal {
             text.push_str(&format!("hint: {hint}\n"));
         }
         if state.shown_causes.insert(text.clone()) {
-            self.line(state, &self.paint(RED, &text));
+            let text = self.paint(RED, &text);
+            if self.style.failed_to_stderr {
+                self.error_line(state, &text);
+            } else {
+                self.line(state, &text);
+            }
         }
     }
 
@@ -365,7 +430,7 @@ impl Terminal {
         }
     }
 
-    fn recap(&self, state: &mut State, hosts: &[(String, Stats)], custom: Option<&str>) {
+    fn recap(&self, state: &mut State, hosts: &[(String, Stats)], custom: &[(Option<String>, Map)]) {
         if let Some(bar) = state.bar.take() {
             bar.finish_and_clear();
         }
@@ -397,9 +462,16 @@ impl Terminal {
             self.line(state, &line);
         }
         self.line(state, "");
-        if let Some(custom) = custom.filter(|_| self.style.custom_stats) {
+        if self.style.custom_stats && !custom.is_empty() {
             self.banner(state, "CUSTOM STATS:");
-            self.line(state, custom);
+            for (host, map) in custom {
+                let values = self.style.dump.joined(map);
+                match host {
+                    Some(host) => self.line(state, &format!("\t{host}: {values}")),
+                    None => self.line(state, &format!("\n\tRUN: {values}")),
+                }
+            }
+            self.line(state, "");
         }
         if self.style.dry_run {
             self.banner(state, "DRY RUN");
@@ -411,6 +483,45 @@ impl Reporter for Terminal {
     fn event(&self, event: Event) {
         let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *guard;
+        let mut said = Vec::new();
+        state.callbacks.iter_mut().for_each(|callback| callback.event(&event, &mut said));
+        self.draw(state, event);
+        for said in said {
+            match said {
+                Said::Line(text) => self.line(state, &text),
+                Said::Banner(title) => self.banner(state, &title),
+                Said::Warning(text) => self.warning(state, text),
+            }
+        }
+    }
+}
+
+impl Terminal {
+    /// Prints what happened.
+    fn draw(&self, state: &mut State, event: Event) {
+        if self.style.form != Form::Full {
+            match &event {
+                Event::Result(_) if self.style.form == Form::Silent => return,
+                Event::Result(result) => return self.minimal(state, result),
+                Event::Recap { .. } => {
+                    if let Some(bar) = state.bar.take() {
+                        bar.finish_and_clear();
+                    }
+                    return;
+                }
+                Event::Playbook { .. }
+                | Event::Play { .. }
+                | Event::Task { .. }
+                | Event::NoHosts
+                | Event::NoMoreHosts
+                | Event::Item(_)
+                | Event::HostStart { .. }
+                | Event::Included { .. }
+                | Event::Retry { .. }
+                | Event::Output { .. } => return,
+                _ => {}
+            }
+        }
         match event {
             Event::Playbook { file } => {
                 if self.style.verbosity > 1 {
@@ -421,7 +532,7 @@ impl Reporter for Terminal {
                     self.banner(state, "DRY RUN");
                 }
             }
-            Event::Play { name, check } => {
+            Event::Play { name, check, .. } => {
                 let mark = if check && self.style.check { " [CHECK MODE]" } else { "" };
                 let title =
                     if name.is_empty() { format!("PLAY{mark}") } else { format!("PLAY [{name}]{mark}") };
@@ -429,28 +540,39 @@ impl Reporter for Terminal {
             }
             Event::NoHosts => self.line(state, &self.paint(CYAN, "skipping: no hosts matched")),
             Event::NoMoreHosts => self.banner(state, "NO MORE HOSTS LEFT"),
-            Event::Task { name, handler, path, check, .. } => {
+            Event::Task { name, handler, path, check, args, .. } => {
                 let kind = if handler { "RUNNING HANDLER" } else { "TASK" };
                 let mark = if check && self.style.check { " [CHECK MODE]" } else { "" };
                 state.task = format!("{kind} [{name}]");
                 state.waiting.clear();
-                state.banner = Some(format!("{kind} [{name}]{mark}"));
+                let shown = self.style.arguments && !args.is_empty();
+                let args = if shown { format!(" {args}") } else { String::new() };
+                state.banner = Some(format!("{kind} [{name}{args}]{mark}"));
                 if self.style.show_ok && self.style.show_skipped {
                     self.show_banner(state);
                 }
                 if self.style.verbosity > 1 {
                     self.line(state, &format!("task path: {path}"));
                 }
+                state.path = path;
                 Self::progress(state);
             }
             Event::HostStart { host } => {
+                if self.style.host_starts {
+                    let task = state.task.replacen(" [", ": ", 1);
+                    let task =
+                        task.strip_suffix(']').unwrap_or(&task).replacen("RUNNING HANDLER", "HANDLER", 1);
+                    self.line(state, &self.paint(GREEN, &format!(" [started {task} on {host}]")));
+                }
                 state.waiting.push(host);
                 Self::progress(state);
             }
             Event::Item(result) => self.result(state, &result),
             Event::Result(result) => {
                 state.waiting.retain(|h| *h != result.host);
-                self.result(state, &result);
+                if !result.inclusion {
+                    self.result(state, &result);
+                }
                 Self::progress(state);
             }
             Event::Retry { host, delegate, task, left, result, no_log, .. } => {
@@ -458,11 +580,11 @@ impl Reporter for Terminal {
                 let mut text =
                     format!("FAILED - RETRYING: [{host}{delegate}]: {task} ({left} retries left).");
                 if self.style.verbosity > 2 && !no_log {
-                    text.push_str(&format!("Result was: {}", json::dump(&result, true)));
+                    text.push_str(&format!("Result was: {}", self.style.dump.text(&result, true)));
                 }
-                self.line(state, &self.paint(GREY, &text));
+                self.result_line(state, GREY, &text);
             }
-            Event::Included { what, hosts, item } => {
+            Event::Included { what, hosts, item, .. } => {
                 self.show_banner(state);
                 let item = item.map(|i| format!(" => (item={i})")).unwrap_or_default();
                 self.line(
@@ -479,17 +601,12 @@ impl Reporter for Terminal {
                     self.line(state, &format!("{host} {mark} {line}"));
                 }
             }
-            Event::Warning(text) => {
-                if !state.shown_warnings.contains(&text) {
-                    self.error_line(state, &self.paint(PURPLE, &format!("[WARNING]: {text}")));
-                    state.shown_warnings.push(text);
-                }
-            }
+            Event::Warning(text) => self.warning(state, text),
             Event::Diagnostic(diagnostic) => {
                 let text = windlass_yaml::diagnostic::render(&diagnostic, self.style.color);
                 self.error_line(state, text.trim_end_matches('\n'));
             }
-            Event::Recap { hosts, custom } => self.recap(state, &hosts, custom.as_deref()),
+            Event::Recap { hosts, custom } => self.recap(state, &hosts, &custom),
         }
     }
 }

@@ -21,7 +21,8 @@ mod texts;
 pub(crate) mod time;
 mod units;
 mod yaml;
-mod yaml_emit;
+pub(super) mod yaml_emit;
+mod yaml_look;
 
 pub(crate) use crypt::make_password_hash;
 pub(crate) use paths::{expand_user, path};

@@ -1,9 +1,11 @@
 //! YAML laid out as PyYAML lays it out.
 
+use super::yaml_look::{Look, is_printable};
 use crate::template::eval::Interp;
 use crate::template::eval::print::float;
 use crate::template::eval::val::{R, Val, failed};
 use crate::vars::Key;
+use serde_json::Value as Json;
 use std::fmt::Write;
 
 /// Where long texts are broken.
@@ -43,7 +45,7 @@ impl Default for Layout {
 
 /// A value ready to be written.
 enum Node {
-    Scalar { text: String, plain_ok: bool },
+    Scalar { text: String, plain_ok: bool, block: bool },
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
 }
@@ -71,23 +73,82 @@ impl Node {
 /// Writes a document.
 pub(crate) fn dump(it: &mut Interp<'_>, value: &Val, layout: &Layout) -> R<String> {
     let node = node(it, value, layout)?;
+    Ok(written(&node, layout))
+}
+
+/// Writes plain values. Texts that `block` gives another form are written as blocks, line by line.
+pub(crate) fn dump_json(value: &Json, layout: &Layout, block: &dyn Fn(&str) -> Option<String>) -> String {
+    written(&plain_node(value, layout, block), layout)
+}
+
+fn plain_node(value: &Json, layout: &Layout, block: &dyn Fn(&str) -> Option<String>) -> Node {
+    let text_node = |text: &str| match block(text) {
+        Some(text) => Node::Scalar { text, plain_ok: false, block: true },
+        None => Node::Scalar { plain_ok: is_plain(text), text: text.to_owned(), block: false },
+    };
+    match value {
+        Json::Null => scalar_node("null".to_owned()),
+        Json::Bool(b) => scalar_node(b.to_string()),
+        Json::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(fraction) => float_node(fraction),
+            None => scalar_node(number.to_string()),
+        },
+        Json::String(text) => text_node(text),
+        Json::Array(items) => Node::List(items.iter().map(|v| plain_node(v, layout, block)).collect()),
+        Json::Object(map) => {
+            let mut pairs: Vec<(&String, &Json)> = map.iter().collect();
+            if layout.sort {
+                pairs.sort_by(|a, b| a.0.cmp(b.0));
+            }
+            Node::Map(pairs.into_iter().map(|(k, v)| (text_node(k), plain_node(v, layout, block))).collect())
+        }
+    }
+}
+
+fn scalar_node(text: String) -> Node {
+    Node::Scalar { text, plain_ok: true, block: false }
+}
+
+fn float_node(number: f64) -> Node {
+    if number.is_nan() {
+        return scalar_node(".nan".to_owned());
+    }
+    if number.is_infinite() {
+        return scalar_node(if number > 0.0 { ".inf" } else { "-.inf" }.to_owned());
+    }
+    let text = float(number);
+    // YAML 1.1 wants a point in front of an exponent.
+    let no_point = text.contains('e') && !text.contains('.');
+    scalar_node(if no_point { text.replacen('e', ".0e", 1) } else { text })
+}
+
+/// Whether a text without quotes is a text.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty()
+        && !matches!(text, "=" | "<<")
+        && matches!(windlass_yaml::resolve_plain(text), windlass_yaml::Yaml::Str(..))
+}
+
+fn written(node: &Node, layout: &Layout) -> String {
     let mut out = Emitter { out: String::new(), column: 0, layout };
     if layout.explicit_start {
         out.put("---");
-        if node.is_leaf() || node.is_empty() || flow(&node, layout) {
+        if node.is_leaf() || node.is_empty() || flow(node, layout) {
             out.put(" ");
         } else {
             out.newline(0);
         }
     }
     let indent = if node.is_leaf() { layout.indent } else { 0 };
-    out.node(&node, indent, false, false);
+    out.node(node, indent, false, false);
     let mut text = out.out;
-    text.push('\n');
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
     if layout.explicit_end {
         text.push_str("...\n");
     }
-    Ok(text)
+    text
 }
 
 fn flow(node: &Node, layout: &Layout) -> bool {
@@ -111,29 +172,16 @@ fn sort(pairs: &mut [(Key, Val)]) {
 }
 
 fn node(it: &mut Interp<'_>, value: &Val, layout: &Layout) -> R<Node> {
-    let scalar = |text: String| Node::Scalar { text, plain_ok: true };
+    let scalar = scalar_node;
     Ok(match value {
         Val::None => scalar("null".to_owned()),
         Val::Omit => return Err(failed("('cannot represent an object', <<Omit>>)")),
         Val::Bool(b) => scalar(b.to_string()),
         Val::Int(i) => scalar(i.to_string()),
-        Val::Float(f) if f.is_nan() => scalar(".nan".to_owned()),
-        Val::Float(f) if f.is_infinite() => scalar(if *f > 0.0 { ".inf" } else { "-.inf" }.to_owned()),
-        Val::Float(f) => {
-            let text = float(*f);
-            // YAML 1.1 wants a point in front of an exponent.
-            scalar(if text.contains('e') && !text.contains('.') {
-                text.replacen('e', ".0e", 1)
-            } else {
-                text
-            })
-        }
+        Val::Float(f) => float_node(*f),
         Val::Str(text) => {
             let text = text.as_str().to_owned();
-            let plain_ok = !text.is_empty()
-                && !matches!(text.as_str(), "=" | "<<")
-                && matches!(windlass_yaml::resolve_plain(&text), windlass_yaml::Yaml::Str(..));
-            Node::Scalar { text, plain_ok }
+            Node::Scalar { plain_ok: is_plain(&text), text, block: false }
         }
         Val::List(_) | Val::Tuple(_) => {
             let mut out = Vec::new();
@@ -186,7 +234,10 @@ impl Emitter<'_> {
     /// `in_map`: as the value of a key; lists then stand at the key's own indentation.
     fn node(&mut self, node: &Node, indent: usize, in_map: bool, in_list: bool) {
         match node {
-            Node::Scalar { text, plain_ok } => self.scalar(text, *plain_ok, indent, false, false),
+            Node::Scalar { text, block: true, .. } if Look::at(text, self.layout.unicode).block => {
+                self.block(text, indent);
+            }
+            Node::Scalar { text, plain_ok, .. } => self.scalar(text, *plain_ok, indent, false, false),
             Node::List(items) if items.is_empty() => self.put("[]"),
             Node::Map(pairs) if pairs.is_empty() => self.put("{}"),
             _ if flow(node, self.layout) => self.flow(node, indent),
@@ -246,7 +297,7 @@ impl Emitter<'_> {
     }
 
     fn key(&mut self, key: &Node, indent: usize) {
-        if let Node::Scalar { text, plain_ok } = key {
+        if let Node::Scalar { text, plain_ok, .. } = key {
             let simple = text.chars().count() < 128 && !text.contains('\n');
             if simple {
                 self.scalar(text, *plain_ok, indent + self.layout.indent, true, false);
@@ -263,7 +314,7 @@ impl Emitter<'_> {
     fn flow(&mut self, node: &Node, indent: usize) {
         let indent = indent.max(self.layout.indent);
         match node {
-            Node::Scalar { text, plain_ok } => self.scalar(text, *plain_ok, indent, false, true),
+            Node::Scalar { text, plain_ok, .. } => self.scalar(text, *plain_ok, indent, false, true),
             Node::List(items) => {
                 self.put("[");
                 for (i, item) in items.iter().enumerate() {
@@ -282,7 +333,7 @@ impl Emitter<'_> {
                         self.put(",");
                     }
                     self.flow_gap(i, indent);
-                    if let Node::Scalar { text, plain_ok } = key {
+                    if let Node::Scalar { text, plain_ok, .. } = key {
                         self.scalar(text, *plain_ok, indent, true, true);
                     }
                     self.put(": ");
@@ -310,6 +361,33 @@ impl Emitter<'_> {
             self.single(text, indent, !key);
         } else {
             self.double(text, indent, !key);
+        }
+    }
+
+    /// A text line by line, behind a bar.
+    fn block(&mut self, text: &str, indent: usize) {
+        self.put("|");
+        if text.starts_with([' ', '\n', '\u{85}', '\u{2028}', '\u{2029}']) {
+            let step = self.layout.indent.to_string();
+            self.put(&step);
+        }
+        let body = text.strip_suffix('\n');
+        match body {
+            None => self.put("-"),
+            Some(body) if body.is_empty() || body.ends_with('\n') => self.put("+"),
+            Some(_) => {}
+        }
+        for line in body.unwrap_or(text).split('\n') {
+            self.out.push('\n');
+            self.column = 0;
+            if !line.is_empty() {
+                self.put(&" ".repeat(indent));
+                self.put(line);
+            }
+        }
+        if body.is_some() {
+            self.out.push('\n');
+            self.column = 0;
         }
     }
 
@@ -434,10 +512,6 @@ impl Emitter<'_> {
     }
 }
 
-fn is_printable(c: char) -> bool {
-    matches!(c, '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
-}
-
 fn escape_of(c: char) -> String {
     let short = match c {
         '\0' => '0',
@@ -467,119 +541,4 @@ fn escape_of(c: char) -> String {
         }
     };
     format!("\\{short}")
-}
-
-/// What the characters of a text allow.
-struct Look {
-    line_breaks: bool,
-    block_plain: bool,
-    flow_plain: bool,
-    single: bool,
-}
-
-impl Look {
-    fn plain(&self, in_flow: bool) -> bool {
-        if in_flow { self.flow_plain } else { self.block_plain }
-    }
-
-    fn at(text: &str, unicode: bool) -> Self {
-        if text.is_empty() {
-            return Self { line_breaks: false, block_plain: false, flow_plain: false, single: true };
-        }
-        let (mut block, mut flow, mut breaks, mut special) = (false, false, false, false);
-        let (mut space_break, mut break_space, mut trailing_space, mut trailing_break) =
-            (false, false, false, false);
-        let (mut leading_space, mut leading_break) = (false, false);
-        if text.starts_with("---") || text.starts_with("...") {
-            block = true;
-            flow = true;
-        }
-        let chars: Vec<char> = text.chars().collect();
-        let blank = |c: Option<&char>| {
-            c.is_none_or(|c| {
-                matches!(c, '\0' | ' ' | '\t' | '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
-            })
-        };
-        let mut preceded = true;
-        let (mut previous_space, mut previous_break) = (false, false);
-        for (i, c) in chars.iter().copied().enumerate() {
-            let followed = blank(chars.get(i + 1));
-            if i == 0 {
-                match c {
-                    '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%'
-                    | '@' | '`' => {
-                        block = true;
-                        flow = true;
-                    }
-                    '?' | ':' => {
-                        flow = true;
-                        block |= followed;
-                    }
-                    '-' if followed => {
-                        block = true;
-                        flow = true;
-                    }
-                    _ => {}
-                }
-            } else {
-                match c {
-                    ',' | '?' | '[' | ']' | '{' | '}' => flow = true,
-                    ':' => {
-                        flow = true;
-                        block |= followed;
-                    }
-                    '#' if preceded => {
-                        block = true;
-                        flow = true;
-                    }
-                    _ => {}
-                }
-            }
-            let is_break = matches!(c, '\n' | '\u{85}' | '\u{2028}' | '\u{2029}');
-            breaks |= is_break;
-            if !(c == '\n' || (' '..='~').contains(&c)) {
-                let printable = c == '\u{85}' || (is_printable(c) && c != '\u{feff}');
-                if !(printable && unicode) {
-                    special = true;
-                }
-            }
-            if c == ' ' {
-                leading_space |= i == 0;
-                trailing_space |= i + 1 == chars.len();
-                break_space |= previous_break;
-                previous_space = true;
-                previous_break = false;
-            } else if is_break {
-                leading_break |= i == 0;
-                trailing_break |= i + 1 == chars.len();
-                space_break |= previous_space;
-                previous_space = false;
-                previous_break = true;
-            } else {
-                previous_space = false;
-                previous_break = false;
-            }
-            preceded = blank(Some(&c));
-        }
-        let mut out = Self { line_breaks: breaks, block_plain: !block, flow_plain: !flow, single: true };
-        if leading_space || leading_break || trailing_space || trailing_break {
-            out.block_plain = false;
-            out.flow_plain = false;
-        }
-        if break_space {
-            out.block_plain = false;
-            out.flow_plain = false;
-            out.single = false;
-        }
-        if space_break || special {
-            out.block_plain = false;
-            out.flow_plain = false;
-            out.single = false;
-        }
-        if breaks {
-            out.block_plain = false;
-            out.flow_plain = false;
-        }
-        out
-    }
 }
