@@ -35,6 +35,7 @@ fn run(cli: Cli) -> ExitCode {
         }
         Command::Vault(args) => configured(|config, console| commands::vault::run(&args, config, console)),
         Command::Secret(args) => configured(|config, console| commands::secret::run(&args, config, console)),
+        Command::Config(args) => with_console(|console| commands::config::run(&args, console)),
         Command::Doc(args) => match commands::doc::run(&args) {
             Ok(text) => show(&text),
             Err(error) => complain(&error.to_string()),

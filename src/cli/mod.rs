@@ -1,6 +1,7 @@
 //! The command line: types only, no logic.
 
 pub mod common;
+pub mod config;
 pub mod doc;
 pub mod inventory;
 pub mod playbook;
@@ -31,6 +32,8 @@ pub enum Command {
     Vault(Box<vault::VaultArgs>),
     /// Encrypt and decrypt with age.
     Secret(Box<secret::SecretCommandArgs>),
+    /// Show the settings and which of them are honoured (the commands of ansible-config).
+    Config(config::ConfigArgs),
     /// Show what modules do and which arguments they take.
     Doc(doc::DocArgs),
 }
@@ -46,6 +49,7 @@ impl Cli {
     ) -> Option<Result<Self, clap::Error>> {
         let (called, name) = match called {
             "ansible-playbook" => ("ansible-playbook", "playbook"),
+            "ansible-config" => ("ansible-config", "config"),
             "ansible-doc" => ("ansible-doc", "doc"),
             "ansible-inventory" => ("ansible-inventory", "inventory"),
             "ansible-vault" => ("ansible-vault", "vault"),
@@ -59,6 +63,7 @@ impl Cli {
             Ok(Self {
                 command: match name {
                     "playbook" => Command::Playbook(Box::new(FromArgMatches::from_arg_matches(&matches)?)),
+                    "config" => Command::Config(FromArgMatches::from_arg_matches(&matches)?),
                     "doc" => Command::Doc(FromArgMatches::from_arg_matches(&matches)?),
                     "inventory" => Command::Inventory(Box::new(FromArgMatches::from_arg_matches(&matches)?)),
                     _ => Command::Vault(Box::new(FromArgMatches::from_arg_matches(&matches)?)),

@@ -1,6 +1,7 @@
 //! One file for each subcommand: from options to work.
 
 pub mod callbacks;
+pub mod config;
 pub mod console;
 pub mod doc;
 mod editor;
