@@ -24,6 +24,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> ExitCode {
     ExitCode::from(match cli.command {
         Command::Playbook(args) => commands::playbook::run(&args),
+        Command::Adhoc(args) => commands::adhoc::run(&args),
         Command::Inventory(args) => {
             configured(|config, console| match commands::setup::inventory(&args, config, console) {
                 Ok(given) => commands::inventory::run(&args, &given, console),

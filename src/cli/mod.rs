@@ -1,5 +1,6 @@
 //! The command line: types only, no logic.
 
+pub mod adhoc;
 pub mod common;
 pub mod config;
 pub mod doc;
@@ -26,6 +27,8 @@ pub struct Cli {
 pub enum Command {
     /// Run playbooks (the options of ansible-playbook).
     Playbook(Box<playbook::PlaybookArgs>),
+    /// Run one task on hosts (the options of ansible).
+    Adhoc(Box<adhoc::AdhocArgs>),
     /// Show hosts, groups and their variables (the options of ansible-inventory).
     Inventory(Box<inventory::InventoryArgs>),
     /// Encrypt and decrypt with ansible-vault's format (the commands of ansible-vault).
@@ -50,6 +53,7 @@ impl Cli {
         let (called, name) = match called {
             "ansible-playbook" => ("ansible-playbook", "playbook"),
             "ansible-config" => ("ansible-config", "config"),
+            "ansible" => ("ansible", "adhoc"),
             "ansible-doc" => ("ansible-doc", "doc"),
             "ansible-inventory" => ("ansible-inventory", "inventory"),
             "ansible-vault" => ("ansible-vault", "vault"),
@@ -64,6 +68,7 @@ impl Cli {
                 command: match name {
                     "playbook" => Command::Playbook(Box::new(FromArgMatches::from_arg_matches(&matches)?)),
                     "config" => Command::Config(FromArgMatches::from_arg_matches(&matches)?),
+                    "adhoc" => Command::Adhoc(Box::new(FromArgMatches::from_arg_matches(&matches)?)),
                     "doc" => Command::Doc(FromArgMatches::from_arg_matches(&matches)?),
                     "inventory" => Command::Inventory(Box::new(FromArgMatches::from_arg_matches(&matches)?)),
                     _ => Command::Vault(Box::new(FromArgMatches::from_arg_matches(&matches)?)),

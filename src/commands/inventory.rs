@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use windlass_protocol::{Json, JsonMap};
@@ -56,7 +56,7 @@ pub enum InventoryCommandError {
     #[error(transparent)]
     Pattern(#[from] PatternError),
     /// `--host` did not name one host.
-    #[error("--host wants a pattern for one host, but `{pattern}` means {count}")]
+    #[error("You must pass a single valid host to --host parameter")]
     OneHost {
         /// What was given.
         pattern: String,
@@ -70,7 +70,7 @@ pub enum InventoryCommandError {
     #[error("Conflicting options used, only one of --host, --graph or --list can be used at the same time.")]
     Actions,
     /// `--graph` with something that is no group.
-    #[error("there is no group `{0}` to draw")]
+    #[error("Pattern must be valid group name when using --graph")]
     NoGroup(String),
     /// It cannot be shown as TOML.
     #[error("cannot be written as TOML: {0}")]
@@ -91,6 +91,12 @@ impl InventoryCommandError {
         match self {
             Self::Inventory(error) => error.to_diagnostic(),
             Self::Pattern(error) => error.to_diagnostic(),
+            Self::OneHost { pattern, count } => {
+                Diagnostic::error(self.to_string()).hint(format!("`{pattern}` means {count} hosts"))
+            }
+            Self::NoGroup(name) => {
+                Diagnostic::error(self.to_string()).hint(format!("there is no group `{name}`"))
+            }
             _ => Diagnostic::error(self.to_string()),
         }
     }
@@ -117,7 +123,7 @@ pub fn run(args: &InventoryArgs, given: &Given, console: &mut Console<'_>) -> u8
     let loaded = Inventory::load(&given.sources, &here, &given.secrets);
     let result = loaded.map_err(InventoryCommandError::from).and_then(|(inventory, warnings)| {
         warnings.iter().for_each(|warning| console.report(warning));
-        let view = View { inventory: &inventory, args, given };
+        let view = View { inventory: &inventory, args, given, here };
         let text = view.text();
         inventory.take_warnings().iter().for_each(|warning| console.report(warning));
         view.put(&text?, console)
@@ -135,6 +141,7 @@ struct View<'a> {
     inventory: &'a Inventory,
     args: &'a InventoryArgs,
     given: &'a Given,
+    here: PathBuf,
 }
 
 impl View<'_> {
@@ -167,6 +174,16 @@ impl View<'_> {
             self.flat(&hosts)?
         };
         self.dump(tree)
+    }
+
+    /// Whether what is no template is marked as such.
+    fn marks(&self) -> bool {
+        self.args.list && !(self.args.yaml || self.args.toml)
+    }
+
+    /// The folder whose `host_vars` and `group_vars` hosts see: as in a run, this one, but for an export.
+    fn playbook_dir(&self) -> Option<&Path> {
+        self.args.playbook_dir.as_deref().or((!self.args.export).then_some(&*self.here))
     }
 
     fn put(&self, text: &str, console: &mut Console<'_>) -> Result<(), InventoryCommandError> {
@@ -325,7 +342,7 @@ impl View<'_> {
     fn host_vars(&self, host: &str) -> Result<JsonMap, InventoryCommandError> {
         use crate::inventory::LayerKind as Kind;
         let mut out = Map::new();
-        for (kind, layer) in self.inventory.host_vars_layers(host, self.args.playbook_dir.as_deref())? {
+        for (kind, layer) in self.inventory.host_vars_layers(host, self.playbook_dir())? {
             let own = matches!(kind, Kind::InventoryHost | Kind::InventoryHostVars | Kind::PlaybookHostVars);
             if own || !self.args.export {
                 out.extend(layer.iter().map(|(key, value)| (key.clone(), value.clone())));
@@ -355,7 +372,7 @@ impl View<'_> {
         match value {
             Value::Str(text) if text.is_secret() && !self.args.show_secrets => Json::from(MASK),
             // Read back by a script's reader, what a plugin was told must not become a template.
-            Value::Str(text) if !text.is_trusted() && !self.args.yaml && !self.args.toml => {
+            Value::Str(text) if !text.is_trusted() && self.marks() => {
                 serde_json::json!({"__ansible_unsafe": text.as_str()})
             }
             Value::Sealed(sealed) => serde_json::json!({"__ansible_vault": sealed.ciphertext}),

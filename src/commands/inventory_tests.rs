@@ -93,7 +93,7 @@ fn graph() {
 ";
     assert_eq!(out, expected);
     let (code, _, err) = inventory(dir.path(), &["--graph", "nope"]);
-    assert!(code == 5 && err.contains("there is no group `nope`"), "{err}");
+    assert!(code == 5 && err.contains("Pattern must be valid group name"), "{err}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One file for each subcommand: from options to work.
 
+pub mod adhoc;
 pub mod callbacks;
 pub mod config;
 pub mod console;

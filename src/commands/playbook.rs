@@ -52,6 +52,7 @@ pub fn run(args: &PlaybookArgs) -> u8 {
         tags: &args.tags,
         skip_tags: &args.skip_tags,
         playbook_dir: args.playbooks.first().map(|p| dir(p)).unwrap_or_default(),
+        pattern: None,
     };
     let shared = match setup::shared(&given, &config, &terminal, &redactor) {
         Ok(shared) => shared,
@@ -106,17 +107,23 @@ pub fn run(args: &PlaybookArgs) -> u8 {
             return problem.code;
         }
     }
+    in_runtime(&run, &*terminal, books_in_order(&run, &books, &*terminal))
+}
+
+/// Does the work of a run, until it is done or somebody presses Ctrl-C; the connections are closed afterwards.
+pub(super) fn in_runtime(run: &Run, terminal: &dyn Reporter, work: impl Future<Output = u8>) -> u8 {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = match builder.enable_all().thread_stack_size(crate::template::STACK).build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            tell(&[Diagnostic::error(format!("cannot start: {error}"))]);
+            let error = Diagnostic::error(format!("cannot start: {error}"));
+            terminal.event(Event::Diagnostic(Box::new(error)));
             return 250;
         }
     };
     let code = runtime.block_on(async {
         let code = tokio::select! {
-            code = books_in_order(&run, &books, &*terminal) => code,
+            code = work => code,
             () = interrupted() => {
                 terminal.event(Event::Warning("interrupted: closing the connections".to_owned()));
                 99

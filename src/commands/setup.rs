@@ -7,7 +7,7 @@ use crate::cli::secret_options::SecretArgs;
 use crate::config::Config;
 use crate::engine::connect::{ConnectDefaults, Pool};
 use crate::engine::run::{RunOptions, Shared};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, LOCALHOST};
 use crate::playbook::{Loader, TagFilter};
 use crate::report::Event;
 use crate::report::event::Reporter;
@@ -40,6 +40,8 @@ pub struct Given<'a> {
     pub skip_tags: &'a [String],
     /// Folder of the first playbook.
     pub playbook_dir: PathBuf,
+    /// The hosts that are meant, where no playbook says so.
+    pub pattern: Option<&'a str>,
 }
 
 /// Where passwords come from: options go over the configuration.
@@ -248,6 +250,12 @@ impl Refusal {
     }
 }
 
+/// What is said where a limit leaves no hosts.
+pub(super) const NO_HOSTS_LEFT: &str =
+    "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.";
+/// What is said where the inventory has no hosts.
+const NO_HOSTS: &str = "provided hosts list is empty, only localhost is available. Note that the implicit localhost does not match 'all'";
+
 /// A limit that leaves no host of the inventory is a mistake.
 fn check_limit(inventory: &Inventory, limit: &str, reporter: &dyn Reporter) -> Result<(), Refusal> {
     let found = inventory.match_pattern("all", Some(limit));
@@ -257,9 +265,7 @@ fn check_limit(inventory: &Inventory, limit: &str, reporter: &dyn Reporter) -> R
     let left = found.map_err(|e| Refusal::new(e.to_diagnostic(), 1))?;
     let any = inventory.match_pattern("all", None).is_ok_and(|all| !all.is_empty());
     if left.is_empty() && any {
-        let error = Diagnostic::error(
-            "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.",
-        );
+        let error = Diagnostic::error(NO_HOSTS_LEFT);
         return Err(Refusal::new(
             error.hint("`--list-hosts` without the limit shows which hosts there are"),
             1,
@@ -296,7 +302,11 @@ pub fn shared(
                 .hint("name an inventory with -i, or in ansible.cfg: `inventory = hosts`"),
         )));
     }
-    if let Some(limit) = &limit {
+    let local = given.pattern.is_some_and(|pattern| LOCALHOST.contains(&pattern));
+    if inventory.hosts.is_empty() && !local && config.flag("LOCALHOST_WARNING") {
+        reporter.event(Event::Diagnostic(Box::new(Diagnostic::warning(NO_HOSTS))));
+    }
+    if let Some(limit) = limit.as_ref().filter(|_| given.pattern.is_none()) {
         check_limit(&inventory, limit, reporter.as_ref())?;
     }
     let connect = connections(given, config, redactor).map_err(one)?;

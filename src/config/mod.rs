@@ -36,6 +36,9 @@ macro_rules! settings {
 
 settings! {
     "DEFAULT_HOST_LIST", [("defaults", "inventory")], ["ANSIBLE_INVENTORY"], "/etc/ansible/hosts", "Inventory sources, with commas.";
+    "LOCALHOST_WARNING", [("defaults", "localhost_warning")], ["ANSIBLE_LOCALHOST_WARNING"], "true", "A warning where the inventory has no hosts.";
+    "DEFAULT_MODULE_NAME", [("defaults", "module_name")], [], "command", "The module of `windlass adhoc` without `-m`.";
+    "DEFAULT_MODULE_ARGS", [("defaults", "module_args")], ["ANSIBLE_MODULE_ARGS"], "", "Its arguments without `-a`.";
     "DEFAULT_ROLES_PATH", [("defaults", "roles_path")], ["ANSIBLE_ROLES_PATH"], "~/.ansible/roles:/usr/share/ansible/roles:/etc/ansible/roles", "Folders of roles.";
     "COLLECTIONS_PATHS", [("defaults", "collections_path"), ("defaults", "collections_paths")], ["ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_COLLECTIONS_PATHS"], "~/.ansible/collections:/usr/share/ansible/collections", "Folders of collections.";
     "DEFAULT_FORKS", [("defaults", "forks")], ["ANSIBLE_FORKS"], "5", "How many hosts work at once.";

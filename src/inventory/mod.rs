@@ -11,6 +11,8 @@ mod ini;
 mod literal;
 mod model;
 mod pattern;
+#[cfg(test)]
+mod pattern_model;
 mod plugin;
 mod proxmox;
 mod script;

@@ -87,6 +87,11 @@ impl Inventory {
     /// The hosts of one pattern without its `&` or `!`.
     fn one(&self, pattern: &str) -> Result<Vec<HostName>, PatternError> {
         let (expression, subscript) = split_subscript(pattern);
+        if subscript.is_some_and(|subscript| subscript.is_old(pattern)) {
+            self.warn(Diagnostic::warning(
+                "Use [x:y] inclusive subscripts instead of [x-y] which has been removed",
+            ));
+        }
         let hosts = self.enumerate(expression)?;
         match subscript {
             Some(subscript) if !hosts.is_empty() => subscript
@@ -217,6 +222,12 @@ enum Subscript {
 }
 
 impl Subscript {
+    /// Whether a range was written `[0-2]`.
+    fn is_old(self, pattern: &str) -> bool {
+        let inner = pattern.rsplit_once('[').map_or("", |(_, inner)| inner);
+        !inner.starts_with('-') && inner.contains('-')
+    }
+
     /// The hosts, or how many there are if there is none at that place.
     fn apply(self, mut hosts: Vec<HostName>) -> Result<Vec<HostName>, usize> {
         let count = hosts.len();

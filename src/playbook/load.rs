@@ -107,6 +107,23 @@ impl Loader {
             return Vec::new();
         };
         let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        self.entries(entries, &dir, attrs, vars, problems, depth)
+    }
+
+    /// The plays of a playbook that is no file. Relative names are below `dir`.
+    pub fn plays(&self, node: &Yaml, dir: &Path, problems: &mut Problems) -> Vec<Play> {
+        self.entries(node.as_seq().unwrap_or_default(), dir, &Attrs::default(), &Map::new(), problems, 0)
+    }
+
+    fn entries(
+        &self,
+        entries: &[Yaml],
+        dir: &Path,
+        attrs: &Attrs,
+        vars: &Map,
+        problems: &mut Problems,
+        depth: usize,
+    ) -> Vec<Play> {
         let mut plays = Vec::new();
         for entry in entries {
             let Some(map) = entry.as_map() else {
@@ -158,7 +175,7 @@ impl Loader {
                 }
                 continue;
             }
-            if let Some(play) = self.play(map, &entry.span, &dir, attrs, vars, problems) {
+            if let Some(play) = self.play(map, &entry.span, dir, attrs, vars, problems) {
                 plays.push(play);
             }
         }

@@ -247,7 +247,7 @@ impl Loader {
             Value::Str(text) => {
                 let (name, rest) = name_and_rest(text.as_str());
                 if let Some(action) = action_of(name) {
-                    let command = action.kind != Kind::ByTemplate && action.spec.free_form.is_some();
+                    let command = action.kind != Kind::ByTemplate && action.is_command();
                     match freeform::split(rest, command) {
                         Ok(free) => {
                             args.extend(

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout)]
 
 mod error;
+mod inventory;
 mod measure;
 mod report;
 mod sync;
@@ -16,11 +17,12 @@ use error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: windlass-bench [--windlass PROGRAM] [--runs N] [--only NAME,...] [--no-sync] [--write]
+const USAGE: &str = "usage: windlass-bench [--windlass PROGRAM] [--runs N] [--only NAME,...] [--no-sync] [--no-inventory] [--write]
   --windlass PROGRAM  the windlass to measure (default: target/release/windlass)
   --runs N            runs for each median (default 7; tools that take longer than 5 s get 3, than 20 s 2)
   --only NAME,...     only these tools: script, windlass, pyinfra, ansible-core-rs, mitogen, pipelining, ansible
   --no-sync           leaves the tree sync out
+  --no-inventory      leaves the large inventory out
   --write             writes docs/benchmarks.md";
 
 /// What was asked for on the command line.
@@ -29,6 +31,7 @@ pub struct Options {
     runs: usize,
     only: Vec<String>,
     sync: bool,
+    inventory: bool,
     write: bool,
 }
 
@@ -39,6 +42,7 @@ impl Options {
             runs: 7,
             only: Vec::new(),
             sync: true,
+            inventory: true,
             write: false,
         };
         let mut args = args.iter();
@@ -48,6 +52,7 @@ impl Options {
                 "--runs" => options.runs = args.next()?.parse().ok().filter(|n| *n > 0)?,
                 "--only" => options.only = args.next()?.split(',').map(str::to_owned).collect(),
                 "--no-sync" => options.sync = false,
+                "--no-inventory" => options.inventory = false,
                 "--write" => options.write = true,
                 _ => return None,
             }
@@ -98,7 +103,16 @@ fn run(options: &Options) -> Result<bool, Error> {
         rows.push(row);
     }
     let syncs = if options.sync { sync::measure(&windlass, options.runs)? } else { Vec::new() };
-    let text = report::text(&rows, &syncs, &venv);
+    let mut listings = Vec::new();
+    if options.inventory {
+        let mut programs: Vec<(&str, PathBuf, &[&str])> =
+            vec![("windlass inventory", windlass.clone(), &["inventory"])];
+        if options.wants("ansible") {
+            programs.push(("ansible-inventory", venv.program("ansible-inventory"), &[]));
+        }
+        listings = inventory::measure(&programs, options.runs)?;
+    }
+    let text = report::text(&rows, &syncs, &listings, &venv);
     println!("{text}");
     if options.write {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/benchmarks.md");
@@ -106,5 +120,7 @@ fn run(options: &Options) -> Result<bool, Error> {
         path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(Error::io(&path))?;
         std::fs::write(&path, page).map_err(Error::io(&path))?;
     }
-    Ok(rows.iter().all(|r| r.problem.is_none()) && syncs.iter().all(|s| s.problem.is_none()))
+    Ok(rows.iter().all(|r| r.problem.is_none())
+        && syncs.iter().all(|s| s.problem.is_none())
+        && listings.iter().all(|l| l.problem.is_none()))
 }

@@ -1,5 +1,6 @@
 //! The tables.
 
+use crate::inventory::Listing;
 use crate::measure::Row;
 use crate::sync::Sync;
 use crate::tools::Environment;
@@ -12,8 +13,8 @@ fn seconds(time: Duration) -> String {
     if s < 10.0 { format!("{s:.2}") } else { format!("{s:.1}") }
 }
 
-/// Both tables and what they were measured with, as Markdown that reads well on a terminal.
-pub fn text(rows: &[Row], syncs: &[Sync], tools: &Environment) -> String {
+/// The tables and what they were measured with, as Markdown that reads well on a terminal.
+pub fn text(rows: &[Row], syncs: &[Sync], listings: &[Listing], tools: &Environment) -> String {
     let mut text = format!("Measured on {}.\n\n", machine());
     let _ = writeln!(text, "Other tools: {}.\n", tools.versions());
     if !rows.is_empty() {
@@ -56,6 +57,22 @@ pub fn text(rows: &[Row], syncs: &[Sync], tools: &Environment) -> String {
         }
         text.push_str(&table(&lines));
         problems(&mut text, syncs.iter().map(|s| (s.title, s.problem.as_deref())));
+    }
+    if !listings.is_empty() {
+        text.push_str("\n### `--list` of an inventory of 10,000 hosts in 200 groups\n\n");
+        text.push_str("Wall time in seconds, medians, and the most memory.\n\n");
+        let mut lines = vec![["program", "INI", "YAML", "memory", "runs"].map(str::to_owned).to_vec()];
+        for listing in listings {
+            let mut line = vec![listing.title.clone()];
+            line.extend(
+                listing.times.map(|t| if listing.problem.is_some() { "–".to_owned() } else { seconds(t) }),
+            );
+            line.push(format!("{} MB", listing.memory));
+            line.push(listing.runs.to_string());
+            lines.push(line);
+        }
+        text.push_str(&table(&lines));
+        problems(&mut text, listings.iter().map(|l| (l.title.as_str(), l.problem.as_deref())));
     }
     text
 }

@@ -38,6 +38,11 @@ impl Environment {
         File::create(&done).map(|_| ()).map_err(Error::io(done))
     }
 
+    /// A program of ansible-core.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.main.join("bin").join(name)
+    }
+
     /// The versions of the tools, for the report.
     pub fn versions(&self) -> String {
         let mut found = Vec::new();
