@@ -11,7 +11,7 @@ use windlass_yaml::diagnostic::Diagnostic;
 use super::console::Console;
 use super::plain_yaml;
 use crate::cli::inventory::InventoryArgs;
-use crate::inventory::{Group, Inventory, InventoryError, PatternError};
+use crate::inventory::{Group, Inventory, InventoryError, PatternError, Rules};
 use crate::secrets::{MASK, SecretError, Secrets};
 use crate::vars::{Key, Map, Value};
 
@@ -27,7 +27,11 @@ pub struct Given {
     /// The sources to read.
     pub sources: Vec<String>,
     /// `-e`.
-    pub extra_vars: Map,
+    pub extra_vars: Arc<Map>,
+    /// `--export` is configured.
+    pub export: bool,
+    /// How sources are read.
+    pub rules: Rules,
 }
 
 impl Given {
@@ -42,7 +46,13 @@ impl Given {
                 _ => vec!["/etc/ansible/hosts".to_owned()],
             };
         }
-        Ok(Self { secrets: Arc::new(secrets), sources, extra_vars: Map::new() })
+        Ok(Self {
+            secrets: Arc::new(secrets),
+            sources,
+            extra_vars: Arc::default(),
+            export: false,
+            rules: Rules::default(),
+        })
     }
 }
 
@@ -104,6 +114,7 @@ impl InventoryCommandError {
     fn code(&self) -> u8 {
         match self {
             Self::OneHost { .. } | Self::NoGroup(_) | Self::NoAction | Self::Actions => 5,
+            Self::Inventory(InventoryError::Unparsed { .. } | InventoryError::NothingParsed { .. }) => 1,
             Self::Inventory(_) => 4,
             _ => 1,
         }
@@ -120,7 +131,7 @@ pub fn run(args: &InventoryArgs, given: &Given, console: &mut Console<'_>) -> u8
         return error.code();
     }
     let here = std::env::current_dir().unwrap_or_default();
-    let loaded = Inventory::load(&given.sources, &here, &given.secrets);
+    let loaded = Inventory::load_by(given.rules.clone(), &given.sources, &here, &given.secrets);
     let result = loaded.map_err(InventoryCommandError::from).and_then(|(inventory, warnings)| {
         warnings.iter().for_each(|warning| console.report(warning));
         let view = View { inventory: &inventory, args, given, here };
@@ -176,6 +187,10 @@ impl View<'_> {
         self.dump(tree)
     }
 
+    fn export(&self) -> bool {
+        self.args.export || self.given.export
+    }
+
     /// Whether what is no template is marked as such.
     fn marks(&self) -> bool {
         self.args.list && !(self.args.yaml || self.args.toml)
@@ -183,7 +198,7 @@ impl View<'_> {
 
     /// The folder whose `host_vars` and `group_vars` hosts see: as in a run, this one, but for an export.
     fn playbook_dir(&self) -> Option<&Path> {
-        self.args.playbook_dir.as_deref().or((!self.args.export).then_some(&*self.here))
+        self.args.playbook_dir.as_deref().or((!self.export()).then_some(&*self.here))
     }
 
     fn put(&self, text: &str, console: &mut Console<'_>) -> Result<(), InventoryCommandError> {
@@ -225,7 +240,7 @@ impl View<'_> {
                 entry.insert("children".into(), Json::from_iter(group.children.iter().map(String::as_str)));
             }
             open.extend(group.children.iter().map(String::as_str).filter(|child| seen.insert(child)));
-            if self.args.export {
+            if self.export() {
                 let vars = self.group_vars(group)?;
                 if !vars.is_empty() {
                     entry.insert("vars".into(), Json::Object(vars));
@@ -271,7 +286,7 @@ impl View<'_> {
             let vars = if seen.1.insert(host) { self.host_vars(host)? } else { JsonMap::new() };
             hosts.insert(host.clone(), Json::Object(vars));
         }
-        let vars = if self.args.export { self.group_vars(group)? } else { JsonMap::new() };
+        let vars = if self.export() { self.group_vars(group)? } else { JsonMap::new() };
         for (key, map) in [("children", children), ("hosts", hosts), ("vars", vars)] {
             if !map.is_empty() {
                 entry.insert(key.into(), Json::Object(map));
@@ -308,7 +323,7 @@ impl View<'_> {
         if !hosts.is_empty() {
             entry.insert("hosts".into(), Json::Object(hosts));
         }
-        if self.args.export {
+        if self.export() {
             let vars = self.group_vars(group)?;
             if !vars.is_empty() {
                 entry.insert("vars".into(), Json::Object(vars));
@@ -344,11 +359,11 @@ impl View<'_> {
         let mut out = Map::new();
         for (kind, layer) in self.inventory.host_vars_layers(host, self.playbook_dir())? {
             let own = matches!(kind, Kind::InventoryHost | Kind::InventoryHostVars | Kind::PlaybookHostVars);
-            if own || !self.args.export {
+            if own || !self.export() {
                 out.extend(layer.iter().map(|(key, value)| (key.clone(), value.clone())));
             }
         }
-        if !self.args.export {
+        if !self.export() {
             out.extend(self.given.extra_vars.iter().map(|(key, value)| (key.clone(), value.clone())));
         }
         Ok(self.shown(&out))

@@ -7,7 +7,7 @@ use crate::cli::secret_options::SecretArgs;
 use crate::config::Config;
 use crate::engine::connect::{ConnectDefaults, Pool};
 use crate::engine::run::{RunOptions, Shared};
-use crate::inventory::{Inventory, LOCALHOST};
+use crate::inventory::{GroupNames, Inventory, LOCALHOST, Mismatch, NOTHING_PARSED, Rules};
 use crate::playbook::{Loader, TagFilter};
 use crate::report::Event;
 use crate::report::event::Reporter;
@@ -274,6 +274,45 @@ fn check_limit(inventory: &Inventory, limit: &str, reporter: &dyn Reporter) -> R
     Ok(())
 }
 
+/// How inventories are read.
+///
+/// # Errors
+/// If the configuration has another word than one of those for it.
+pub fn rules(config: &Config, extra_vars: &Arc<Map>) -> Result<Rules, Diagnostic> {
+    let wrong = |name: &str, words: &str| {
+        let text = format!("{name} is '{}', and has to be one of {words}", config.text(name));
+        Diagnostic::error(text).hint(format!("it is set by {}", config.origin(name)))
+    };
+    let group_names = GroupNames::named(&config.text("TRANSFORM_INVALID_GROUP_CHARS"))
+        .ok_or_else(|| wrong("TRANSFORM_INVALID_GROUP_CHARS", "always, never, ignore, silently"))?;
+    let mismatch = Mismatch::named(&config.text("HOST_PATTERN_MISMATCH"))
+        .ok_or_else(|| wrong("HOST_PATTERN_MISMATCH", "warning, error, ignore"))?;
+    let list = |name: &str| -> Vec<String> {
+        let text = config.text(name);
+        text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+    };
+    let ignored = list("INVENTORY_IGNORE_PATTERNS").into_iter().map(|expression| {
+        fancy_regex::Regex::new(&expression).map_err(|error| {
+            let text =
+                format!("'{expression}' of INVENTORY_IGNORE_PATTERNS is no regular expression: {error}");
+            Diagnostic::error(text.replace('\n', " "))
+        })
+    });
+    let short = |name: String| name.strip_prefix("ansible.builtin.").map_or(name.clone(), str::to_owned);
+    Ok(Rules {
+        group_names,
+        enabled: list("INVENTORY_ENABLED").into_iter().map(short).collect(),
+        ignored_ends: list("INVENTORY_IGNORE_EXTS"),
+        ignored: ignored.collect::<Result<_, _>>()?,
+        one_must_parse: config.flag("INVENTORY_UNPARSED_IS_FAILED"),
+        all_must_parse: config.flag("INVENTORY_ANY_UNPARSED_IS_FAILED"),
+        warn_unparsed: config.flag("INVENTORY_UNPARSED_WARNING"),
+        mismatch,
+        use_extra_vars: config.flag("INVENTORY_USE_EXTRA_VARS"),
+        extra_vars: Arc::clone(extra_vars),
+    })
+}
+
 /// Everything that tasks of a run share.
 ///
 /// # Errors
@@ -293,12 +332,13 @@ pub fn shared(
     let sources = sources(&given.inventory.inventory, config);
     let limit = given.inventory.limit.clone();
     let here = std::env::current_dir().unwrap_or_default();
-    let (inventory, warnings) =
-        Inventory::load(&sources, &here, &secrets).map_err(|e| Refusal::new(e.to_diagnostic(), 1))?;
+    let rules = rules(config, &extra).map_err(|problem| Refusal::new(problem, 5))?;
+    let (inventory, warnings) = Inventory::load_by(rules.clone(), &sources, &here, &secrets)
+        .map_err(|e| Refusal::new(e.to_diagnostic(), 1))?;
     warnings.into_iter().for_each(|w| reporter.event(Event::Diagnostic(Box::new(w))));
-    if sources.iter().all(String::is_empty) {
+    if sources.iter().all(String::is_empty) && rules.warn_unparsed {
         reporter.event(Event::Diagnostic(Box::new(
-            Diagnostic::warning("No inventory was parsed, only implicit localhost is available")
+            Diagnostic::warning(NOTHING_PARSED)
                 .hint("name an inventory with -i, or in ansible.cfg: `inventory = hosts`"),
         )));
     }
@@ -357,10 +397,10 @@ pub fn shared(
     };
     let templar = Arc::new(Templar::new(settings));
     let magic = Arc::new(magic(&options, config, &sources));
-    let again = (sources.clone(), here, Arc::clone(&secrets));
+    let again = (rules, sources.clone(), here, Arc::clone(&secrets));
     let reload = Box::new(move || {
-        let (sources, here, secrets) = &again;
-        Inventory::load(sources, here, secrets).map(|(inventory, _)| inventory)
+        let (rules, sources, here, secrets) = &again;
+        Inventory::load_by(rules.clone(), sources, here, secrets).map(|(inventory, _)| inventory)
     });
     let store = Store::new(
         inventory,
@@ -441,6 +481,14 @@ pub fn inventory(
     console: &super::Console<'_>,
 ) -> Result<super::inventory::Given, Box<Diagnostic>> {
     let secrets = secrets(&args.secrets, config, &console.redactor)?;
-    let extra_vars = extra_vars::parse(&args.extra_vars, &secrets).map_err(|e| e.diagnostic)?;
-    Ok(super::inventory::Given { secrets, sources: sources(&args.inventory, config), extra_vars })
+    let extra_vars = Arc::new(extra_vars::parse(&args.extra_vars, &secrets).map_err(|e| e.diagnostic)?);
+    let rules = rules(config, &extra_vars).map_err(Box::new)?;
+    let export = config.flag("INVENTORY_EXPORT");
+    Ok(super::inventory::Given {
+        secrets,
+        sources: sources(&args.inventory, config),
+        extra_vars,
+        export,
+        rules,
+    })
 }

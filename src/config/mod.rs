@@ -36,6 +36,16 @@ macro_rules! settings {
 
 settings! {
     "DEFAULT_HOST_LIST", [("defaults", "inventory")], ["ANSIBLE_INVENTORY"], "/etc/ansible/hosts", "Inventory sources, with commas.";
+    "TRANSFORM_INVALID_GROUP_CHARS", [("defaults", "force_valid_group_names")], ["ANSIBLE_TRANSFORM_INVALID_GROUP_CHARS"], "never", "Names of groups that are no names of variables: `never` warns, `ignore` does not, `always` and `silently` put `_` into them.";
+    "INVENTORY_ENABLED", [("inventory", "enable_plugins")], ["ANSIBLE_INVENTORY_ENABLED"], "host_list,script,auto,yaml,ini,toml", "What may read an inventory, in the order in which it is tried.";
+    "INVENTORY_IGNORE_EXTS", [("defaults", "inventory_ignore_extensions"), ("inventory", "ignore_extensions")], ["ANSIBLE_INVENTORY_IGNORE"], ".pyc,.pyo,.swp,.bak,~,.rpm,.md,.txt,.rst,.orig,.cfg,.retry", "Ends of names of files in a folder of inventories that are none.";
+    "INVENTORY_IGNORE_PATTERNS", [("defaults", "inventory_ignore_patterns"), ("inventory", "ignore_patterns")], ["ANSIBLE_INVENTORY_IGNORE_REGEX"], "", "Regular expressions for such names.";
+    "INVENTORY_UNPARSED_IS_FAILED", [("inventory", "unparsed_is_failed")], ["ANSIBLE_INVENTORY_UNPARSED_FAILED"], "false", "It is an error if no inventory can be read.";
+    "INVENTORY_ANY_UNPARSED_IS_FAILED", [("inventory", "any_unparsed_is_failed")], ["ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"], "false", "It is an error if any inventory cannot be read.";
+    "INVENTORY_UNPARSED_WARNING", [("inventory", "inventory_unparsed_warning")], ["ANSIBLE_INVENTORY_UNPARSED_WARNING"], "true", "A warning where no inventory was read.";
+    "INVENTORY_USE_EXTRA_VARS", [("inventory_plugins", "use_extra_vars")], ["ANSIBLE_INVENTORY_USE_EXTRA_VARS"], "false", "Expressions of inventory plugins see the variables of `-e`.";
+    "INVENTORY_EXPORT", [("inventory", "export")], ["ANSIBLE_INVENTORY_EXPORT"], "false", "`windlass inventory --list` prints as with `--export`.";
+    "HOST_PATTERN_MISMATCH", [("inventory", "host_pattern_mismatch")], ["ANSIBLE_HOST_PATTERN_MISMATCH"], "warning", "What a host pattern that matches nothing is: `warning`, `error` or `ignore`.";
     "LOCALHOST_WARNING", [("defaults", "localhost_warning")], ["ANSIBLE_LOCALHOST_WARNING"], "true", "A warning where the inventory has no hosts.";
     "DEFAULT_MODULE_NAME", [("defaults", "module_name")], [], "command", "The module of `windlass adhoc` without `-m`.";
     "DEFAULT_MODULE_ARGS", [("defaults", "module_args")], ["ANSIBLE_MODULE_ARGS"], "", "Its arguments without `-a`.";

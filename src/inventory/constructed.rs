@@ -3,6 +3,8 @@
 
 use super::error::Refused;
 use super::model::Inventory;
+use super::plugin;
+use super::rules::safe_group;
 use crate::secrets::Secrets;
 use crate::template::{SearchPath, Templar, TemplarSettings, TemplateContext, TemplateError, Vault};
 use crate::vars::value::{scalar_text, truthy};
@@ -63,15 +65,6 @@ fn untrusted(value: Value) -> Value {
     }
 }
 
-/// The name of a group that is made: a first digit and everything but letters, digits and `_` become a `_`.
-fn safe_group(name: &str) -> String {
-    let safe = |(at, c): (usize, char)| {
-        let valid = c == '_' || (c.is_alphanumeric() && !(at == 0 && c.is_numeric()));
-        if valid { c } else { '_' }
-    };
-    name.chars().enumerate().map(safe).collect()
-}
-
 /// Whether Python takes a value for true.
 pub(super) fn is_true(value: &Value) -> bool {
     match value {
@@ -86,10 +79,25 @@ pub(super) fn is_true(value: &Value) -> bool {
     }
 }
 
+/// Which variables expressions see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Sees {
+    /// The host's own of the inventory.
+    #[default]
+    Own,
+    /// Those of its groups as well.
+    Groups,
+    /// Those of `group_vars` and `host_vars` as well.
+    Files,
+}
+
 /// What a plugin's configuration says about variables and groups.
 #[derive(Debug, Clone)]
 pub(super) struct Constructed {
     pub(super) strict: bool,
+    pub(super) sees: Sees,
+    /// Expressions see `-e`.
+    extra: Arc<Map>,
     compose: Map,
     groups: Map,
     keyed_groups: Vec<KeyedGroup>,
@@ -220,6 +228,8 @@ impl Constructed {
     pub(super) fn read(options: &Map) -> Result<Self, Refused> {
         Ok(Self {
             strict: flag(options, "strict", false)?,
+            sees: Sees::default(),
+            extra: Arc::default(),
             compose: mapping(options, "compose")?,
             groups: mapping(options, "groups")?,
             keyed_groups: list(options, "keyed_groups")?
@@ -230,6 +240,19 @@ impl Constructed {
         })
     }
 
+    /// Lets expressions see `-e`, if the configuration wants that.
+    pub(super) fn see_extra_vars(&mut self, options: &Map, inventory: &Inventory) -> Result<(), Refused> {
+        if flag(options, "use_extra_vars", inventory.rules.use_extra_vars)? {
+            self.extra = Arc::clone(&inventory.rules.extra_vars);
+        }
+        Ok(())
+    }
+
+    fn with_extra(&self, mut variables: Map) -> Map {
+        variables.extend(self.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
+        variables
+    }
+
     /// Sets the variables of `compose`.
     pub(super) fn set_variables(
         &self,
@@ -237,7 +260,7 @@ impl Constructed {
         renderer: &Renderer,
         host: &str,
     ) -> Result<(), Refused> {
-        let variables = variables_of(inventory, host);
+        let variables = self.with_extra(variables_of(inventory, host, self.sees)?);
         for (name, expression) in &self.compose {
             match renderer.compose(expression, &variables) {
                 Ok(value) => inventory.set_host_var(host, name.clone(), value),
@@ -257,7 +280,7 @@ impl Constructed {
         renderer: &Renderer,
         host: &str,
     ) -> Result<(), Refused> {
-        let variables = variables_of(inventory, host);
+        let variables = variables_of(inventory, host, self.sees)?;
         for (group, condition) in &self.groups {
             match renderer.holds(condition, &variables) {
                 Ok(true) => {
@@ -283,7 +306,7 @@ impl Constructed {
         host: &str,
         keyed: &KeyedGroup,
     ) -> Result<(), Refused> {
-        let variables = variables_of(inventory, host);
+        let variables = self.with_extra(variables_of(inventory, host, self.sees)?);
         let source = scalar_text(&keyed.key).unwrap_or_default();
         let key = match renderer.compose(&keyed.key, &variables) {
             Ok(key) => key,
@@ -314,7 +337,7 @@ impl Constructed {
         let no_lead = keyed.prefix.is_empty() && !self.leading_separator;
         let separator = if no_lead { "" } else { keyed.separator.as_str() };
         for name in keyed.names(&key)? {
-            let group = safe_group(&format!("{}{separator}{name}", keyed.prefix));
+            let group = safe_group(&format!("{}{separator}{name}", keyed.prefix)).into_owned();
             inventory.add_host(host, Some(&group))?;
             if let Some(parent) = &parent {
                 let parent = safe_group(parent);
@@ -327,7 +350,8 @@ impl Constructed {
 }
 
 impl Renderer {
-    fn render_with(&self, value: &Value, variables: &Map) -> Result<Value, TemplateError> {
+    /// A value with its templates rendered, which see these variables.
+    pub(super) fn render_with(&self, value: &Value, variables: &Map) -> Result<Value, TemplateError> {
         self.templar.render(value, &TemplateContext::new(variables, &self.search))
     }
 }
@@ -341,9 +365,18 @@ fn complaint(what: String, error: &TemplateError) -> Refused {
     Refused(Box::new(diagnostic))
 }
 
-/// What expressions see: the host's own variables, its name and its groups.
-fn variables_of(inventory: &Inventory, host: &str) -> Map {
-    let mut out: Map = inventory.hosts.get(host).map(|h| (*h.vars).clone()).unwrap_or_default();
+/// What expressions see: the host's variables, its name and its groups.
+fn variables_of(inventory: &Inventory, host: &str, sees: Sees) -> Result<Map, Refused> {
+    let own = || inventory.hosts.get(host).map(|h| (*h.vars).clone()).unwrap_or_default();
+    let mut out: Map = match sees {
+        Sees::Own => own(),
+        Sees::Groups => {
+            let groups = inventory.groups_of(host);
+            let groups = groups.iter().flat_map(|group| group.vars.iter());
+            groups.map(|(key, value)| (key.clone(), value.clone())).chain(own()).collect()
+        }
+        Sees::Files => inventory.host_vars(host, None).map_err(|e| Refused(Box::new(e.to_diagnostic())))?,
+    };
     let short = match host.parse::<std::net::IpAddr>() {
         Ok(_) => host,
         Err(_) => host.split('.').next().unwrap_or(host),
@@ -352,7 +385,30 @@ fn variables_of(inventory: &Inventory, host: &str) -> Map {
     out.insert(Key::from("inventory_hostname"), Value::from(host));
     out.insert(Key::from("inventory_hostname_short"), Value::from(short));
     out.insert(Key::from("group_names"), Value::list(groups));
-    out
+    Ok(out)
+}
+
+/// Options of the plugin `constructed` alone.
+const OWN_OPTIONS: &[&str] = &["use_vars_plugins"];
+
+/// The inventory plugin `ansible.builtin.constructed`: variables and groups for the hosts of the sources before it.
+pub(super) fn read(inventory: &mut Inventory, path: &Path, config: &Value) -> Result<(), Refused> {
+    plugin::warn_unknown(inventory, config, OWN_OPTIONS);
+    let empty = Map::new();
+    let options = config.as_map().unwrap_or(&empty);
+    let mut constructed = Constructed::read(options)?;
+    constructed.see_extra_vars(options, inventory)?;
+    constructed.sees = if flag(options, "use_vars_plugins", false)? { Sees::Files } else { Sees::Groups };
+    let secrets = Arc::clone(&inventory.secrets);
+    let renderer = Renderer::new(&secrets, path);
+    // Which groups a host has is known when all groups are below `all`.
+    inventory.reconcile();
+    let hosts: Vec<String> = inventory.hosts.keys().cloned().collect();
+    for host in &hosts {
+        constructed.set_variables(inventory, &renderer, host)?;
+        constructed.join_groups(inventory, &renderer, host)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -14,6 +14,20 @@ pub enum InventoryError {
     /// A change of the inventory that makes no sense.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A source that nothing can read (`any_unparsed_is_failed`).
+    #[error("Completely failed to parse inventory source {source_name}")]
+    Unparsed {
+        /// The source.
+        source_name: String,
+        /// What its readers said.
+        why: Vec<Diagnostic>,
+    },
+    /// No source can be read (`unparsed_is_failed`).
+    #[error("No inventory was parsed, please check your configuration and options.")]
+    NothingParsed {
+        /// What the readers said.
+        why: Vec<Diagnostic>,
+    },
 }
 
 impl InventoryError {
@@ -22,8 +36,16 @@ impl InventoryError {
         match self {
             Self::Vars(error) => error.to_diagnostic(),
             Self::Model(error) => error.to_diagnostic(),
+            Self::Unparsed { why, .. } => because(Diagnostic::error(self.to_string()), why)
+                .hint("without `any_unparsed_is_failed` in [inventory] this is a warning"),
+            Self::NothingParsed { why } => because(Diagnostic::error(self.to_string()), why)
+                .hint("without `unparsed_is_failed` in [inventory] this is a warning"),
         }
     }
+}
+
+fn because(error: Diagnostic, why: &[Diagnostic]) -> Diagnostic {
+    why.iter().fold(error, |error, reason| error.note(reason.message.clone()))
 }
 
 /// A change of the inventory that makes no sense.
@@ -113,6 +135,9 @@ pub enum PatternError {
         /// How many hosts there are.
         count: usize,
     },
+    /// It matches nothing, and the configuration wants that to be an error.
+    #[error("Could not match supplied host pattern, ignoring: {0}")]
+    Mismatch(String),
     /// `--limit @file`, and the file cannot be read.
     #[error("cannot read the limit file {file}: {reason}")]
     LimitFile {
@@ -133,6 +158,9 @@ impl PatternError {
             }
             Self::Subscript { .. } => out.hint("subscripts count from 0; `[0:2]` includes both ends"),
             Self::LimitFile { .. } => out.hint("`@` in a limit names a file with one pattern a line"),
+            Self::Mismatch(_) => {
+                out.hint("with `host_pattern_mismatch = warning` in [inventory] this is a warning")
+            }
             Self::Invalid { .. } => out,
         }
     }

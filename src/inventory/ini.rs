@@ -142,11 +142,13 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn declare(&mut self, group: &str, section: Section, line: &Line<'_>) -> Result<(), Refused> {
+        let written = group;
+        let group = &*self.inventory.group_name(written);
         if !self.inventory.groups.contains_key(group) {
             if section == Section::Vars && !self.pending.contains_key(group) {
                 self.pending.insert(group.to_owned(), Pending::Vars(line.span()));
             }
-            self.origin.add_group(self.inventory, group, Some(&line.span()))?;
+            self.origin.add_group(self.inventory, written, Some(&line.span()))?;
         }
         if section != Section::Vars {
             self.settle(group)?;
@@ -180,13 +182,17 @@ impl Reader<'_> {
             return Err(error.at(&line.span()).hint("a :children section lists one group a line"));
         }
         let span = line.part(0, name.len());
+        let name = &*self.inventory.group_name(name);
         if self.inventory.groups.contains_key(name) {
             // It may still be waited for, if only [name:vars] was seen.
             self.inventory.add_child(parent, name).map_err(|error| Refused::from(error).at(&span))?;
         } else if let Some(Pending::Child(_, parents)) = self.pending.get_mut(name) {
-            parents.push(parent.to_owned());
+            parents.push(self.inventory.group_name(parent).into_owned());
         } else {
-            self.pending.insert(name.to_owned(), Pending::Child(span, vec![parent.to_owned()]));
+            self.pending.insert(
+                name.to_owned(),
+                Pending::Child(span, vec![self.inventory.group_name(parent).into_owned()]),
+            );
         }
         Ok(())
     }

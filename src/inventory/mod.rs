@@ -7,6 +7,7 @@
 mod address;
 mod constructed;
 mod error;
+mod generator;
 mod ini;
 mod literal;
 mod model;
@@ -15,6 +16,7 @@ mod pattern;
 mod pattern_model;
 mod plugin;
 mod proxmox;
+mod rules;
 mod script;
 mod sources;
 #[cfg(test)]
@@ -27,6 +29,8 @@ pub use error::{InventoryError, ModelError, PatternError};
 pub use model::{Group, Host, Inventory};
 pub(crate) use pattern::is_like;
 pub use pattern::split_patterns;
+pub use rules::{GroupNames, Mismatch, Rules};
+pub(crate) use sources::NOTHING_PARSED;
 pub use vars::LayerKind;
 
 /// The name of a host in the inventory.

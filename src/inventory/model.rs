@@ -1,5 +1,6 @@
 //! Hosts, groups and how they belong together.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use windlass_yaml::diagnostic::Diagnostic;
 
 use super::LOCALHOST;
 use super::error::ModelError;
+use super::rules::{Rules, safe_group};
 use super::vars::VarsCache;
 use crate::secrets::Secrets;
 use crate::vars::{Key, Map, Value};
@@ -54,6 +56,9 @@ pub struct Inventory {
     /// The folders that may hold `group_vars` and `host_vars`.
     pub(super) folders: Vec<PathBuf>,
     pub(super) secrets: Arc<Secrets>,
+    pub(super) rules: Rules,
+    /// Names of groups that were changed, as they were written.
+    pub(super) renamed: IndexSet<String>,
     pub(super) cache: VarsCache,
     pub(super) warnings: Mutex<Vec<Diagnostic>>,
 }
@@ -70,6 +75,8 @@ impl Inventory {
             groups,
             folders: Vec::new(),
             secrets: Arc::clone(secrets),
+            rules: Rules::default(),
+            renamed: IndexSet::new(),
             cache: VarsCache::default(),
             warnings: Mutex::default(),
         };
@@ -82,10 +89,20 @@ impl Inventory {
         (self.hosts.clone(), self.groups.clone())
     }
 
+    /// The name that a group gets that is written so.
+    pub(super) fn group_name<'n>(&self, written: &'n str) -> Cow<'n, str> {
+        if self.rules.group_names.replaces() { safe_group(written) } else { Cow::Borrowed(written) }
+    }
+
     /// Adds a group if it is not there.
     pub fn add_group(&mut self, name: &str) -> Result<(), ModelError> {
         if name.is_empty() {
             return Err(ModelError::EmptyGroup);
+        }
+        let written = name;
+        let name = &*self.group_name(written);
+        if name != written {
+            self.renamed.insert(written.to_owned());
         }
         if !self.groups.contains_key(name) {
             let group = Group { name: name.to_owned(), priority: 1, ..Group::default() };
@@ -109,6 +126,7 @@ impl Inventory {
         }
         if let Some(group) = group {
             self.add_group(group)?;
+            let group = &*self.group_name(group);
             if let Some(found) = self.groups.get_mut(group) {
                 changed |= found.hosts.insert(name.to_owned());
             }
@@ -121,6 +139,7 @@ impl Inventory {
 
     /// Makes a group the child of another; both must exist. Returns whether it was none before.
     pub fn add_child(&mut self, parent: &str, child: &str) -> Result<bool, ModelError> {
+        let (parent, child) = (&*self.group_name(parent), &*self.group_name(child));
         for name in [parent, child] {
             if !self.groups.contains_key(name) {
                 return Err(ModelError::NoGroup(name.to_owned()));
@@ -161,6 +180,7 @@ impl Inventory {
 
     /// Sets a variable of a group. `ansible_group_priority` sets the group's priority.
     pub fn set_group_var(&mut self, group: &str, key: Key, value: Value) -> Result<(), ModelError> {
+        let group = &*self.group_name(group);
         let found = self.groups.get_mut(group).ok_or_else(|| ModelError::NoGroup(group.to_owned()))?;
         if key.as_str() == Some("ansible_group_priority") {
             let number = match &value {

@@ -9,6 +9,7 @@ use windlass_yaml::diagnostic::Diagnostic;
 
 use super::error::PatternError;
 use super::model::Inventory;
+use super::rules::Mismatch;
 use super::{HostName, LOCALHOST, address};
 
 /// Splits what was written for several patterns into single ones, at commas, or else at colons where those are no
@@ -118,7 +119,11 @@ impl Inventory {
         if out.is_empty() && LOCALHOST.contains(&pattern) {
             out.extend(self.localhost(pattern));
         }
-        if out.is_empty() && groups.is_empty() && pattern != "all" {
+        if out.is_empty() && groups.is_empty() && pattern != "all" && self.rules.mismatch != Mismatch::Ignore
+        {
+            if self.rules.mismatch == Mismatch::Error {
+                return Err(PatternError::Mismatch(pattern.to_owned()));
+            }
             let mut warning =
                 Diagnostic::warning(format!("Could not match supplied host pattern, ignoring: {pattern}"));
             if let Some(near) = self.similar(pattern) {

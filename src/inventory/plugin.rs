@@ -2,7 +2,7 @@
 
 use super::error::Refused;
 use super::model::Inventory;
-use super::{constructed, proxmox};
+use super::{constructed, generator, proxmox};
 use crate::secrets::load_data_file;
 use crate::vars::Value;
 use std::path::Path;
@@ -11,22 +11,37 @@ use std::sync::Arc;
 type Read = fn(&mut Inventory, &Path, &Value) -> Result<(), Refused>;
 
 /// The plugins by their names.
-const PLUGINS: &[(&str, Read)] =
-    &[("community.proxmox.proxmox", proxmox::read), ("community.general.proxmox", proxmox::read)];
+const PLUGINS: &[(&str, Read)] = &[
+    ("community.proxmox.proxmox", proxmox::read),
+    ("community.general.proxmox", proxmox::read),
+    ("ansible.builtin.constructed", constructed::read),
+    ("constructed", constructed::read),
+    ("ansible.builtin.generator", generator::read),
+    ("generator", generator::read),
+];
 
 fn find(name: &str) -> Option<Read> {
     PLUGINS.iter().find(|(known, _)| *known == name).map(|(_, read)| *read)
 }
 
-/// Whether a file configures a plugin that there is.
-pub(super) fn configures(path: &Path) -> bool {
+/// The name of a plugin as messages have it, if there is such a plugin.
+pub(super) fn named(name: &str) -> Option<&'static str> {
+    let full = PLUGINS.iter().find(|(known, _)| *known == name)?.0;
+    Some(full.rsplit('.').next().unwrap_or(full))
+}
+
+/// Whether a file configures a plugin that there is, or the very one that is named.
+pub(super) fn configures(path: &Path, wanted: Option<&str>) -> bool {
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    let named = text.lines().find_map(|line| line.strip_prefix("plugin:"));
+    let line = text.lines().find_map(|line| line.strip_prefix("plugin:"));
     let bare = |name: &str| {
         let name = name.split(" #").next().unwrap_or_default();
         name.trim().trim_matches(['"', '\'']).to_owned()
     };
-    named.map(bare).is_some_and(|name| find(&name).is_some())
+    line.map(bare).is_some_and(|name| {
+        let known = named(&name);
+        known.is_some() && wanted.is_none_or(|wanted| named(wanted) == known)
+    })
 }
 
 /// Whether a node is the name of a plugin that there is: an encrypted file is only then seen to configure one.

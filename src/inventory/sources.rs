@@ -9,13 +9,13 @@ use windlass_yaml::{SourceFile, Span};
 
 use super::error::{InventoryError, Refused};
 use super::model::Inventory;
+use super::rules::{GroupNames, Rules};
 use super::{LOCALHOST, address, ini, plugin, script, toml_source, yaml_source};
 use crate::secrets::{LoadError, Secrets};
 use crate::vars::{Key, Text, Value};
 
-/// Files in an inventory folder that are none.
-const IGNORED: [&str; 12] =
-    [".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry"];
+/// What is said where there is no inventory at all.
+pub(crate) const NOTHING_PARSED: &str = "No inventory was parsed, only implicit localhost is available";
 
 impl Inventory {
     /// Reads the sources, in order, into one inventory. Relative paths are below `basedir`.
@@ -27,12 +27,29 @@ impl Inventory {
         basedir: &Path,
         secrets: &Arc<Secrets>,
     ) -> Result<(Self, Vec<Diagnostic>), InventoryError> {
+        Self::load_by(Rules::default(), sources, basedir, secrets)
+    }
+
+    /// The same, as the configuration wants it.
+    pub fn load_by(
+        rules: Rules,
+        sources: &[String],
+        basedir: &Path,
+        secrets: &Arc<Secrets>,
+    ) -> Result<(Self, Vec<Diagnostic>), InventoryError> {
         let mut inventory = Self::empty(secrets);
+        inventory.rules = rules;
+        for name in inventory.rules.enabled.iter().filter(|name| !is_reader(name)) {
+            let text = format!("Failed to load inventory plugin, skipping {name}");
+            inventory.warn(
+                Diagnostic::warning(text).hint("`enable_plugins` names it; plugins in Python cannot be run"),
+            );
+        }
         let mut any = false;
         for source in sources.iter().filter(|source| !source.is_empty()) {
             let path = absolute(basedir, source);
             if source.contains(',') && !path.exists() {
-                any |= inventory.read_list(source);
+                any |= inventory.read_list(source)?;
                 continue;
             }
             let folder = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
@@ -44,31 +61,61 @@ impl Inventory {
             any |= inventory.read_source(&path, source)?;
         }
         inventory.reconcile();
-        if !any && sources.iter().any(|source| !source.is_empty()) {
-            inventory
-                .warn(Diagnostic::warning("No inventory was parsed, only implicit localhost is available"));
+        if !any && inventory.rules.one_must_parse {
+            return Err(InventoryError::NothingParsed { why: inventory.take_warnings() });
+        }
+        if !any && inventory.rules.warn_unparsed && sources.iter().any(|source| !source.is_empty()) {
+            inventory.warn(Diagnostic::warning(NOTHING_PARSED));
         }
         inventory.check_names();
         let warnings = inventory.take_warnings();
         Ok((inventory, warnings))
     }
 
-    /// `host1,host2:2222,`
-    fn read_list(&mut self, list: &str) -> bool {
+    /// `host1,host2:2222,`, and by `advanced_host_list` `web[1:3],`.
+    fn read_list(&mut self, list: &str) -> Result<bool, InventoryError> {
+        let readers = ["host_list", "advanced_host_list"];
+        let Some(reader) = self.rules.enabled.iter().find(|name| readers.contains(&name.as_str())) else {
+            return self.unparsed(list, None);
+        };
+        let ranges = reader == "advanced_host_list";
         let origin =
             Origin { file: list.to_owned(), folder: None, secret: false, secrets: Arc::clone(&self.secrets) };
         for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            let (host, port) = match address::parse(entry) {
-                Some((host, port)) if !host.contains('[') => (host, port),
-                _ => (entry, None),
+            let unchanged = || (vec![entry.to_owned()], None);
+            let (hosts, port) = if ranges {
+                address::expand_entry(entry).unwrap_or_else(|_| unchanged())
+            } else {
+                match address::parse(entry) {
+                    Some((host, port)) if !host.contains('[') => (vec![host.to_owned()], port),
+                    _ => unchanged(),
+                }
             };
-            if !self.hosts.contains_key(host)
-                && let Err(Refused(error)) = origin.add_host(self, host, Some("ungrouped"), port)
-            {
-                self.warn(*error);
+            for host in hosts {
+                if !self.hosts.contains_key(&host)
+                    && let Err(Refused(error)) = origin.add_host(self, &host, Some("ungrouped"), port)
+                {
+                    self.warn(*error);
+                }
             }
         }
-        true
+        Ok(true)
+    }
+
+    /// A source that nothing can read: a warning, or an error where the configuration says so.
+    fn unparsed(&self, source: &str, hint: Option<String>) -> Result<bool, InventoryError> {
+        if self.rules.all_must_parse {
+            return Err(InventoryError::Unparsed {
+                source_name: source.to_owned(),
+                why: self.take_warnings(),
+            });
+        }
+        let warning = Diagnostic::warning(format!("Unable to parse {source} as an inventory source"));
+        self.warn(match hint {
+            Some(hint) => warning.hint(hint),
+            None => warning,
+        });
+        Ok(false)
     }
 
     fn read_source(&mut self, path: &Path, shown: &str) -> Result<bool, InventoryError> {
@@ -77,7 +124,7 @@ impl Inventory {
         }
         let mut refusals: Vec<(&str, Box<Diagnostic>)> = Vec::new();
         if path.is_file() {
-            for (name, read) in readers(path) {
+            for (name, read) in readers(path, &self.rules.enabled) {
                 let before = self.snapshot();
                 match read(self, path) {
                     Ok(()) => return Ok(true),
@@ -93,13 +140,9 @@ impl Inventory {
             reason.message = format!("Failed to parse inventory with '{name}' plugin: {}", reason.message);
             self.warn(*reason);
         }
-        let mut warning =
-            Diagnostic::warning(format!("Unable to parse {} as an inventory source", path.display()));
-        if !path.exists() {
-            warning = warning.hint(format!("there is no such file; for a list of hosts write `{shown},`"));
-        }
-        self.warn(warning);
-        Ok(false)
+        let hint =
+            (!path.exists()).then(|| format!("there is no such file; for a list of hosts write `{shown},`"));
+        self.unparsed(&path.to_string_lossy(), hint)
     }
 
     fn read_folder(&mut self, path: &Path) -> Result<bool, InventoryError> {
@@ -115,10 +158,7 @@ impl Inventory {
         let mut any = false;
         for name in names {
             let text = name.to_string_lossy();
-            let ignored = text.starts_with('.')
-                || matches!(&*text, "group_vars" | "host_vars" | "vars_plugins")
-                || IGNORED.iter().any(|end| text.ends_with(end));
-            if !ignored {
+            if !self.rules.ignores(&text) {
                 let inner = path.join(&name);
                 any |= self.read_source(&inner, &inner.to_string_lossy())?;
             }
@@ -131,8 +171,18 @@ impl Inventory {
         for name in self.groups.keys().filter(|name| self.hosts.contains_key(*name)) {
             self.warn(Diagnostic::warning(format!("Found both group and host with same name: {name}")));
         }
-        let odd: Vec<&str> =
-            self.groups.keys().map(String::as_str).filter(|name| !is_identifier(name)).collect();
+        let odd: Vec<&str> = if self.rules.group_names == GroupNames::Never {
+            self.groups.keys().map(String::as_str).filter(|name| !is_identifier(name)).collect()
+        } else {
+            Vec::new()
+        };
+        if !self.renamed.is_empty() && self.rules.group_names == GroupNames::Always {
+            let names: Vec<&str> = self.renamed.iter().map(String::as_str).collect();
+            self.warn(Diagnostic::warning(format!(
+                "Invalid characters were found in group names and automatically replaced: {}",
+                names.join(", ")
+            )));
+        }
         if !odd.is_empty() {
             self.warn(
                 Diagnostic::warning(format!(
@@ -162,25 +212,40 @@ fn is_identifier(name: &str) -> bool {
 
 type Read = fn(&mut Inventory, &Path) -> Result<(), Refused>;
 
+/// Whether there is a reader of that name.
+fn is_reader(name: &str) -> bool {
+    let own = ["host_list", "advanced_host_list", "script", "auto", "yaml", "ini", "toml"];
+    own.contains(&name) || plugin::named(name).is_some()
+}
+
 /// What may read a file, in the order in which it is tried.
-fn readers(path: &Path) -> Vec<(&'static str, Read)> {
+fn readers(path: &Path, enabled: &[String]) -> Vec<(&'static str, Read)> {
     let extension = path.extension().map(|ext| ext.to_string_lossy().into_owned());
+    let extension = extension.as_deref();
+    let executable = || std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0);
     let mut out: Vec<(&'static str, Read)> = Vec::new();
-    let executable = std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0);
-    if executable {
-        out.push(("script", script::read));
-    }
-    if matches!(extension.as_deref(), Some("yml" | "yaml")) && plugin::configures(path) {
-        out.push(("auto", plugin::read));
-        return out;
-    }
-    if matches!(extension.as_deref(), None | Some("yml" | "yaml" | "json")) {
-        out.push(("yaml", yaml_source::read));
-    }
-    if extension.as_deref() == Some("toml") {
-        out.push(("toml", toml_source::read));
-    } else {
-        out.push(("ini", read_ini));
+    for name in enabled {
+        match name.as_str() {
+            "script" if executable() => out.push(("script", script::read)),
+            "auto" if matches!(extension, Some("yml" | "yaml")) && plugin::configures(path, None) => {
+                out.push(("auto", plugin::read));
+                return out;
+            }
+            "yaml" if matches!(extension, None | Some("yml" | "yaml" | "json")) => {
+                out.push(("yaml", yaml_source::read));
+            }
+            // What is TOML would be taken for strange INI.
+            "ini" if extension != Some("toml") => out.push(("ini", read_ini)),
+            "toml" if extension == Some("toml") => out.push(("toml", toml_source::read)),
+            other => {
+                let fits = matches!(extension, None | Some("config" | "yml" | "yaml" | "json"));
+                if let Some(name) =
+                    plugin::named(other).filter(|_| fits && plugin::configures(path, Some(other)))
+                {
+                    out.push((name, plugin::read));
+                }
+            }
+        }
     }
     out
 }

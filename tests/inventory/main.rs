@@ -22,6 +22,10 @@ const DIFFERS: &[(&str, &str)] = &[
     ("-m nosuch_module", "an unknown module is a mistake before a host is touched"),
     ("mode=0600' -C -D", "modules tell more in check mode"),
     ("-a '/nonexistent/program'", "Python shows its own text of the path"),
+    (
+        "extra.yml --list -e word=given",
+        "what an expression gives is no template, also where it is a variable of the operator",
+    ),
     ("--task-timeout 1", "what takes too long is said in other words"),
 ];
 
@@ -105,7 +109,7 @@ fn tidy(text: &str) -> String {
     let text =
         replaced(&text, r#""(start|end|stop|delta|atime|mtime|ctime)": ("[^"]*"|[\d.]+)"#, "\"$1\": TIME");
     let text = replaced(&text, r#""src": "[^"]*/\.ansible/tmp/[^"]*""#, "\"src\": TEMPORARY");
-    replaced(&text, r#"\n *"src": TEMPORARY,?| "src": TEMPORARY,?"#, "")
+    replaced(&text, r#"\n *"src": TEMPORARY,?| ?"src": TEMPORARY,?"#, "")
 }
 
 /// The warnings in the reference's messages, without the breaks of its lines.
@@ -179,7 +183,7 @@ fn compare(file: &str, at_least: usize) {
 
 #[test]
 fn inventories_of_all_kinds() {
-    compare("cases.txt", 40);
+    compare("cases.txt", 70);
 }
 
 #[test]

@@ -67,13 +67,10 @@ fn project(dir: &Path, variables: &[u32]) {
     for (folder, side) in [("inventory", "inventory"), ("", "playbook")] {
         for group in ["all", "parent", "late", "early"] {
             let place = format!("{side} group_vars/{group}");
-            write(
-                &format!("{folder}/group_vars/{group}.yml").trim_start_matches('/').to_owned(),
-                yaml(&place, ""),
-            );
+            write(format!("{folder}/group_vars/{group}.yml").trim_start_matches('/'), yaml(&place, ""));
         }
         let place = format!("{side} host_vars");
-        write(&format!("{folder}/host_vars/h.yml").trim_start_matches('/').to_owned(), yaml(&place, ""));
+        write(format!("{folder}/host_vars/h.yml").trim_start_matches('/'), yaml(&place, ""));
     }
     write("files.yml", yaml("vars_files", ""));
     write("included.yml", yaml("include_vars", ""));

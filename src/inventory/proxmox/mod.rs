@@ -61,7 +61,8 @@ pub(super) fn read(inventory: &mut Inventory, path: &Path, config: &Value) -> Re
     plugin::warn_unknown(inventory, config, OPTIONS);
     let secrets = Arc::clone(&inventory.secrets);
     let renderer = Renderer::new(&secrets, path);
-    let options = options(map, &renderer, &|name| std::env::var(name).ok())?;
+    let mut options = options(map, &renderer, &|name| std::env::var(name).ok())?;
+    options.constructed.see_extra_vars(map, inventory)?;
     let (Login::Password { password: secret, .. } | Login::Token { secret, .. }) = &options.login;
     secrets.redactor().add(secret);
     let cluster = fetch::fetch(&options)?;
