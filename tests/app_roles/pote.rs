@@ -61,7 +61,18 @@ impl Deployment {
             .suite(Suite::Trixie)
             .name("pote-dev")
             .user("git", Sudo::None)
-            .packages(&["cron", "git", "openssh-client", "postgresql", "python3", "python3-venv"])
+            // The same as for the guest of the app stack: one base system for both.
+            .packages(&[
+                "ca-certificates",
+                "cron",
+                "curl",
+                "git",
+                "openssh-client",
+                "postgresql",
+                "python3-venv",
+                "sudo",
+                "ufw",
+            ])
             .boot()
             .unwrap();
         put_sample(&host);
@@ -240,6 +251,12 @@ fn refusals(pote: &Deployment) {
     for (setting, because) in [
         (("pote_git_repo", "".into()), "pote_git_repo and pote_db_password must be set"),
         (("pote_git_ssh_key", "/root/.ssh/id".into()), "must be the text of a private key"),
+        (
+            ("pote_git_ssh_key", pote.deploy_key.replace('\n', " ").into()),
+            "each of its lines from BEGIN to END",
+        ),
+        (("pote_git_repo", "https://pote:hunter2@git.example.com/pote.git".into()), "a password or a token"),
+        (("pote_env_vars", serde_json::json!({"A": ["b"]})), "is a list or a mapping"),
         (("pote_db_name", "pote; DROP".into()), "must be small letters, digits and underscores"),
         (("pote_env_vars", serde_json::json!({"A": "1\nB=2"})), "holds a line break"),
         (("pote_env_vars", serde_json::json!({"A B": "1"})), "its name is none for a variable"),
@@ -360,8 +377,19 @@ fn other_settings(pote: &Deployment) {
     assert!(!table.contains("report") && !host.exists("/opt/pote/.ssh/deploy_key"));
     pote.deploy(&fewer, &[]).passes();
 
-    let mut without = fewer.to_vec();
+    // Another user: it owns everything, and the jobs of the old one are gone.
+    host.sh("git config --system --add safe.directory /home/git/pote.git").unwrap();
+    let mut renamed = fewer.to_vec();
+    renamed.push(("pote_user", "trader".into()));
+    assert!(pote.deploy(&renamed, &["--check"]).changes() > 0);
+    assert!(pote.deploy(&renamed, &[]).changes() > 0);
+    pote.deploy(&renamed, &[]).passes();
+    assert!(host.exists("/etc/cron.d/trader") && !host.exists("/etc/cron.d/pote"));
+    let of_others = host.sh("find /opt/pote ! -user trader ! -path '/opt/pote/bin*'").unwrap();
+    assert!(of_others.is_empty(), "{of_others}");
+
+    let mut without = renamed;
     without.push(("pote_cron_enabled", false.into()));
     assert_eq!(pote.deploy(&without, &[]).changes(), 1);
-    assert!(!host.exists("/etc/cron.d/pote"));
+    assert!(!host.exists("/etc/cron.d/trader"));
 }
