@@ -8,13 +8,13 @@ pub struct DocArgs {
     /// Modules, by short or full name.
     #[arg(value_name = "MODULE")]
     pub names: Vec<String>,
-    /// Name all modules.
+    /// Name all modules, or all of another type.
     #[arg(short = 'l', long)]
     pub list: bool,
     /// Show a task to copy.
     #[arg(short = 's', long)]
     pub snippet: bool,
-    /// Kind of thing to show; there is documentation of modules.
+    /// Kind of thing: module; filter, test, lookup and keyword have names only.
     #[arg(short = 't', long = "type", default_value = "module", value_name = "TYPE")]
     pub kind: String,
     /// In which form.

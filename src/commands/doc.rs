@@ -2,7 +2,9 @@
 
 use crate::actions;
 use crate::cli::doc::{DocArgs, Format};
+use crate::playbook::keywords;
 use crate::playbook::problems::nearest;
+use crate::template;
 use minijinja::Environment;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -54,7 +56,7 @@ const SNIPPET: &str = "\
 /// One sentence, with a hint, if there is no such module.
 pub fn run(args: &DocArgs) -> Result<String, DocError> {
     if args.kind != "module" {
-        return Err(DocError::Kind(args.kind.clone()));
+        return names_of(args).ok_or_else(|| DocError::Kind(args.kind.clone()));
     }
     if args.list || args.names.is_empty() {
         let all = all();
@@ -104,11 +106,33 @@ pub enum DocError {
         near: Option<String>,
     },
     /// No documentation of that kind.
-    #[error("there is documentation of modules only, not of type '{0}'")]
+    #[error(
+        "there is documentation of modules, and `--list` of types filter, test, lookup and keyword, not of '{0}'"
+    )]
     Kind(String),
     /// The page cannot be made.
     #[error(transparent)]
     Page(#[from] minijinja::Error),
+}
+
+/// The names of another kind, which have no pages.
+fn names_of(args: &DocArgs) -> Option<String> {
+    let mut names: Vec<&str> = match args.kind.as_str() {
+        "keyword" => {
+            [keywords::PLAY, keywords::ROLE, keywords::BLOCK, keywords::TASK, keywords::HANDLER].concat()
+        }
+        kind => template::known_names().into_iter().find(|(k, _)| *k == kind)?.1,
+    };
+    names.sort_unstable();
+    names.dedup();
+    if !args.list || !args.names.is_empty() {
+        return None;
+    }
+    if args.json {
+        let map: BTreeMap<&str, &str> = names.iter().map(|name| (*name, "")).collect();
+        return Some(format!("{:#}", json!(map)));
+    }
+    Some(names.iter().map(|name| format!("{name}\n")).collect())
 }
 
 fn all() -> BTreeMap<&'static str, &'static ModuleSpec> {
@@ -191,6 +215,19 @@ mod tests {
                 assert!(page.contains(name), "{name}: {page}");
             }
         }
+    }
+
+    #[test]
+    fn names_of_other_kinds_are_listed() {
+        for (kind, name) in
+            [("filter", "combine"), ("test", "match"), ("lookup", "fileglob"), ("keyword", "listen")]
+        {
+            let list = DocArgs { kind: kind.into(), list: true, ..args(&[]) };
+            assert!(run(&list).unwrap().lines().any(|line| line == name), "{kind}");
+            assert!(run(&DocArgs { json: true, ..list }).unwrap().contains(&format!("\"{name}\"")), "{kind}");
+            assert!(matches!(run(&DocArgs { kind: kind.into(), ..args(&[name]) }), Err(DocError::Kind(_))));
+        }
+        assert!(run(&DocArgs { kind: "cliconf".into(), list: true, ..args(&[]) }).is_err());
     }
 
     #[test]

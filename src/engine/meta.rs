@@ -9,7 +9,7 @@ use std::sync::Arc;
 use windlass_yaml::diagnostic::Diagnostic;
 
 /// The instructions there are.
-pub(crate) const KNOWN: &[&str] = &[
+pub const KNOWN: &[&str] = &[
     "flush_handlers",
     "refresh_inventory",
     "noop",

@@ -29,6 +29,12 @@ pub use templar::Templar;
 
 use crate::vars::{Key, Value};
 
+/// The names that templates may use: filters, tests (each short and with its collection) and lookups.
+#[must_use]
+pub fn known_names() -> [(&'static str, Vec<&'static str>); 3] {
+    [("filter", filters::names()), ("test", tests::names()), ("lookup", lookups::names())]
+}
+
 /// Where a template finds its variables. Values come out as they were written; the template engine renders them when
 /// they are used.
 pub trait Scope: Send + Sync {

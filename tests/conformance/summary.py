@@ -24,10 +24,11 @@ def read(log):
     if "##TARGET " in text:
         text = text.split("##TARGET ", 1)[1]
     counts = dict.fromkeys(["tasks", "ok", "changed", "skipped", "failed", "ignored", "unreachable"], 0)
-    task, error = "", ""
+    task, error, unfinished = "", "", False
     for line in text.splitlines():
         # A result may go on over several lines.
-        if error.endswith("{") or (error and line.startswith("    ") and len(error) < 400):
+        unfinished = unfinished and line.startswith("    ") and len(error) < 600
+        if unfinished:
             error += " " + line.strip()
         found = re.match(r"(ok|changed|skipping|failed|fatal): \[", line)
         if line.startswith(("TASK [", "RUNNING HANDLER [")):
@@ -38,7 +39,7 @@ def read(log):
         elif found:
             counts["unreachable"] += "UNREACHABLE" in line
             counts["failed"] += 1
-            error = f"{task} :: {line[:400]}"
+            error, unfinished = f"{task} :: {line[:400]}", line.endswith("{")
         elif line.startswith("...ignoring"):
             counts["ignored"] += 1
         elif re.match(r"\[?ERROR\]?[:!]|ERROR!|error(\[|:)", line):

@@ -74,6 +74,13 @@ pub(crate) fn find(name: &str) -> Option<Entry<Run>> {
     all().get(name).copied()
 }
 
+/// All names.
+pub(crate) fn names() -> Vec<&'static str> {
+    let mut out: Vec<&str> = all().keys().map(String::as_str).collect();
+    out.sort_unstable();
+    out
+}
+
 /// A name like the given one.
 pub(crate) fn suggest(name: &str) -> Option<String> {
     // The same name in a collection comes before names that are like it.

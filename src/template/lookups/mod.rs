@@ -89,6 +89,13 @@ pub(crate) fn find(name: &str) -> Option<&'static Lookup> {
     FAMILIES.iter().flat_map(|f| f.iter()).find(|l| l.name == short)
 }
 
+/// All names, short.
+pub(crate) fn names() -> Vec<&'static str> {
+    let mut out: Vec<&str> = FAMILIES.iter().flat_map(|f| f.iter()).map(|l| l.name).collect();
+    out.sort_unstable();
+    out
+}
+
 /// A name like the given one.
 pub(crate) fn suggest(name: &str) -> Option<String> {
     nearest(name, FAMILIES.iter().flat_map(|f| f.iter()).map(|l| l.name))

@@ -42,6 +42,13 @@ pub(crate) fn find(name: &str) -> Option<&'static Test> {
     all().get(name).map(|entry| entry.plugin)
 }
 
+/// All names.
+pub(crate) fn names() -> Vec<&'static str> {
+    let mut out: Vec<&str> = all().keys().map(String::as_str).collect();
+    out.sort_unstable();
+    out
+}
+
 /// A name like the given one.
 pub(crate) fn suggest(name: &str) -> Option<String> {
     nearest(name, all().keys().map(String::as_str))
