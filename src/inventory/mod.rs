@@ -26,6 +26,7 @@ mod vars;
 mod yaml_source;
 
 pub use error::{InventoryError, ModelError, PatternError};
+pub(crate) use literal::parse as python_literal;
 pub use model::{Group, Host, Inventory};
 pub(crate) use pattern::is_like;
 pub use pattern::split_patterns;

@@ -1,10 +1,12 @@
 //! JSON as Python writes and reads it.
 
+use super::protomatter::trusted;
 use super::{Filter, json_read};
 use crate::template::eval::Interp;
 use crate::template::eval::print::float;
 use crate::template::eval::val::{R, Val, failed};
 use crate::template::plugin::Bound;
+use crate::vars::Value;
 use std::fmt::Write;
 
 pub(super) const FILTERS: &[Filter] = &[
@@ -37,10 +39,28 @@ pub(super) const FILTERS: &[Filter] = &[
                 b.value.type_name()
             )));
         };
-        let value = json_read::read(text).map_err(|error| failed(error.to_string()))?;
+        let mut value = json_read::read(text).map_err(|error| failed(error.to_string()))?;
+        let profile = b.named.iter().find(|(name, _)| &**name == "profile");
+        if profile.and_then(|(_, value)| value.as_str()) == Some("inventory_legacy") {
+            let source = matches!(&b.value, Val::Str(text) if text.is_trusted());
+            value = of_inventory(&value, source);
+        }
         it.from_value(value)
     }),
 ];
+
+/// What `ansible-inventory` wrote: a text that is no template is wrapped, the others are what the whole is.
+fn of_inventory(value: &Value, is_trusted: bool) -> Value {
+    match value {
+        Value::Map(map) => match map.get("__ansible_unsafe") {
+            Some(text @ Value::Str(_)) if map.len() == 1 => text.clone(),
+            _ => Value::map(map.iter().map(|(k, v)| (k.clone(), of_inventory(v, is_trusted))).collect()),
+        },
+        Value::List(items) => Value::list(items.iter().map(|item| of_inventory(item, is_trusted)).collect()),
+        Value::Str(_) if is_trusted => trusted(value),
+        other => other.clone(),
+    }
+}
 
 /// How JSON is laid out.
 struct Style {

@@ -14,6 +14,7 @@ mod mistakes;
 mod names;
 mod net;
 mod paths;
+mod protomatter;
 mod regex;
 mod set_order;
 mod sets;
@@ -26,6 +27,7 @@ mod yaml_look;
 
 pub(crate) use crypt::make_password_hash;
 pub(crate) use paths::{expand_user, path};
+pub(crate) use protomatter::tags;
 pub(crate) use regex::compile as compile_regex;
 pub(crate) use units::to_bool;
 
@@ -58,6 +60,7 @@ const FAMILIES: &[(&[Filter], &[&str])] = &[
     (time::FILTERS, BUILTIN),
     (community::FILTERS, &["community.general"]),
     (ipaddr::FILTERS, &["ansible.utils", "ansible.netcommon"]),
+    (protomatter::FILTERS, &["ansible._protomatter"]),
     (net::FILTERS, &["ansible.utils", "ansible.netcommon"]),
 ];
 

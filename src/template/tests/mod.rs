@@ -3,6 +3,7 @@
 mod compare;
 mod files;
 mod kinds;
+mod protomatter;
 mod results;
 mod uris;
 mod versions;
@@ -31,6 +32,7 @@ fn all() -> &'static Registry<Run> {
                 (files::TESTS, BUILTIN),
                 (uris::TESTS, BUILTIN),
                 (versions::TESTS, BUILTIN),
+                (protomatter::TESTS, &["ansible._protomatter"]),
             ],
             &[],
         )
