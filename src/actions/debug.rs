@@ -52,7 +52,13 @@ fn variable(cx: &Cx<'_>, text: &Text) -> TaskOutcome {
             }
         };
     let mut out = TaskOutcome { shown: true, ..TaskOutcome::default() };
-    out.set(name, value);
+    if matches!(value, Value::Omit) {
+        let text = "The result of the `var` expression could not be omitted; a placeholder was used instead.";
+        out.warnings.push(text.to_owned());
+        out.set(name, "<<Omit>>".to_owned());
+    } else {
+        out.set(name, value);
+    }
     if !marks.is_empty() {
         let plural = if marks.len() == 1 { "" } else { "s" };
         let mut warning = format!("Encountered {} template error{plural}.", marks.len());

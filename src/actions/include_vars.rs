@@ -14,6 +14,7 @@ pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
         Some(dir) => folder(cx, &dir, &mut vars, &mut used),
         None => match cx.text("file").or_else(|| cx.text("_raw_params")) {
             Some(file) => single(cx, &file, &mut vars, &mut used),
+            None if cx.args.contains_key("file") => Err(IncludeVarsError::NoFile),
             None => Err(IncludeVarsError::NoSource),
         },
     };
@@ -45,6 +46,8 @@ pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
 enum IncludeVarsError {
     #[error("one of 'file' and 'dir' is needed")]
     NoSource,
+    #[error("Could not find file: its name is empty")]
+    NoFile,
     #[error("Could not find or access '{file}'; searched in: {}", places.join(", "))]
     NotFound { file: String, places: Vec<String> },
     #[error("{} does not have a valid extension: {}", path.display(), allowed.join(", "))]

@@ -6,6 +6,9 @@ use crate::inventory::ModelError;
 use crate::vars::{Key, Map, Value};
 
 pub(super) fn add_host(cx: &Cx<'_>) -> TaskOutcome {
+    if cx.args.contains_key("_raw_params") {
+        return TaskOutcome::failure("Invalid raw parameters passed, requires a dictionary/mapping");
+    }
     let Some(written) = ["name", "hostname", "host"].iter().find_map(|n| cx.text(n)) else {
         return TaskOutcome::failure("name, host or hostname needs to be provided");
     };

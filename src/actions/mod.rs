@@ -283,7 +283,7 @@ fn check_own(cx: &Cx<'_>) -> Result<Map, Box<TaskOutcome>> {
     let given: Map = cx
         .args
         .iter()
-        .filter(|(k, _)| k.as_str() != Some("_raw_params"))
+        .filter(|(k, _)| spec.free_form.is_none() || k.as_str() != Some("_raw_params"))
         .map(|(k, v)| (k.clone(), v.clone()))
         .collect();
     let checked = crate::engine::delegate::check(spec, &given)?;

@@ -107,6 +107,7 @@ pub fn load(loader: &Loader, task: &Task, entry: &Entry, playbook_dir: &Path) ->
         role: task.role.clone(),
         dir: task.dir.clone(),
         handlers: false,
+        rescued: false,
         depth: 0,
         role_chain: task.role_chain.clone(),
         dependents: Vec::new(),

@@ -25,13 +25,14 @@ fn with_ids(request: IncludeRequest) -> Vec<(Id, Entry)> {
 }
 
 impl Batch<'_> {
-    /// Loads what hosts include, each thing once for all hosts that include it in the same way.
+    /// Loads what hosts include, each thing once for all hosts that include it in the same way. Gives the hosts on which
+    /// that failed.
     pub(super) async fn include(
         &mut self,
         task: &Arc<Task>,
         requests: Vec<(String, IncludeRequest)>,
         handler: bool,
-    ) {
+    ) -> IndexSet<String> {
         let mut told: IndexMap<Id, (Entry, Vec<String>)> = IndexMap::new();
         let mut wanted: Vec<(String, Vec<Id>)> = Vec::new();
         for (host, request) in requests {
@@ -68,13 +69,16 @@ impl Batch<'_> {
                         Ok(main) => {
                             loaded.insert(id.clone(), Arc::new(Block { main, ..Block::default() }));
                         }
-                        Err(error) => return self.abort(task, error),
+                        Err(error) => {
+                            self.abort(task, error);
+                            return refused;
+                        }
                     }
                 }
                 Err(problems) => {
                     self.refuse_include(problems, task, entry, hosts);
                     if self.ended {
-                        return;
+                        return refused;
                     }
                     refused.extend(hosts.iter().cloned());
                 }
@@ -86,7 +90,7 @@ impl Batch<'_> {
         }
         if handler {
             self.handle_included(&told, &loaded, &refused).await;
-            return;
+            return refused;
         }
         let mut groups: IndexMap<Vec<Id>, (u32, Arc<Block>)> = IndexMap::new();
         for (host, ids) in wanted.into_iter().filter(|(host, _)| !refused.contains(host)) {
@@ -99,6 +103,7 @@ impl Batch<'_> {
                 state.include(Arc::clone(block), *group);
             }
         }
+        refused
     }
 
     /// Runs what a handler included as handlers of the same hosts.

@@ -46,7 +46,7 @@ impl Batch<'_> {
             }
         }
         if !includes.is_empty() {
-            self.include(task, includes, reach.handler).await;
+            failed.extend(self.include(task, includes, reach.handler).await);
         }
         if !failed.is_empty() || unreachable {
             match self.concerns_all(task, reach) {

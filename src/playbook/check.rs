@@ -241,8 +241,15 @@ impl Loader {
 
     /// Arguments that the module does not have, and values that it does not take. A task that expects to fail is left to
     /// fail.
-    pub(super) fn check_arguments(&self, task: &Task, own: &Attrs, span: &Span, problems: &mut Problems) {
-        if expects_failure(task, own) {
+    pub(super) fn check_arguments(&self, task: &Task, may_fail: bool, span: &Span, problems: &mut Problems) {
+        let reserved = task.args.keys().filter_map(Key::as_str).filter(|name| name.starts_with("_ansible_"));
+        for name in reserved {
+            let action = &task.action_written;
+            problems.push(Diagnostic::error(format!(
+                "Invalid parameter specified beginning with keyword '_ansible_' for action '{action}': '{name}'. The prefix '_ansible_' is reserved for internal use only."
+            )).at(span));
+        }
+        if may_fail {
             return;
         }
         if let Some(loop_) = &task.loop_
@@ -253,6 +260,19 @@ impl Loader {
             problems.foresee(crate::engine::loops::no_list(&loop_.value, &loop_.span));
         }
         let spec = task.action.spec;
+        if spec.free_form.is_none()
+            && let Some(Value::Str(raw)) = task.args.get("_raw_params")
+        {
+            problems.foresee(
+                Diagnostic::error(format!(
+                    "'{}' has extra params, which is only allowed in the following modules: command, shell, script, raw, include*, import*, meta, ...: {}",
+                    spec.short_name(),
+                    raw.as_str()
+                ))
+                .at(raw.span().unwrap_or(span))
+                .hint("write arguments as `name=value` or as a mapping"),
+            );
+        }
         let names = task.args.keys().filter_map(Key::as_str).filter(|n| !n.starts_with('_'));
         for error in args::unknown_arguments(spec, names) {
             self.wrong_argument(task, &error, span, problems);

@@ -31,6 +31,8 @@ pub struct Under {
     pub dir: PathBuf,
     /// They are handlers.
     pub handlers: bool,
+    /// A rescue waits for their failure.
+    pub rescued: bool,
     /// How deep imports are nested.
     pub depth: usize,
     /// Roles whose variables are seen besides the own one's.
@@ -483,14 +485,16 @@ impl Loader {
         if let Some(node) = map.get("vars") {
             inner.vars.push(self.vars_of(node, problems));
         }
-        let mut part = |name: &str| match map.get(name) {
-            Some(node) => self.nodes(node, &inner, made, problems),
+        let rescued = inner.rescued || map.contains_key("rescue");
+        let guarded = Under { rescued, ..inner.clone() };
+        let mut part = |name: &str, under: &Under| match map.get(name) {
+            Some(node) => self.nodes(node, under, made, problems),
             None => Vec::new(),
         };
         let block = Block {
-            main: part("block"),
-            rescue: part("rescue"),
-            always: part("always"),
+            main: part("block", &guarded),
+            rescue: part("rescue", &inner),
+            always: part("always", &inner),
             name: map.get("name").map(|n| self.value(n)),
             role_root: None,
         };

@@ -125,8 +125,9 @@ impl Loader {
         self.check_keywords(map, problems);
         self.check_include(&task, map, problems);
         super::not_yet::warn(map, problems);
-        self.check_syntax(map, expects_failure(&task, &own), problems);
-        self.check_arguments(&task, &own, &call.span, problems);
+        let may_fail = under.rescued || expects_failure(&task, &own);
+        self.check_syntax(map, may_fail, problems);
+        self.check_arguments(&task, may_fail, &call.span, problems);
         if under.handlers && matches!(task.action.kind, Kind::IncludeRole | Kind::ImportRole) {
             let text = format!("Using '{}' as a handler is not supported.", task.action_written);
             problems.push(
@@ -332,17 +333,6 @@ impl Loader {
                                 .map(|(k, v)| (argument_name(k, &node.span), trusted(v, &node.span))),
                         );
                         if free.raw.is_empty() {
-                            return;
-                        }
-                        if action.spec.free_form.is_none() {
-                            problems.foresee(
-                                Diagnostic::error(format!(
-                                    "'{}' has extra params, which is only allowed in the following modules: command, shell, script, raw, include*, import*, meta, ...: {}",
-                                    action.spec.short_name(), free.raw
-                                ))
-                                .at(&node.span)
-                                .hint("write arguments as `name=value` or as a mapping"),
-                            );
                             return;
                         }
                         args.insert(Key::from("_raw_params"), trusted(free.raw, &node.span));

@@ -26,7 +26,11 @@ pub(super) const FILTERS: &[Filter] = &[
         it.attr(&b.value, &name)
     }),
     Filter::new("extract", &["container!", "morekeys"], extract),
-    Filter::new("ternary", &["true_val!", "false_val!", "none_val"], |it, b| {
+    // Of what is not chosen nothing is asked.
+    Filter::lenient("ternary", &["true_val!", "false_val!", "none_val"], |it, b| {
+        if let Val::Undefined(_) = b.value {
+            return Ok(b.value.clone());
+        }
         if b.value.is_none() && b.get(2).is_some() {
             return Ok(b.val(2));
         }
