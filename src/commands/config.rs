@@ -10,6 +10,7 @@ use crate::report::json;
 use crate::template::{YamlLayout, dump_yaml};
 use serde_json::{Map as JsonMap, Value as Json, json};
 use std::fmt::Write;
+use std::path::PathBuf;
 use windlass_protocol::args::python_text;
 use windlass_yaml::diagnostic::Diagnostic;
 
@@ -54,7 +55,7 @@ pub fn run(args: &ConfigArgs, console: &mut Console<'_>) -> u8 {
 
 fn load(common: &CommonArgs) -> Result<Config, Box<Diagnostic>> {
     let Some(file) = &common.config else { return Ok(Config::load()) };
-    let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+    let file = PathBuf::from(known::resolved(&file.to_string_lossy(), None));
     if std::fs::File::open(&file).is_err() {
         let text =
             format!("The provided configuration file is missing or not accessible: {}", file.display());

@@ -15,6 +15,7 @@ use crate::report::terminal::{Form, Style, Terminal};
 use crate::secrets::{Redactor, SecretOptions, Secrets};
 use crate::template::{Asked, Templar, TemplarSettings};
 use crate::transport::{HostKeyChecking, Secret, Settings};
+use crate::vars::fact_cache::FactCache;
 use crate::vars::store::Store;
 use crate::vars::{Key, Map, Value};
 use std::io::IsTerminal;
@@ -313,6 +314,39 @@ pub fn rules(config: &Config, extra_vars: &Arc<Map>) -> Result<Rules, Diagnostic
     })
 }
 
+/// Where facts are kept between runs. A cache that cannot be had is no reason not to run.
+fn fact_cache(config: &Config, reporter: &dyn Reporter) -> Option<FactCache> {
+    let warn = |text: String, hint: &str| {
+        reporter.event(Event::Diagnostic(Box::new(Diagnostic::warning(text).hint(hint))));
+        None
+    };
+    let kind = config.text("CACHE_PLUGIN");
+    match kind.trim_start_matches("ansible.builtin.") {
+        "memory" | "" => return None,
+        "jsonfile" => {}
+        _ => {
+            let text = format!("there is no fact cache '{kind}': facts last as long as this run");
+            return warn(text, "there are `memory` and `jsonfile`");
+        }
+    }
+    let Some(folder) = config.path("CACHE_PLUGIN_CONNECTION") else {
+        let text =
+            "error, 'jsonfile' cache plugin requires the 'fact_caching_connection' config option to be set";
+        return warn(
+            text.to_owned(),
+            "it is the folder of the files of facts; without it they last as long as this run",
+        );
+    };
+    let seconds = config.text("CACHE_PLUGIN_TIMEOUT").trim().parse().unwrap_or(86_400);
+    match FactCache::new(&folder, &config.text("CACHE_PLUGIN_PREFIX"), seconds) {
+        Ok(cache) => Some(cache),
+        Err(error) => {
+            let text = format!("the folder of the fact cache, {}, cannot be made: {error}", folder.display());
+            warn(text, "facts last as long as this run")
+        }
+    }
+}
+
 /// Everything that tasks of a run share.
 ///
 /// # Errors
@@ -410,6 +444,12 @@ pub fn shared(
         given.playbook_dir.clone(),
         Some(reload),
     );
+    if let Some(cache) = fact_cache(config, reporter.as_ref()) {
+        store.keep_facts(cache);
+    }
+    if options.flush_cache {
+        store.flush_cache();
+    }
     let _ = holder.set(Arc::downgrade(&store));
     let mut loader = Loader::new(Arc::clone(&secrets), Arc::clone(&templar), extra);
     loader.roles_path = config.paths("DEFAULT_ROLES_PATH");

@@ -149,7 +149,8 @@ pub(super) fn unquoted(text: &str) -> &str {
 }
 
 /// A path with the home folder and variables put in, absolute and without `..`.
-fn resolved(path: &str, base: Option<&Path>) -> String {
+#[must_use]
+pub fn resolved(path: &str, base: Option<&Path>) -> String {
     let here = || std::env::current_dir().unwrap_or_default();
     let path = path.replace("{{CWD}}", &here().display().to_string());
     let path = PathBuf::from(crate::engine::connect::expand_home(&with_variables(&path)));

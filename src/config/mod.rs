@@ -75,6 +75,10 @@ settings! {
     "DEFAULT_VAULT_IDENTITY_LIST", [("defaults", "vault_identity_list")], ["ANSIBLE_VAULT_IDENTITY_LIST"], "", "Vault ids.";
     "DEFAULT_ASK_VAULT_PASS", [("defaults", "ask_vault_pass")], ["ANSIBLE_ASK_VAULT_PASS"], "false", "Ask for the vault password.";
     "DEFAULT_GATHERING", [("defaults", "gathering")], ["ANSIBLE_GATHERING"], "implicit", "Whether plays gather facts unless they say so: implicit, explicit, or smart (each host's once).";
+    "CACHE_PLUGIN", [("defaults", "fact_caching")], ["ANSIBLE_CACHE_PLUGIN"], "memory", "Whether facts outlive the run: `memory`, or `jsonfile`.";
+    "CACHE_PLUGIN_CONNECTION", [("defaults", "fact_caching_connection")], ["ANSIBLE_CACHE_PLUGIN_CONNECTION"], "", "The folder of `jsonfile`.";
+    "CACHE_PLUGIN_PREFIX", [("defaults", "fact_caching_prefix")], ["ANSIBLE_CACHE_PLUGIN_PREFIX"], "", "What the names of its files begin with.";
+    "CACHE_PLUGIN_TIMEOUT", [("defaults", "fact_caching_timeout")], ["ANSIBLE_CACHE_PLUGIN_TIMEOUT"], "86400", "Seconds after which its files count no more; 0 is never.";
     "DEFAULT_NO_LOG", [("defaults", "no_log")], ["ANSIBLE_NO_LOG"], "false", "Tasks that do not say otherwise print nothing of their results.";
     "TASK_TIMEOUT", [("defaults", "task_timeout")], ["ANSIBLE_TASK_TIMEOUT"], "0", "Seconds that a task may take; 0 is any time.";
     "DIFF_ALWAYS", [("diff", "always")], ["ANSIBLE_DIFF_ALWAYS"], "false", "Show diffs.";

@@ -1,5 +1,6 @@
 //! Variables: values with their marks, scopes, precedence, magic variables.
 
+pub mod fact_cache;
 pub mod from_yaml;
 pub mod key;
 pub mod scope;

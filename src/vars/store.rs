@@ -1,5 +1,6 @@
 //! The variables of a run: what the inventory, the hosts and the command line say, and how they are layered for a task.
 
+use super::fact_cache::FactCache;
 use super::scope::Layers;
 use super::{Dynamic, Key, Map, Value};
 use crate::inventory::{Inventory, InventoryError};
@@ -7,7 +8,7 @@ use crate::playbook::{Role, Task};
 use crate::template::{Templar, TemplateContext, TemplateError};
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
 use windlass_yaml::diagnostic::Diagnostic;
 
 /// What a run learned of a host.
@@ -55,6 +56,8 @@ pub struct Store {
     /// Renders.
     pub templar: Arc<Templar>,
     problems: Mutex<Vec<Diagnostic>>,
+    /// Where facts are kept between runs.
+    fact_cache: OnceLock<FactCache>,
     reload: Option<Reload>,
     /// Folder of the playbook, for its `group_vars` and `host_vars`.
     pub playbook_dir: PathBuf,
@@ -90,6 +93,7 @@ impl Store {
             cache: RwLock::default(),
             groups: RwLock::default(),
             problems: Mutex::default(),
+            fact_cache: OnceLock::new(),
             reload,
             extra,
             options,
@@ -115,14 +119,59 @@ impl Store {
     /// What is known of a host.
     #[must_use]
     pub fn facts(&self, host: &str) -> HostFacts {
-        self.hosts.read().unwrap_or_else(PoisonError::into_inner).get(host).cloned().unwrap_or_default()
+        let known = || self.hosts.read().unwrap_or_else(PoisonError::into_inner).get(host).cloned();
+        match known() {
+            Some(facts) => facts,
+            None if self.fact_cache.get().is_none() => HostFacts::default(),
+            None => {
+                self.change_host(host, |_| {});
+                known().unwrap_or_default()
+            }
+        }
+    }
+
+    /// From now on facts are kept there between runs.
+    pub fn keep_facts(&self, cache: FactCache) {
+        // There is one for a run.
+        let _ = self.fact_cache.set(cache);
+    }
+
+    /// What an earlier run learned of a host.
+    fn remembered(&self, host: &str) -> HostFacts {
+        let Some(cache) = self.fact_cache.get() else { return HostFacts::default() };
+        let kept = cache.read(host);
+        let mut facts = Map::new();
+        add_bare(&mut facts, &kept.facts);
+        HostFacts {
+            facts: Arc::new(facts),
+            injected: Arc::new(kept.facts),
+            gathered: kept.gathered,
+            ..HostFacts::default()
+        }
+    }
+
+    /// Keeps the facts of a host for later runs.
+    fn remember(&self, host: &str) {
+        let Some(cache) = self.fact_cache.get() else { return };
+        let known = self.facts(host);
+        if let Err(error) = cache.write(host, &known.injected, known.gathered) {
+            let text = format!("the facts of {host} cannot be kept: {error}");
+            self.problems.lock().unwrap_or_else(PoisonError::into_inner).push(Diagnostic::warning(text));
+        }
+    }
+
+    /// Forgets what earlier runs learned of the hosts (`--flush-cache`).
+    pub fn flush_cache(&self) {
+        let Some(cache) = self.fact_cache.get() else { return };
+        self.inventory().hosts.keys().for_each(|host| cache.forget(host));
+        cache.forget("localhost");
     }
 
     fn change_host(&self, host: &str, change: impl FnOnce(&mut HostFacts)) {
         let mut hosts = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
         match hosts.get_mut(host) {
             Some(facts) => change(facts),
-            None => change(hosts.entry(host.to_owned()).or_default()),
+            None => change(hosts.entry(host.to_owned()).or_insert_with(|| self.remembered(host))),
         }
     }
 
@@ -139,6 +188,7 @@ impl Store {
             Arc::make_mut(&mut h.injected).insert(Key::from(name), value.clone());
             Arc::make_mut(&mut h.facts).insert(Key::from(name), value);
         });
+        self.remember(host);
     }
 
     /// Sets variables of a host (`include_vars`).
@@ -162,11 +212,13 @@ impl Store {
             let injected = Arc::make_mut(&mut h.injected);
             injected.extend(facts.iter().map(|(k, v)| (Key::from(k.to_string()), v.clone())));
         });
+        self.remember(host);
     }
 
     /// Remembers that a host's facts were gathered.
     pub fn set_gathered(&self, host: &str) {
         self.change_host(host, |h| h.gathered = true);
+        self.remember(host);
     }
 
     /// Forgets the facts of a host (`meta: clear_facts`).
@@ -176,6 +228,9 @@ impl Store {
             h.injected = Arc::default();
             h.gathered = false;
         });
+        if let Some(cache) = self.fact_cache.get() {
+            cache.forget(host);
+        }
     }
 
     fn base(&self, host: &str) -> Arc<HostBase> {
