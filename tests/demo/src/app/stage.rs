@@ -42,7 +42,7 @@ impl Stage {
     pub fn new(windlass: &Path, server: Builder, guests: usize) -> Result<Self, Error> {
         let windlass = std::path::absolute(windlass).map_err(Error::io(windlass))?;
         let addresses = (0..guests).map(|_| Reservation::take()).collect::<Result<Vec<_>, _>>()?;
-        let server = server.token("root@pam!windlass", TOKEN).start()?;
+        let server = server.token("root@pam!automation", TOKEN).start()?;
         let folder = tempfile::tempdir().map_err(Error::io("a temporary folder"))?;
         let repository = Repository::serve(&example().join("app"), folder.path(), network_gateway())?;
         let key = folder.path().join("key");
@@ -75,7 +75,7 @@ impl Stage {
         let known_hosts = folder.path().join("known_hosts");
         let variables = json!({
             "proxmox_host": server.host(), "proxmox_api_port": server.port(), "proxmox_user": "root@pam",
-            "proxmox_password": "", "proxmox_token_id": "windlass", "proxmox_token": TOKEN,
+            "proxmox_password": "", "proxmox_token_id": "automation", "proxmox_token": TOKEN,
             "app_ssh_public_key": public.trim(),
             "ansible_ssh_private_key_file": key,
             "ansible_ssh_common_args":
