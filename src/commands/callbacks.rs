@@ -2,6 +2,7 @@
 
 use super::setup::Refusal;
 use crate::config::Config;
+use crate::config::known::unquoted;
 use crate::report::callbacks::{
     Callback, JUnit, JUnitSettings, ProfileSettings, ProfileTasks, Timer, Tree, Whole,
 };
@@ -136,7 +137,7 @@ pub fn listeners(around: &Surroundings<'_>) -> Result<(Vec<Box<dyn Callback>>, V
     }
     let names = config.text("CALLBACKS_ENABLED");
     let mut enabled: Vec<&str> = Vec::new();
-    for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+    for name in names.split(',').map(|name| unquoted(name.trim())).filter(|name| !name.is_empty()) {
         if enabled.contains(&name) || forms(name).is_some() {
             continue;
         }
