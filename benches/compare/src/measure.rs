@@ -83,7 +83,7 @@ pub fn bench_host() -> Result<Host, Error> {
 }
 
 /// How many runs make a median, by what the runs so far took.
-fn enough(so_far: &[Duration], wanted: usize) -> usize {
+pub fn enough(so_far: &[Duration], wanted: usize) -> usize {
     match so_far.first() {
         Some(first) if *first > VERY_SLOW => wanted.min(2),
         Some(first) if *first > SLOW => wanted.min(3),

@@ -43,6 +43,11 @@ impl Environment {
         self.main.join("bin").join(name)
     }
 
+    /// The program of ansible-core-rs, which has its others as subcommands.
+    pub fn rust_program(&self) -> PathBuf {
+        self.rust.join("bin/ansible")
+    }
+
     /// The versions of the tools, for the report.
     pub fn versions(&self) -> String {
         let mut found = Vec::new();
@@ -101,7 +106,7 @@ pub fn all(windlass: &Path, environment: &Environment) -> Vec<Box<dyn Tool>> {
         Box::new(Ansible {
             name: "ansible-core-rs",
             title: "ansible-core-rs",
-            program: environment.rust.join("bin/ansible"),
+            program: environment.rust_program(),
             words: vec!["playbook"],
             settings: String::new(),
         }),
