@@ -10,16 +10,26 @@ const PLAY: &str = "- hosts: all\n  gather_facts: false\n  tasks:\n";
 
 /// Runs the tasks of a play on this machine: exit code and what was printed, stderr behind stdout.
 fn run(dir: &Path, tasks: &str) -> (i32, String) {
+    run_on(dir, "localhost,", tasks)
+}
+
+/// As [`run`], with an inventory, all of whose hosts are this machine.
+fn run_on(dir: &Path, hosts: &str, tasks: &str) -> (i32, String) {
     std::fs::write(dir.join("play.yml"), format!("{PLAY}{tasks}")).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_windlass"))
         .current_dir(dir)
-        .args(["playbook", "-i", "localhost,", "-c", "local", "play.yml"])
+        .args(["playbook", "-i", hosts, "-c", "local", "--forks", "6", "play.yml"])
         .env_remove("ANSIBLE_CONFIG")
         .env("ANSIBLE_NOCOLOR", "1")
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     (output.status.code().unwrap_or(-1), text.into_owned())
+}
+
+/// Names of hosts as `-i` takes them.
+fn hosts(count: usize) -> String {
+    (0..count).map(|n| format!("host{n},")).collect()
 }
 
 fn folder() -> tempfile::TempDir {
@@ -102,4 +112,52 @@ fn no_name_of_a_variable_is_a_command() {
     assert!(said.contains("it is"), "{said}");
     assert!(said.contains("'A=1 touch made; B' cannot be the name of a variable in a shell"), "{said}");
     assert!(!dir.path().join("made").exists());
+}
+
+/// Each host waits for all others: who runs them one after the other never gets past the first.
+#[test]
+fn hosts_on_this_machine_work_at_the_same_time() {
+    let dir = folder();
+    let (code, said) = run_on(
+        dir.path(),
+        &hosts(6),
+        "    - file: {path: '{{ playbook_dir }}/shared/{{ item }}', state: directory}
+      loop: [mine, met]
+    - shell: |
+        touch shared/met/{{ inventory_hostname }}
+        for n in $(seq 100); do [ $(ls shared/met | wc -l) = 6 ] && exit; sleep 0.1; done; exit 1
+      args: {chdir: '{{ playbook_dir }}'}
+    - shell: |
+        touch shared/mine/{{ inventory_hostname }}
+        for n in $(seq 100); do [ $(ls shared/mine | wc -l) = 6 ] && exit; sleep 0.1; done; exit 1
+      args: {chdir: '{{ playbook_dir }}'}
+      delegate_to: localhost
+    - lineinfile: {path: '{{ playbook_dir }}/lines', line: '{{ inventory_hostname }} {{ item }}', create: true}
+      loop: [1, 2, 3]
+    - copy: {dest: '{{ playbook_dir }}/one', content: the same}
+      register: copied
+    - shell: echo {{ inventory_hostname }} {{ item }} >>'{{ playbook_dir }}/order'
+      loop: [1, 2, 3, 4, 5]
+    - debug: msg=\"changed {{ ansible_play_hosts | map('extract', hostvars) | selectattr('copied.changed') | length }}\"
+      run_once: true
+",
+    );
+    assert_eq!(code, 0, "{said}");
+    let lines = |name: &str| {
+        let text = std::fs::read_to_string(dir.path().join(name)).unwrap();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    // Nobody's line is lost where all change one file, and who comes second finds what the first one did.
+    let mut found = lines("lines");
+    found.sort_unstable();
+    let expected: Vec<String> = (0..6).flat_map(|n| (1..4).map(move |i| format!("host{n} {i}"))).collect();
+    assert_eq!(found, expected, "{said}");
+    assert!(said.contains("changed 1"), "{said}");
+    // The items of a host stay in their order.
+    let order = lines("order");
+    for host in 0..6 {
+        let start = format!("host{host} ");
+        let items: Vec<&str> = order.iter().filter_map(|line| line.strip_prefix(&start)).collect();
+        assert_eq!(items, ["1", "2", "3", "4", "5"]);
+    }
 }

@@ -1,5 +1,6 @@
 //! Connections of a run: one for each host and way to it, kept until the end.
 
+use super::lanes::Lanes;
 use super::said::{Said, text, unfit};
 use crate::template::{Templar, TemplateError};
 use crate::transport::{
@@ -66,14 +67,31 @@ type Opened = Arc<OnceCell<Result<Arc<Connection>, ConnectError>>>;
 /// Targets that share a connection: equal in everything, passwords among it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum PoolKey {
-    Local,
+    /// This machine, by lane.
+    Local(usize),
     Host(Box<Target>),
+}
+
+impl PoolKey {
+    fn of(target: &Target, lane: usize) -> Self {
+        // This machine is one host, by whatever name it is called.
+        if target.via == Via::Local { Self::Local(lane) } else { Self::Host(Box::new(target.clone())) }
+    }
+
+    /// Whether it leads there, by whichever lane.
+    fn is_of(&self, target: &Target) -> bool {
+        match self {
+            Self::Local(_) => target.via == Via::Local,
+            Self::Host(known) => **known == *target,
+        }
+    }
 }
 
 /// The connections of a run.
 pub struct Pool {
     settings: Arc<Settings>,
     open: Mutex<HashMap<PoolKey, Opened>>,
+    lanes: Arc<Lanes>,
 }
 
 impl std::fmt::Debug for Pool {
@@ -86,12 +104,13 @@ impl Pool {
     /// A pool without connections.
     #[must_use]
     pub fn new(settings: Arc<Settings>) -> Self {
-        Self { settings, open: Mutex::default() }
+        Self { settings, open: Mutex::default(), lanes: Arc::default() }
     }
 
-    fn key(target: &Target) -> PoolKey {
-        // This machine is one host, by whatever name it is called.
-        if target.via == Via::Local { PoolKey::Local } else { PoolKey::Host(Box::new(target.clone())) }
+    /// What keeps hosts on this machine apart.
+    #[must_use]
+    pub fn lanes(&self) -> &Arc<Lanes> {
+        &self.lanes
     }
 
     /// The connection to a host, made on first use. Who asks while it is being made waits for it, and shares its failure; who
@@ -100,7 +119,11 @@ impl Pool {
     /// # Errors
     /// Why it cannot be made.
     pub async fn connection(&self, target: &Target) -> Result<Arc<Connection>, ConnectError> {
-        let key = Self::key(target);
+        self.in_lane(target, 0).await
+    }
+
+    async fn in_lane(&self, target: &Target, lane: usize) -> Result<Arc<Connection>, ConnectError> {
+        let key = PoolKey::of(target, lane);
         let cell = {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             let stale = open.get(&key).and_then(|c| c.get()).is_some_and(|c| match c {
@@ -117,36 +140,56 @@ impl Pool {
             .clone()
     }
 
-    /// The agent at the end of a way.
+    /// The agent at the end of a way; on this machine that of a lane.
     ///
     /// # Errors
     /// Why there is none.
-    pub async fn agent(&self, way: &Way) -> Result<AgentHandle, ConnectError> {
-        self.connection(&way.target).await?.agent(way.become_.as_ref()).await
+    pub async fn agent(&self, way: &Way, lane: usize) -> Result<AgentHandle, ConnectError> {
+        let become_ = way.become_.as_ref();
+        let first = self.connection(&way.target).await?.agent(become_).await?;
+        if lane == 0 || way.target.via != Via::Local {
+            return Ok(first);
+        }
+        // Now that there is a first one, the program is in the cache and the password is known to be right.
+        self.in_lane(&way.target, lane).await?.agent(become_).await
+    }
+
+    /// Ends the agents that work as a user on a host.
+    pub async fn dismiss(&self, target: &Target, user: &str) {
+        let found: Vec<Opened> = {
+            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.iter().filter(|(key, _)| key.is_of(target)).map(|(_, cell)| Arc::clone(cell)).collect()
+        };
+        let found = found.iter().filter_map(|cell| cell.get().cloned()).flatten();
+        let ending = found.map(|connection| async move { connection.dismiss(user).await });
+        futures::future::join_all(ending.collect::<Vec<_>>()).await;
     }
 
     /// Closes a connection, so that the next task makes a new one (`meta: reset_connection`).
     pub async fn forget(&self, target: &Target) {
-        let cell = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&Self::key(target));
-        if let Some(Ok(connection)) = cell.and_then(|c| c.get().cloned())
-            && let Ok(connection) = Arc::try_unwrap(connection)
-        {
-            connection.close().await;
-        }
+        let found = {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.extract_if(|key, _| key.is_of(target)).map(|(_, cell)| cell).collect()
+        };
+        close_all(found).await;
     }
 
     /// Closes all connections; the agents remove what they left.
     pub async fn close(&self) {
-        let all: Vec<Opened> =
+        let all =
             self.open.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, cell)| cell).collect();
-        let closing =
-            all.into_iter().filter_map(|cell| cell.get().cloned()).flatten().map(|connection| async move {
-                if let Ok(connection) = Arc::try_unwrap(connection) {
-                    connection.close().await;
-                }
-            });
-        futures::future::join_all(closing.collect::<Vec<_>>()).await;
+        close_all(all).await;
     }
+}
+
+async fn close_all(opened: Vec<Opened>) {
+    let closing =
+        opened.into_iter().filter_map(|cell| cell.get().cloned()).flatten().map(|connection| async move {
+            if let Ok(connection) = Arc::try_unwrap(connection) {
+                connection.close().await;
+            }
+        });
+    futures::future::join_all(closing.collect::<Vec<_>>()).await;
 }
 
 /// Finds out how a host is reached: variables over keywords over defaults.

@@ -7,7 +7,7 @@ use super::keywords::Keywords;
 use super::result::TaskOutcome;
 use crate::report::{Event, Speaker};
 use crate::template::TemplateError;
-use crate::transport::{AgentError, AgentHandle, Call, ConnectError, Sink, Source};
+use crate::transport::{AgentError, AgentHandle, Call, ConnectError, Sink, Source, Via};
 use crate::vars::Map;
 use crate::vars::scope::Layers;
 use std::sync::Arc;
@@ -19,7 +19,14 @@ pub struct Remote<'a> {
     exec: &'a Exec,
     layers: &'a Layers,
     keywords: &'a Keywords,
-    agent: Mutex<Option<AgentHandle>>,
+    agent: Mutex<Option<Place>>,
+}
+
+/// An agent, and whether it is on this machine.
+#[derive(Debug, Clone)]
+struct Place {
+    agent: AgentHandle,
+    here: bool,
 }
 
 /// Why a module has no outcome.
@@ -103,16 +110,24 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// Why there is none.
     pub async fn agent(&self) -> Result<AgentHandle, RemoteError> {
-        let mut agent = self.agent.lock().await;
-        if let Some(agent) = &*agent
-            && !agent.is_dead()
+        Ok(self.place().await?.agent)
+    }
+
+    async fn place(&self) -> Result<Place, RemoteError> {
+        let mut known = self.agent.lock().await;
+        if let Some(place) = &*known
+            && !place.agent.is_dead()
         {
-            return Ok(agent.clone());
+            return Ok(place.clone());
         }
         let way = self.way()?;
-        let found = self.exec.shared.pool.agent(&way).await?;
-        *agent = Some(found.clone());
-        Ok(found)
+        let pool = &self.exec.shared.pool;
+        let here = way.target.via == Via::Local;
+        // All items of a loop go the same way, so that they stay in order.
+        let lane = if here { self.exec.lane.get_or_init(|| pool.lanes().take()).number() } else { 0 };
+        let place = Place { agent: pool.agent(&way, lane).await?, here };
+        *known = Some(place.clone());
+        Ok(place)
     }
 
     /// Runs a module with checked arguments.
@@ -126,8 +141,12 @@ impl<'a> Remote<'a> {
         blobs: Vec<(String, Source)>,
         sink: Option<&mut dyn Sink>,
     ) -> Result<Outcome, RemoteError> {
-        let agent = self.agent().await?;
+        let Place { agent, here } = self.place().await?;
         let shared = &self.exec.shared;
+        let _turn = match here && !self.keywords.check {
+            true => shared.pool.lanes().turn(module, &args).await,
+            false => None,
+        };
         let stream = (shared.options.verbosity > 0 && !self.keywords.no_log && streams(module)).then(|| {
             let (sender, mut receiver) = tokio::sync::mpsc::channel(64);
             let (reporter, host) = (Arc::clone(&shared.reporter), self.exec.host.clone());
@@ -183,10 +202,7 @@ impl<'a> Remote<'a> {
         if way.become_.as_ref().is_some_and(|b| b.user == user) {
             return;
         }
-        // Without a connection there is no agent either; the request tells why.
-        if let Ok(connection) = self.exec.shared.pool.connection(&way.target).await {
-            connection.dismiss(user).await;
-        }
+        self.exec.shared.pool.dismiss(&way.target, user).await;
     }
 
     /// Gives up what is running there.

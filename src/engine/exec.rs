@@ -2,6 +2,7 @@
 
 use super::delegate;
 use super::keywords::{Keywords, whole};
+use super::lanes::Lane;
 use super::loops::{self, Items, Names, NoItems};
 use super::result::TaskOutcome;
 use super::run::Shared;
@@ -14,7 +15,7 @@ use crate::vars::store::{PlayVars, add_bare};
 use crate::vars::{Key, Map, Value};
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A task that is to run on a host.
@@ -29,6 +30,8 @@ pub struct Exec {
     pub host: String,
     /// Where files that the task names are looked for.
     pub search: crate::template::SearchPath,
+    /// Where it works on this machine, once it does.
+    pub lane: OnceLock<Lane>,
 }
 
 /// What the strategy needs to know of it.

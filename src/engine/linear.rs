@@ -13,7 +13,7 @@ use crate::vars::{Key, Value};
 use futures::StreamExt;
 use indexmap::{IndexMap, IndexSet};
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use windlass_yaml::diagnostic::Diagnostic;
 
 /// A batch of hosts in a play.
@@ -309,6 +309,7 @@ impl<'a> Batch<'a> {
                 task: Arc::clone(task),
                 host: host.clone(),
                 search: shared.search_of(task),
+                lane: OnceLock::new(),
             };
             shared.reporter.event(Event::HostStart { host: host.clone() });
             async move { (host, exec.run().await) }

@@ -12,6 +12,7 @@ pub mod host;
 pub mod include;
 mod included;
 pub mod keywords;
+pub mod lanes;
 pub mod linear;
 pub mod loops;
 pub mod meta;
