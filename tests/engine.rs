@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// What the tasks are below, in three lines.
 const PLAY: &str = "- hosts: all\n  gather_facts: false\n  tasks:\n";
@@ -160,4 +162,52 @@ fn hosts_on_this_machine_work_at_the_same_time() {
         let items: Vec<&str> = order.iter().filter_map(|line| line.strip_prefix(&start)).collect();
         assert_eq!(items, ["1", "2", "3", "4", "5"]);
     }
+}
+
+/// A build for tests on a busy machine takes many times what a release takes; what grows faster than the work takes more.
+#[test]
+fn what_many_tasks_and_hosts_cost() {
+    let dir = folder();
+    let mut tasks = String::new();
+    for n in 0..20 {
+        let before = if n == 0 { "0".to_owned() } else { format!("sum{}", n - 1) };
+        let _ = writeln!(tasks, "    - set_fact: {{sum{n}: \"{{{{ {before} | int + 1 }}}}\"}}");
+        let _ =
+            writeln!(tasks, "    - debug: {{msg: \"{{{{ inventory_hostname }}}} has {{{{ sum{n} }}}}\"}}");
+    }
+    let start = Instant::now();
+    let (code, said) = run_on(dir.path(), &hosts(100), &tasks);
+    let time = start.elapsed();
+    eprintln!("100 hosts, 40 tasks: {time:?}");
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("host99 has 20") && said.matches("ok=40").count() == 100, "{said}");
+    assert!(time < Duration::from_secs(30), "{time:?}");
+
+    let role = dir.path().join("roles/many/tasks");
+    std::fs::create_dir_all(&role).unwrap();
+    let mut main = String::new();
+    for file in 0..40 {
+        let _ = writeln!(main, "- import_tasks: part{file}.yml");
+        let task = |n: usize| {
+            format!(
+                "- name: Task {n} of {file}\n  copy:\n    dest: \"/srv/{{{{ app | default('app') }}}}/{n}\"\n    \
+                 content: \"{{{{ text }}}}\"\n    mode: \"0644\"\n  when: wanted | default(true) | bool\n  tags: [one, two]\n"
+            )
+        };
+        std::fs::write(role.join(format!("part{file}.yml")), (0..50).map(task).collect::<String>()).unwrap();
+    }
+    std::fs::write(role.join("main.yml"), main).unwrap();
+    std::fs::write(dir.path().join("site.yml"), "- hosts: all\n  roles: [many]\n").unwrap();
+    let start = Instant::now();
+    let output = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .current_dir(dir.path())
+        .args(["playbook", "-i", "localhost,", "--list-tasks", "site.yml"])
+        .env_remove("ANSIBLE_CONFIG")
+        .output()
+        .unwrap();
+    let time = start.elapsed();
+    eprintln!("2,000 tasks: {time:?}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said.matches("TAGS: [one, two]").count(), 2000, "{said}");
+    assert!(time < Duration::from_secs(20), "{time:?}");
 }

@@ -77,6 +77,7 @@ pub fn run(args: &PlaybookArgs) -> u8 {
         for (book, _) in &books {
             terminal.print(&format!("\nplaybook: {}", book.display()));
         }
+        shared.loader.abandon(books.into_iter().flat_map(|(_, plays)| plays).collect());
         return 0;
     }
     let run = Run::new(Arc::clone(&shared));
@@ -89,6 +90,7 @@ pub fn run(args: &PlaybookArgs) -> u8 {
             }
         }
         terminal.print(out.trim_end_matches('\n'));
+        shared.loader.abandon(books.into_iter().flat_map(|(_, plays)| plays).collect());
         return 0;
     }
     let around = Surroundings {

@@ -30,6 +30,19 @@ const FLAGS: &[&str] = &[
 /// Keywords whose value is a whole number.
 const NUMBERS: &[&str] = &["async", "gather_timeout", "poll", "port", "retries", "throttle", "timeout"];
 
+/// Other keywords whose value can be wrong by itself.
+const OTHERS: &[&str] = &[
+    "become_method",
+    "changed_when",
+    "delay",
+    "failed_when",
+    "module_defaults",
+    "name",
+    "notify",
+    "until",
+    "when",
+];
+
 const ORDERS: &[&str] = &["inventory", "reverse_inventory", "reverse_sorted", "shuffle", "sorted"];
 const STRATEGIES: &[&str] = &["linear", "free", "host_pinned", "debug"];
 const BECOME_METHODS: &[&str] = &["sudo", "su", "doas"];
@@ -78,6 +91,10 @@ impl Loader {
     pub(super) fn check_keywords(&self, map: &Mapping, problems: &mut Problems) {
         for (key, node) in map.iter() {
             let name = key.as_str().unwrap_or_default();
+            // Of all others, among them whole blocks, nothing needs to be made to be looked at.
+            if ![FLAGS, NUMBERS, OTHERS].iter().any(|names| names.contains(&name)) {
+                continue;
+            }
             let value = self.value(node);
             // In a task it is a module.
             let module = name == "gather_facts" && map.get("hosts").is_none();

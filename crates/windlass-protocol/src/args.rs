@@ -80,6 +80,11 @@ pub enum ArgError {
 /// # Errors
 /// Everything that is wrong, not just the first.
 pub fn normalize(spec: &ModuleSpec, given: &JsonMap) -> Result<JsonMap, Vec<ArgError>> {
+    complete(spec, given, true)
+}
+
+/// As [`normalize`]; defaults that nothing needs for the check are left out unless `fill` asks for them.
+fn complete(spec: &ModuleSpec, given: &JsonMap, fill: bool) -> Result<JsonMap, Vec<ArgError>> {
     let mut errors = Vec::new();
     let mut out = JsonMap::new();
     for (name, value) in given {
@@ -120,7 +125,8 @@ pub fn normalize(spec: &ModuleSpec, given: &JsonMap) -> Result<JsonMap, Vec<ArgE
     if !missing.is_empty() {
         errors.push(ArgError::Missing(missing));
     }
-    for field in spec.all_fields() {
+    let needed = fill || !spec.constraints.is_empty();
+    for field in spec.all_fields().filter(|_| needed) {
         if let Some(default) = field.default
             && !out.contains_key(field.name)
             && let Ok(value) = convert(field, &field.kind, &Json::String(default.to_owned()))
@@ -147,7 +153,7 @@ pub fn normalize(spec: &ModuleSpec, given: &JsonMap) -> Result<JsonMap, Vec<ArgE
 /// are not known yet; `open` says that there may be further ones. What only the whole can tell is left out then.
 #[must_use]
 pub fn mistakes(spec: &ModuleSpec, given: &JsonMap, later: &[&str], open: bool) -> Vec<ArgError> {
-    let Err(errors) = normalize(spec, given) else { return Vec::new() };
+    let Err(errors) = complete(spec, given, false) else { return Vec::new() };
     let comes = |name: &str| {
         later.iter().any(|l| *l == name || spec.field(l).is_some_and(|field| field.name == name))
     };

@@ -157,7 +157,8 @@ impl Node {
 /// its last value, and numbers that are equal (`1`, `1.0`, `true`) are one key.
 #[derive(Debug, Clone, Default)]
 pub struct Mapping {
-    entries: IndexMap<Key, (Node, Node)>,
+    // Of a task some sixty names are asked for: the standard library's hasher would take most of that time.
+    entries: IndexMap<Key, (Node, Node), foldhash::fast::RandomState>,
     duplicates: Vec<Duplicate>,
 }
 
