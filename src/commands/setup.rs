@@ -408,6 +408,7 @@ pub fn shared(
         gather_once: config.text("DEFAULT_GATHERING") == "smart",
         no_log: config.flag("DEFAULT_NO_LOG"),
         task_timeout: config.text("TASK_TIMEOUT").parse().unwrap_or(0),
+        strategy: crate::playbook::Strategy::parse(&config.text("DEFAULT_STRATEGY")).unwrap_or_default(),
         connect,
     };
     let holder: Arc<std::sync::OnceLock<Weak<Store>>> = Arc::default();

@@ -52,6 +52,7 @@ settings! {
     "DEFAULT_ROLES_PATH", [("defaults", "roles_path")], ["ANSIBLE_ROLES_PATH"], "~/.ansible/roles:/usr/share/ansible/roles:/etc/ansible/roles", "Folders of roles.";
     "COLLECTIONS_PATHS", [("defaults", "collections_path"), ("defaults", "collections_paths")], ["ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_COLLECTIONS_PATHS"], "~/.ansible/collections:/usr/share/ansible/collections", "Folders of collections.";
     "DEFAULT_FORKS", [("defaults", "forks")], ["ANSIBLE_FORKS"], "5", "How many hosts work at once.";
+    "DEFAULT_STRATEGY", [("defaults", "strategy")], ["ANSIBLE_STRATEGY"], "linear", "How the hosts of a play wait for one another: linear, free, host_pinned or debug.";
     "DEFAULT_REMOTE_USER", [("defaults", "remote_user")], ["ANSIBLE_REMOTE_USER"], "", "Login name.";
     "DEFAULT_REMOTE_PORT", [("defaults", "remote_port")], ["ANSIBLE_REMOTE_PORT"], "", "SSH port.";
     "DEFAULT_PRIVATE_KEY_FILE", [("defaults", "private_key_file")], ["ANSIBLE_PRIVATE_KEY_FILE"], "", "Private key.";
@@ -141,6 +142,7 @@ enum Kind {
     Text,
     Flag,
     Number,
+    Strategy,
 }
 
 impl Setting {
@@ -149,6 +151,7 @@ impl Setting {
             "true" | "false" => Kind::Flag,
             // A number, or a word.
             _ if matches!(self.name, "JSON_INDENT" | "PROFILE_TASKS_TASK_OUTPUT_LIMIT") => Kind::Text,
+            _ if self.name == "DEFAULT_STRATEGY" => Kind::Strategy,
             _ if self.name == "DEFAULT_REMOTE_PORT" || self.default.parse::<i64>().is_ok() => Kind::Number,
             _ => Kind::Text,
         }
@@ -162,6 +165,7 @@ impl Setting {
         }
         match self.kind() {
             Kind::Number if value.parse::<u32>().is_err() => Some("a whole number"),
+            Kind::Strategy if crate::playbook::Strategy::parse(value).is_none() => Some("a strategy"),
             Kind::Flag if windlass_protocol::args::parse_bool(value).is_none() => {
                 let known = self.name == "HOST_KEY_CHECKING" && value == "accept-new";
                 (!known).then_some("a boolean")
@@ -222,7 +226,16 @@ impl Config {
                         "'{value}' is not {wanted}, as {name} of the environment has to be"
                     )),
                 };
-                let hint = if wanted == "a boolean" { "write true or false" } else { "write digits only" };
+                let names = crate::playbook::Strategy::NAMES;
+                let hint = match setting.kind() {
+                    Kind::Flag => "write true or false".to_owned(),
+                    Kind::Strategy => match crate::playbook::problems::nearest(&value, names.iter().copied())
+                    {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("known are {}", names.join(", ")),
+                    },
+                    Kind::Number | Kind::Text => "write digits only".to_owned(),
+                };
                 config.errors.push(error.hint(hint));
             }
             config.values.insert(setting.name, (value, origin));

@@ -32,6 +32,8 @@ pub struct Exec {
     pub search: crate::template::SearchPath,
     /// Where it works on this machine, once it does.
     pub lane: OnceLock<Lane>,
+    /// What it is announced as with its results, where hosts run on by themselves.
+    pub banner: Option<Arc<crate::report::Banner>>,
 }
 
 /// What the strategy needs to know of it.

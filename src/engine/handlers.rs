@@ -18,7 +18,7 @@ impl Batch<'_> {
         let found = self.find_handlers(name, hosts.first());
         if found.is_empty() {
             self.unknown_handler(name, task);
-        } else if self.flushing.is_some() {
+        } else if hosts.iter().all(|host| self.handles(host)) {
             for &index in found.iter() {
                 self.notified[index].extend(hosts.iter().cloned());
             }
@@ -139,6 +139,9 @@ impl Batch<'_> {
             }
         }
         self.pending = later;
+        if self.free.is_some() {
+            return self.begin_handlers(hosts);
+        }
         self.flushing = Some(flushing);
         let mut index = 0;
         while index < self.handlers.len() && !self.ended {

@@ -46,15 +46,14 @@ impl Batch<'_> {
         let mut loaded: IndexMap<Id, Arc<Block>> = IndexMap::new();
         let mut refused: IndexSet<String> = IndexSet::new();
         for (id, (entry, hosts)) in &told {
+            if let Some(block) = self.loaded_before(task, id) {
+                self.tell_included(task, entry, hosts);
+                loaded.insert(id.clone(), block);
+                continue;
+            }
             match include::load(&self.run.shared.loader, task, entry, &self.run.shared.playbook_dir) {
                 Ok(included) => {
-                    self.run.shared.reporter.event(Event::Included {
-                        what: entry.display(),
-                        hosts: hosts.clone(),
-                        item: entry.label.clone(),
-                        task: task.id,
-                    });
-                    hosts.iter().for_each(|h| self.run.count(h, |s| s.ok += 1));
+                    self.tell_included(task, entry, hosts);
                     self.add_handlers(&included.made.handlers);
                     if !included.made.roles.is_empty() {
                         let vars = Arc::make_mut(&mut self.vars);
@@ -67,7 +66,11 @@ impl Batch<'_> {
                     };
                     match chosen {
                         Ok(main) => {
-                            loaded.insert(id.clone(), Arc::new(Block { main, ..Block::default() }));
+                            let block = Arc::new(Block { main, ..Block::default() });
+                            if let Some(free) = &mut self.free {
+                                free.loaded.insert((task.id, Arc::clone(&id.0)), Arc::clone(&block));
+                            }
+                            loaded.insert(id.clone(), block);
                         }
                         Err(error) => {
                             self.abort(task, error);
@@ -106,6 +109,21 @@ impl Batch<'_> {
         refused
     }
 
+    /// Where hosts run on by themselves: what another one included in the same way.
+    fn loaded_before(&self, task: &Task, id: &Id) -> Option<Arc<Block>> {
+        self.free.as_ref()?.loaded.get(&(task.id, Arc::clone(&id.0))).cloned()
+    }
+
+    fn tell_included(&self, task: &Task, entry: &Entry, hosts: &[String]) {
+        self.run.shared.reporter.event(Event::Included {
+            what: entry.display(),
+            hosts: hosts.to_vec(),
+            item: entry.label.clone(),
+            task: task.id,
+        });
+        hosts.iter().for_each(|h| self.run.count(h, |s| s.ok += 1));
+    }
+
     /// Runs what a handler included as handlers of the same hosts.
     async fn handle_included(
         &mut self,
@@ -113,6 +131,15 @@ impl Batch<'_> {
         loaded: &IndexMap<Id, Arc<Block>>,
         refused: &IndexSet<String>,
     ) {
+        if let Some(free) = &mut self.free {
+            // A host comes here alone, and goes on in its own time.
+            let host = told.values().find_map(|(_, hosts)| hosts.first()).filter(|h| !refused.contains(*h));
+            if let Some(host) = host {
+                let blocks = told.keys().filter_map(|id| loaded.get(id));
+                free.queue(host, blocks.flat_map(|block| include::flatten(&block.main)).collect());
+            }
+            return;
+        }
         for (id, (_, hosts)) in told {
             let Some(block) = loaded.get(id) else { continue };
             let hosts: Vec<String> = hosts.iter().filter(|h| !refused.contains(*h)).cloned().collect();

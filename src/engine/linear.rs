@@ -6,11 +6,12 @@ use super::play::Rendered;
 use super::run::Run;
 use crate::actions::Kind;
 use crate::playbook::{Block, Play, Task};
-use crate::report::{Event, Status};
+use crate::report::{Banner, Event, Status};
 use crate::template::{TemplateContext, TemplateError};
 use crate::vars::store::PlayVars;
 use crate::vars::{Key, Value};
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use indexmap::{IndexMap, IndexSet};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
@@ -32,6 +33,8 @@ pub struct Batch<'a> {
     pub(super) notified: Vec<IndexSet<String>>,
     /// Notifications since the last flush, with the hosts that gave them.
     pub(super) pending: Vec<(String, Vec<String>)>,
+    /// Set where hosts run on by themselves.
+    pub(super) free: Option<super::free::Free>,
     /// While handlers run: the hosts that still take part.
     pub(super) flushing: Option<HashSet<String>>,
     pub(super) groups: u32,
@@ -82,6 +85,7 @@ impl<'a> Batch<'a> {
             handlers,
             handlers_by_name: HashMap::new(),
             pending: Vec::new(),
+            free: super::free::Free::new(rendered.strategy),
             flushing: None,
             groups: 0,
             failed: HashSet::new(),
@@ -95,6 +99,9 @@ impl<'a> Batch<'a> {
     }
 
     pub(super) async fn run(&mut self) {
+        if self.free.is_some() {
+            return self.run_free().await;
+        }
         while !self.ended {
             let Some((task, hosts)) = self.next() else { break };
             self.step(&task, hosts).await;
@@ -103,7 +110,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The first task that any host has to do, and the hosts that are at it.
-    fn next(&mut self) -> Option<(Arc<Task>, Vec<String>)> {
+    pub(super) fn next(&mut self) -> Option<(Arc<Task>, Vec<String>)> {
         let mut best: Option<(Arc<Task>, Position, Vec<String>)> = None;
         for (host, state) in &mut self.hosts {
             let Next::Task(task, position) = state.peek() else {
@@ -121,7 +128,7 @@ impl<'a> Batch<'a> {
         best.map(|(task, _, hosts)| (task, hosts))
     }
 
-    async fn step(&mut self, task: &Arc<Task>, hosts: Vec<String>) {
+    pub(super) async fn step(&mut self, task: &Arc<Task>, hosts: Vec<String>) {
         if self.seeks(task) {
             self.advance(&hosts);
             return;
@@ -168,7 +175,7 @@ impl<'a> Batch<'a> {
     }
 
     /// `gathering = smart`: facts are gathered of hosts alone whose facts are not known.
-    fn without_facts(&self, task: &Task, mut hosts: Vec<String>) -> Vec<String> {
+    pub(super) fn without_facts(&self, task: &Task, mut hosts: Vec<String>) -> Vec<String> {
         let shared = &self.run.shared;
         if task.implicit && task.action.is("ansible.builtin.gather_facts") && shared.options.gather_once {
             hosts.retain(|host| !shared.store.facts(host).gathered);
@@ -177,7 +184,7 @@ impl<'a> Batch<'a> {
     }
 
     /// `--start-at-task`: whether the task is before the one that is wanted.
-    fn seeks(&self, task: &Arc<Task>) -> bool {
+    pub(super) fn seeks(&self, task: &Arc<Task>) -> bool {
         if !self.run.with_progress(|p| p.seeking) || task.implicit {
             return false;
         }
@@ -194,12 +201,17 @@ impl<'a> Batch<'a> {
     }
 
     /// `--step`: asks before a task.
-    fn confirmed(&self, task: &Arc<Task>, hosts: &[String]) -> bool {
+    pub(super) fn confirmed(&self, task: &Arc<Task>, hosts: &[String]) -> bool {
         if !self.run.with_progress(|p| p.stepping) {
             return true;
         }
-        let question =
-            format!("Perform task: TASK: {} (N)o/(y)es/(c)ontinue: ", self.name_of(task, hosts.first()));
+        // Where hosts run on by themselves, each is asked about.
+        let place = match hosts {
+            [host] if self.free.is_some() => format!("on {host} "),
+            _ => String::new(),
+        };
+        let name = self.name_of(task, hosts.first());
+        let question = format!("Perform task: TASK: {name} {place}(N)o/(y)es/(c)ontinue: ");
         let answer = self.run.shared.prompt.ask(&question, false).unwrap_or_default().to_lowercase();
         let perform = match answer.as_str() {
             "y" | "yes" => true,
@@ -227,6 +239,10 @@ impl<'a> Batch<'a> {
     }
 
     pub(super) fn announce(&self, task: &Task, hosts: &[String], handler: bool) {
+        if self.free.is_some() {
+            // Its results bring the announcement with them.
+            return;
+        }
         self.run.shared.reporter.event(Event::Task {
             id: task.id,
             name: self.name_of(task, hosts.first()),
@@ -269,7 +285,7 @@ impl<'a> Batch<'a> {
     }
 
     /// How many hosts do a task at once.
-    fn width(&self, task: &Task, hosts: &[String]) -> Result<usize, TemplateError> {
+    pub(super) fn width(&self, task: &Task, hosts: &[String]) -> Result<usize, TemplateError> {
         let forks = self.run.shared.options.forks.max(1);
         let unfit = "Failed to convert the throttle value to an integer";
         let throttle = self.rendered(task, hosts, "throttle").map_err(|mut error| {
@@ -291,7 +307,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn advance(&mut self, hosts: &[String]) {
+    pub(super) fn advance(&mut self, hosts: &[String]) {
         for host in hosts {
             if let Some(state) = self.hosts.get_mut(host) {
                 state.advance();
@@ -301,42 +317,49 @@ impl<'a> Batch<'a> {
 
     /// Runs a task on hosts, `width` of them at once; results as they come.
     async fn execute(&self, task: &Arc<Task>, hosts: &[String], width: usize) -> Vec<(String, Done)> {
-        let shared = &self.run.shared;
-        let run_one = |host: String| {
-            let exec = Exec {
-                shared: Arc::clone(shared),
-                play: Arc::clone(&self.vars),
-                task: Arc::clone(task),
-                host: host.clone(),
-                search: shared.search_of(task),
-                lane: OnceLock::new(),
-            };
-            shared.reporter.event(Event::HostStart { host: host.clone() });
-            async move { (host, exec.run().await) }
-        };
-        // Each in a task of its own: should one panic, that is a failure on its host.
-        let work = futures::stream::iter(hosts.iter().cloned()).map(|host| {
-            let name = host.clone();
-            let task = tokio::spawn(run_one(host));
-            async move {
-                task.await.unwrap_or_else(|error| {
-                    let outcome =
-                        super::result::TaskOutcome::failure(format!("windlass failed inside: {error}"));
-                    let result = Arc::new(outcome.to_map());
-                    let done = Done {
-                        outcome,
-                        result,
-                        status: Status::Failed,
-                        ignored: false,
-                        notify: Vec::new(),
-                        theirs: false,
-                        items: Vec::new(),
-                    };
-                    (name, done)
-                })
-            }
+        let work = futures::stream::iter(hosts).map(|host| {
+            // What is before the task to start at is done by all hosts together.
+            let banner = self.free.is_some().then(|| self.banner(task, host, false));
+            self.begin(task, host, banner)
         });
         work.buffer_unordered(width).collect().await
+    }
+
+    /// Begins a task on a host, in a task of its own: should one panic, that is a failure on its host.
+    pub(super) fn begin(
+        &self,
+        task: &Arc<Task>,
+        host: &str,
+        banner: Option<Arc<Banner>>,
+    ) -> BoxFuture<'static, (String, Done)> {
+        let shared = &self.run.shared;
+        let host = host.to_owned();
+        let exec = Exec {
+            shared: Arc::clone(shared),
+            play: Arc::clone(&self.vars),
+            task: Arc::clone(task),
+            host: host.clone(),
+            search: shared.search_of(task),
+            banner,
+            lane: OnceLock::new(),
+        };
+        shared.reporter.event(Event::HostStart { host: host.clone() });
+        let running = tokio::spawn(exec.run());
+        Box::pin(async move {
+            let done = running.await.unwrap_or_else(|error| {
+                let outcome = super::result::TaskOutcome::failure(format!("windlass failed inside: {error}"));
+                Done {
+                    result: Arc::new(outcome.to_map()),
+                    outcome,
+                    status: Status::Failed,
+                    ignored: false,
+                    notify: Vec::new(),
+                    theirs: false,
+                    items: Vec::new(),
+                }
+            });
+            (host, done)
+        })
     }
 }
 

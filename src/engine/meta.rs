@@ -63,7 +63,7 @@ impl Batch<'_> {
                 match self.wanted(task, host) {
                     Ok(true) => {}
                     Ok(false) => {
-                        self.skipped(task, &what, host);
+                        self.skipped(task, &what, host, handler);
                         continue;
                     }
                     Err(error) => return self.abort(task, error),
@@ -119,7 +119,7 @@ impl Batch<'_> {
         )
     }
 
-    fn skipped(&self, task: &Task, what: &str, host: &str) {
+    fn skipped(&self, task: &Task, what: &str, host: &str, handler: bool) {
         if task.implicit {
             return;
         }
@@ -141,7 +141,8 @@ impl Batch<'_> {
             (Key::from("skip_reason"), Value::text(reason)),
         ]));
         let told = TaskResult::new(host, Status::Skipped, result, task.action.spec.name);
-        let told = TaskResult { task: task.id, ..told };
+        let banner = self.free.is_some().then(|| self.banner(task, host, handler));
+        let told = TaskResult { task: task.id, banner, ..told };
         self.run.shared.reporter.event(Event::Result(told));
     }
 

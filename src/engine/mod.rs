@@ -7,6 +7,7 @@ pub mod connect;
 mod connect_vars;
 pub mod delegate;
 pub mod exec;
+mod free;
 pub mod handlers;
 pub mod host;
 pub mod include;

@@ -139,6 +139,7 @@ impl Exec {
             no_log: keywords.no_log,
             hint: outcome.hint.clone(),
             speaker: outcome.speaker,
+            banner: self.banner.clone(),
             origin: (outcome.failed || outcome.unreachable).then(|| self.origin(outcome)),
             task: self.task.id,
             inclusion: outcome.include.is_some(),
@@ -180,6 +181,9 @@ impl Exec {
             has_items,
             ..self.told(&outcome, Arc::clone(&result), keywords)
         };
+        if let (Some(_), Some(banner)) = (&outcome.include, &self.banner) {
+            self.shared.reporter.event(Event::Begun(Arc::clone(banner)));
+        }
         self.shared.reporter.event(Event::Result(told));
         let theirs = keywords.delegate_facts && keywords.delegate.is_some();
         Done { outcome, result, status, ignored, notify, theirs, items }

@@ -33,7 +33,7 @@ pub struct Rendered {
     /// `force_handlers`
     pub force_handlers: bool,
     /// `strategy`
-    pub strategy: String,
+    pub strategy: crate::playbook::Strategy,
 }
 
 /// Why a play cannot begin.
@@ -139,7 +139,7 @@ impl Run {
             max_fail,
             force_handlers: self.shared.options.force_handlers
                 || own("force_handlers")?.as_ref().and_then(super::loops::truthy).unwrap_or(false),
-            strategy: own("strategy")?.as_ref().and_then(Value::as_str).unwrap_or("linear").to_owned(),
+            strategy: self.strategy_of(play, own("strategy")?.as_ref()).map_err(HeadError::Pattern)?,
         })
     }
 

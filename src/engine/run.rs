@@ -47,6 +47,8 @@ pub struct RunOptions {
     pub no_log: bool,
     /// `task_timeout` of the configuration; 0 is none.
     pub task_timeout: u64,
+    /// How plays run that do not say it.
+    pub strategy: crate::playbook::Strategy,
     /// Connections.
     pub connect: ConnectDefaults,
 }

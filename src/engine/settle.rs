@@ -48,6 +48,10 @@ impl Batch<'_> {
         if !includes.is_empty() {
             failed.extend(self.include(task, includes, reach.handler).await);
         }
+        // Where hosts run on by themselves, an error is one host's alone.
+        if self.free.is_some() {
+            return self.remember_lost();
+        }
         if !failed.is_empty() || unreachable {
             match self.concerns_all(task, reach) {
                 // With `run_once` all hosts were marked already: a second time leads them out of a rescue again.

@@ -4,6 +4,7 @@ use super::attrs::Attrs;
 use super::keywords;
 use super::load::Loader;
 use super::problems::{Problems, nearest};
+use super::strategy::Strategy;
 use super::task::Task;
 use crate::actions::{self, Kind};
 use crate::vars::{Key, Value};
@@ -44,13 +45,7 @@ const OTHERS: &[&str] = &[
 ];
 
 const ORDERS: &[&str] = &["inventory", "reverse_inventory", "reverse_sorted", "shuffle", "sorted"];
-const STRATEGIES: &[&str] = &["linear", "free", "host_pinned", "debug"];
 const BECOME_METHODS: &[&str] = &["sudo", "su", "doas"];
-
-/// Whether Ansible has a strategy of that name.
-pub(super) fn is_strategy(name: &str) -> bool {
-    STRATEGIES.contains(&name.rsplit('.').next().unwrap_or(name))
-}
 
 /// Says that there is no such keyword there, and what was meant.
 pub(super) fn unknown_keyword(place: &str, name: &str, span: &Span, known: &[&str], problems: &mut Problems) {
@@ -165,10 +160,11 @@ impl Loader {
     pub(super) fn check_play(&self, map: &Mapping, problems: &mut Problems) {
         self.check_keywords(map, problems);
         let given = |name: &str| map.get(name).map(|n| (n, self.value(n))).filter(|(_, v)| literal(v));
-        for (name, known) in [("order", ORDERS), ("strategy", STRATEGIES)] {
+        for (name, known) in [("order", ORDERS), ("strategy", Strategy::NAMES)] {
             let Some((node, value)) = given(name) else { continue };
             let text = value.as_str().unwrap_or_default();
-            if !known.contains(&text.rsplit('.').next().unwrap_or(text)) {
+            let found = if name == "order" { known.contains(&text) } else { Strategy::parse(text).is_some() };
+            if !found {
                 problems.refuse(
                     Diagnostic::error(format!("Invalid play {name} specified: {text}"))
                         .at(&node.span)

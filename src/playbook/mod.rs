@@ -18,6 +18,7 @@ pub mod play;
 pub mod problems;
 mod read_file;
 pub mod role;
+pub mod strategy;
 pub mod tags;
 pub mod task;
 
@@ -26,5 +27,6 @@ pub use load::Loader;
 pub use play::Play;
 pub use problems::Problems;
 pub use role::{Role, RoleFrom};
+pub use strategy::Strategy;
 pub use tags::TagFilter;
 pub use task::{Block, Loop, LoopControl, Node, Section, Task};

@@ -1,6 +1,5 @@
 //! Keywords that are read and have no effect yet: using one gives a warning, so that nobody waits for what does not happen.
 
-use super::check::is_strategy;
 use super::problems::Problems;
 use windlass_yaml::diagnostic::Diagnostic;
 use windlass_yaml::{Mapping, Yaml};
@@ -13,12 +12,13 @@ fn instead(keyword: &str, value: &Yaml) -> Option<String> {
         _ => "",
     };
     match (keyword, text) {
-        ("async", "0") | ("debugger", "never") | ("strategy", "linear" | "ansible.builtin.linear") => None,
+        ("async", "0") | ("debugger", "never") => None,
         ("async", _) => Some("`async` is not there yet: the task runs to its end before the next one".into()),
         ("debugger", _) => Some("`debugger` is not there yet: nothing is stopped".into()),
-        // Of one that there is none of, the checks of keywords tell.
-        _ if !is_strategy(text) && !text.contains("{{") => None,
-        _ => Some(format!("strategy '{text}' is not there yet: the play runs as with 'linear'")),
+        ("strategy", "debug" | "ansible.builtin.debug") => {
+            Some("strategy 'debug' is not there yet: the play runs as with 'linear'".into())
+        }
+        _ => None,
     }
 }
 
@@ -49,13 +49,13 @@ mod tests {
     #[test]
     fn each_is_told_once() {
         let text =
-            "- {async: 5}\n- {async: 6}\n- {async: '{{ a }}', debugger: on_failed}\n- {strategy: free}\n";
+            "- {async: 5}\n- {async: 6}\n- {async: '{{ a }}', debugger: on_failed}\n- {strategy: debug}\n";
         assert_eq!(
             warnings(text),
             [
                 "`async` is not there yet: the task runs to its end before the next one",
                 "`debugger` is not there yet: nothing is stopped",
-                "strategy 'free' is not there yet: the play runs as with 'linear'",
+                "strategy 'debug' is not there yet: the play runs as with 'linear'",
             ]
         );
     }
@@ -63,6 +63,11 @@ mod tests {
     #[test]
     fn values_that_ask_for_nothing_are_quiet() {
         let none: [String; 0] = [];
-        assert_eq!(warnings("- {async: 0}\n- {debugger: never}\n- {strategy: linear}\n- {async: }\n"), none);
+        assert_eq!(
+            warnings(
+                "- {async: 0}\n- {debugger: never}\n- {strategy: linear}\n- {strategy: free}\n- {async: }\n"
+            ),
+            none
+        );
     }
 }

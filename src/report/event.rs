@@ -33,6 +33,25 @@ pub enum Speaker {
     Module,
 }
 
+/// What a task is announced as, where its results come among those of others.
+#[derive(Debug, Clone)]
+pub struct Banner {
+    /// [`crate::playbook::Task::id`]
+    pub task: u64,
+    /// The name as printed.
+    pub name: String,
+    /// It is a handler.
+    pub handler: bool,
+    /// Where it stands.
+    pub path: String,
+    /// The run is in check mode.
+    pub check: bool,
+    /// The action as it is written.
+    pub action: String,
+    /// The arguments as they are written; empty where they may not be shown.
+    pub args: String,
+}
+
 /// A result of a task, or of one item of its loop.
 #[derive(Debug, Clone)]
 pub struct TaskResult {
@@ -68,6 +87,8 @@ pub struct TaskResult {
     pub task: u64,
     /// It is the result of an include, which is told by [`Event::Included`] too.
     pub inclusion: bool,
+    /// What its task is announced as, if that was not told before.
+    pub banner: Option<Arc<Banner>>,
 }
 
 impl TaskResult {
@@ -91,6 +112,7 @@ impl TaskResult {
             has_items: false,
             task: 0,
             inclusion: false,
+            banner: None,
         }
     }
 
@@ -166,6 +188,8 @@ pub enum Event {
         /// The arguments as they are written; empty where they may not be shown.
         args: String,
     },
+    /// A task that has a banner with each of its results ended without one.
+    Begun(Arc<Banner>),
     /// A task begins on one of them.
     HostStart { host: String },
     /// An item ended.

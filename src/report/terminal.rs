@@ -2,7 +2,7 @@
 
 use super::callbacks::{Callback, Said};
 use super::dump::Dump;
-use super::event::{Event, Reporter, Stats, Status, TaskResult};
+use super::event::{Banner, Event, Reporter, Stats, Status, TaskResult};
 use super::{diff, minimal, values};
 use crate::secrets::Redactor;
 use crate::vars::{Map, Value};
@@ -105,6 +105,10 @@ struct State {
     /// The banner of a task is written with its first result.
     banner: Option<String>,
     callbacks: Vec<Box<dyn Callback>>,
+    /// The task whose banner was written last, where results of several come among one another.
+    announced: Option<u64>,
+    /// Tasks of that kind that callbacks were told of.
+    begun: HashSet<u64>,
 }
 
 impl std::fmt::Debug for Terminal {
@@ -150,6 +154,8 @@ impl Terminal {
             shown_causes: HashSet::new(),
             banner: None,
             callbacks: Vec::new(),
+            announced: None,
+            begun: HashSet::new(),
         };
         Self { style, redactor, state: Mutex::new(state) }
     }
@@ -246,6 +252,26 @@ impl Terminal {
         }
     }
 
+    /// The banner of a result whose task was not announced, if another one's stands above it.
+    fn announce(&self, state: &mut State, banner: &Banner) {
+        if state.announced != Some(banner.task) {
+            state.announced = Some(banner.task);
+            let title = self.title(&banner.name, &banner.args, banner.handler, banner.check);
+            self.banner(state, &title);
+            if self.style.verbosity > 1 {
+                self.line(state, &format!("task path: {}", banner.path));
+            }
+        }
+    }
+
+    fn title(&self, name: &str, args: &str, handler: bool, check: bool) -> String {
+        let kind = if handler { "RUNNING HANDLER" } else { "TASK" };
+        let mark = if check && self.style.check { " [CHECK MODE]" } else { "" };
+        let gap = if self.style.arguments && !args.is_empty() { " " } else { "" };
+        let args = if gap.is_empty() { "" } else { args };
+        format!("{kind} [{name}{gap}{args}]{mark}")
+    }
+
     fn progress(state: &State) {
         if let Some(bar) = &state.bar {
             let shown = match state.waiting.as_slice() {
@@ -332,6 +358,7 @@ impl Terminal {
                 self.line(state, &self.paint(CYAN, "...ignoring"));
             }
             if result.status == Status::Skipped && self.style.show_skipped {
+                self.show_banner_for(state, result);
                 let mut text = format!("skipping: [{}]", result.host);
                 if self.verbose(result) {
                     let mut values = values::tidy(result, self.style.dump.verbosity > 2);
@@ -427,6 +454,9 @@ impl Terminal {
             || (result.status == Status::Ok && !self.style.show_ok);
         if !quiet {
             self.show_banner(state);
+            if let Some(banner) = &result.banner {
+                self.announce(state, banner);
+            }
         }
     }
 
@@ -484,7 +514,10 @@ impl Reporter for Terminal {
         let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *guard;
         let mut said = Vec::new();
-        state.callbacks.iter_mut().for_each(|callback| callback.event(&event, &mut said));
+        let begun = if state.callbacks.is_empty() { None } else { Self::begun(state, &event) };
+        for event in begun.iter().chain([&event]) {
+            state.callbacks.iter_mut().for_each(|callback| callback.event(event, &mut said));
+        }
         self.draw(state, event);
         for said in said {
             match said {
@@ -497,6 +530,27 @@ impl Reporter for Terminal {
 }
 
 impl Terminal {
+    /// The beginning of a task, for callbacks, where only its results tell of it.
+    fn begun(state: &mut State, event: &Event) -> Option<Event> {
+        let (Event::Begun(banner)
+        | Event::Item(TaskResult { banner: Some(banner), .. })
+        | Event::Result(TaskResult { banner: Some(banner), .. })) = event
+        else {
+            return None;
+        };
+        let Banner { task, name, handler, path, check, action, args } = &**banner;
+        state.begun.insert(*task).then(|| Event::Task {
+            id: *task,
+            name: name.clone(),
+            handler: *handler,
+            path: path.clone(),
+            hosts: 1,
+            check: *check,
+            action: action.clone(),
+            args: args.clone(),
+        })
+    }
+
     /// Prints what happened.
     fn draw(&self, state: &mut State, event: Event) {
         if self.style.form != Form::Full {
@@ -512,6 +566,7 @@ impl Terminal {
                 Event::Playbook { .. }
                 | Event::Play { .. }
                 | Event::Task { .. }
+                | Event::Begun(_)
                 | Event::NoHosts
                 | Event::NoMoreHosts
                 | Event::Item(_)
@@ -536,18 +591,15 @@ impl Terminal {
                 let mark = if check && self.style.check { " [CHECK MODE]" } else { "" };
                 let title =
                     if name.is_empty() { format!("PLAY{mark}") } else { format!("PLAY [{name}]{mark}") };
+                state.announced = None;
                 self.banner(state, &title);
             }
             Event::NoHosts => self.line(state, &self.paint(CYAN, "skipping: no hosts matched")),
             Event::NoMoreHosts => self.banner(state, "NO MORE HOSTS LEFT"),
             Event::Task { name, handler, path, check, args, .. } => {
-                let kind = if handler { "RUNNING HANDLER" } else { "TASK" };
-                let mark = if check && self.style.check { " [CHECK MODE]" } else { "" };
-                state.task = format!("{kind} [{name}]");
+                state.task = self.title(&name, "", handler, false);
                 state.waiting.clear();
-                let shown = self.style.arguments && !args.is_empty();
-                let args = if shown { format!(" {args}") } else { String::new() };
-                state.banner = Some(format!("{kind} [{name}{args}]{mark}"));
+                state.banner = Some(self.title(&name, &args, handler, check));
                 if self.style.show_ok && self.style.show_skipped {
                     self.show_banner(state);
                 }
@@ -557,6 +609,7 @@ impl Terminal {
                 state.path = path;
                 Self::progress(state);
             }
+            Event::Begun(banner) => self.announce(state, &banner),
             Event::HostStart { host } => {
                 if self.style.host_starts {
                     let task = state.task.replacen(" [", ": ", 1);

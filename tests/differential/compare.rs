@@ -3,7 +3,6 @@
 //! Of what is printed, times and temporary paths do not count, nor which host of a task is first. What differs on purpose is in
 //! `PECULIAR` and `printed`, with the reason.
 
-use crate::reference::Ended;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
@@ -106,8 +105,8 @@ fn printed(text: &str, out: &Path) -> Vec<String> {
     blocks.into_iter().map(tidy).filter(|b| !b.is_empty()).collect()
 }
 
-/// What a run left, its files being in `out`.
-pub fn left(ended: &Ended, out: &Path) -> Left {
+/// What a run left that printed this text, its files being in `out`.
+pub fn left(code: i32, text: &str, out: &Path) -> Left {
     use std::os::unix::fs::MetadataExt;
     let mut files = BTreeMap::new();
     for entry in walkdir::WalkDir::new(out).min_depth(1).into_iter().map(Result::unwrap) {
@@ -116,7 +115,7 @@ pub fn left(ended: &Ended, out: &Path) -> Left {
             if entry.file_type().is_file() { std::fs::read(entry.path()).unwrap() } else { Vec::new() };
         files.insert(name, (entry.metadata().unwrap().mode() & 0o7777, content));
     }
-    Left { code: ended.code, printed: printed(&ended.out, out), files }
+    Left { code, printed: printed(text, out), files }
 }
 
 /// How the two differ, for people; nothing if they do not.

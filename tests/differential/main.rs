@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod compare;
+mod free;
 mod plays;
 mod reference;
 mod run;
@@ -27,16 +28,26 @@ fn same(case: &str, options: &[&str]) {
 
 /// As [`same`], with variables in the environment.
 fn same_with(case: &str, options: &[&str], environment: &[(&str, &str)]) {
-    let Some(reference) = Reference::get() else { return };
-    let environment: Vec<_> = environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-    let run = Run {
+    check(&run_of(case, options, environment));
+}
+
+/// The run of a playbook of this folder.
+fn run_of(case: &str, options: &[&str], environment: &[(&str, &str)]) -> Run {
+    Run {
         folder: root().join("tests/differential"),
         inventory: "hosts.ini".to_owned(),
         playbook: format!("{case}.yml"),
         options: options.iter().map(|word| (*word).to_owned()).collect(),
-        environment,
-    };
-    let (theirs, ours) = both(reference, &run);
+        environment: environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+        ..Run::default()
+    }
+}
+
+/// Runs it by both and compares.
+fn check(run: &Run) {
+    let Some(reference) = Reference::get() else { return };
+    let (case, options) = (&run.playbook, &run.options);
+    let (theirs, ours) = both(reference, run);
     for text in [&ours.ended.out, &ours.ended.errors] {
         assert!(!text.contains("not-to-be-seen"), "{case}: windlass prints what no_log hides:\n{text}");
     }

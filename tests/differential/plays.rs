@@ -96,7 +96,8 @@ fn named() -> Vec<String> {
     let names = here.filter(|path| path.extension().is_some_and(|e| e == "yml"));
     let names: Vec<String> =
         names.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
-    let (run, listed) = (include_str!("main.rs"), include_str!("../options/cases.txt"));
+    let run = concat!(include_str!("main.rs"), include_str!("free.rs"));
+    let listed = include_str!("../options/cases.txt");
     for name in &names {
         let known = run.contains(&format!("\"{name}\"")) || listed.contains(&format!(" {name}.yml "));
         assert!(known, "no test runs {name}.yml");
@@ -145,6 +146,7 @@ fn wrong(reference: &Reference, case: &Case) -> Vec<String> {
             playbook: case.path.file_name().unwrap().to_string_lossy().into_owned(),
             options: words,
             environment: environment.clone(),
+            ..Run::default()
         };
         let (mut theirs, mut ours) = both(reference, &run);
         substance(&mut theirs, case.free);

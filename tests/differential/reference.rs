@@ -1,8 +1,9 @@
 //! ansible-playbook, started once for many runs: it takes a second to import itself, and each run is a fork of one that has.
 //! What runs there is the command itself; `reference.py` has the how.
 
+use crate::run::Run;
 use serde_json::json;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Seek as _, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
@@ -62,28 +63,26 @@ impl Ready {
     }
 }
 
-/// Runs ansible-playbook with these words; with an environment of its own in a process of its own, since settings are read once.
-pub fn ansible_playbook(
-    reference: &Reference,
-    folder: &Path,
-    words: &[String],
-    environment: &[(String, String)],
-) -> Ended {
-    if !environment.is_empty() {
+/// Runs ansible-playbook with these words; with an environment or input of its own in a process of its own, since settings are read once.
+pub fn ansible_playbook(reference: &Reference, run: &Run, words: &[String]) -> Ended {
+    if !run.environment.is_empty() || !run.input.is_empty() {
         let mut command = Command::new(reference.bin().join("ansible-playbook"));
-        return ended(command.current_dir(folder).args(words), environment);
+        return ended(command.current_dir(&run.folder).args(words), run);
     }
     let taken = READY.lock().unwrap().pop();
     let mut ready = taken.unwrap_or_else(|| Ready::start(reference));
-    let ended = ready.run(folder, words);
+    let ended = ready.run(&run.folder, words);
     READY.lock().unwrap().push(ready);
     ended
 }
 
-/// Runs a program in this environment.
-pub fn ended(command: &mut Command, environment: &[(String, String)]) -> Ended {
-    let command = command.env_remove("ANSIBLE_CONFIG").envs(ENVIRONMENT).stdin(Stdio::null());
-    let output = command.envs(environment.iter().cloned()).output().unwrap();
+/// Runs a program in the environment of a run, with its input.
+pub fn ended(command: &mut Command, run: &Run) -> Ended {
+    let mut input = tempfile::tempfile().unwrap();
+    input.write_all(run.input.as_bytes()).unwrap();
+    input.rewind().unwrap();
+    let command = command.env_remove("ANSIBLE_CONFIG").envs(ENVIRONMENT).stdin(input);
+    let output = command.envs(run.environment.iter().cloned()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ended {
         code: output.status.code().unwrap_or(-1),
