@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use windlass::transport::{AgentError, AgentHandle, Call, Connection, Settings, Sink, Source, Target, Via};
 use windlass_protocol::modules::command::ShellArgs;
+use windlass_protocol::message::Job;
 use windlass_protocol::modules::fetch::FetchArgs;
 use windlass_protocol::{JsonMap, ModuleArgs as _, Stream};
 
@@ -251,4 +252,61 @@ async fn the_program_for_http_comes_when_it_is_needed_and_stays() {
     let post = |body: &str| format!("POST /x HTTP/1.1 {body}");
     let get = || "GET /x HTTP/1.1 ".to_owned();
     assert_eq!(asked, [get(), get(), post("a"), post("b"), post("c"), post("d"), post("later")]);
+}
+
+/// A job goes on when its agent has ended, and leaves nothing behind but its result.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_survives_its_agent() {
+    let folder = tempfile::tempdir().unwrap();
+    let job = |name: &str, seconds: u64| {
+        Some(Job { name: name.into(), folder: folder.path().join("jobs").display().to_string(), seconds })
+    };
+    let scratches = || {
+        let cache = std::path::PathBuf::from(std::env::var("HOME").unwrap()).join(".cache/windlass");
+        let entries = std::fs::read_dir(cache).unwrap().flatten();
+        entries.filter(|e| e.file_name().to_string_lossy().starts_with("run-")).map(|e| e.path()).collect::<Vec<_>>()
+    };
+    let shell = |text: &str, job| {
+        let args = args(serde_json::json!({"_raw_params": text}));
+        let args = windlass_protocol::args::normalize(&ShellArgs::SPEC, &args).unwrap();
+        Call { module: "ansible.builtin.shell".into(), args, job, ..Call::default() }
+    };
+    let connection = open().await;
+    let agent = connection.agent(None).await.unwrap();
+    let content = vec![b'x'; 3 << 20];
+    let mut first = shell("sleep 2; echo done; echo err >&2", job("j1", 60));
+    first.blobs = vec![("content".into(), Source::Bytes(content.into()))];
+    let started = Instant::now();
+    let first = agent.run(first).await.unwrap();
+    let second = agent.run(shell("sleep 60", job("j2", 1))).await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert!(first.changed && !first.failed, "{first:?}");
+    let (first, second) = (first.values(), second.values());
+    assert_eq!((&first["started"], &first["finished"]), (&true.into(), &false.into()));
+    let pid = |values: &JsonMap| {
+        values["ansible_job_id"].as_str().unwrap().rsplit('.').next().unwrap().parse::<u32>().unwrap()
+    };
+    let pids = [pid(&first), pid(&second)];
+    let own = |pid: u32| {
+        let name = format!("run-{pid}-");
+        scratches().iter().any(|p| p.file_name().unwrap().to_string_lossy().starts_with(&name))
+    };
+    connection.close().await;
+    assert!(own(pids[0]), "the job has no folder of its own");
+    let result = |values: &JsonMap| -> serde_json::Value {
+        let file = values["results_file"].as_str().unwrap();
+        serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+    };
+    assert_eq!(result(&first)["finished"], false);
+    let until = Instant::now() + Duration::from_secs(20);
+    while pids.iter().any(|pid| std::path::Path::new(&format!("/proc/{pid}/exe")).exists()) {
+        assert!(Instant::now() < until, "the jobs do not end");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let first = result(&first);
+    assert_eq!((&first["stdout"], &first["stderr"], &first["changed"]), (&"done".into(), &"err".into(), &true.into()));
+    assert!(first.get("started").is_none(), "{first}");
+    let second = result(&second);
+    assert_eq!((&second["msg"], &second["failed"]), (&"Timeout exceeded".into(), &true.into()));
+    assert!(!pids.iter().any(|pid| own(*pid)), "a job left its folder");
 }

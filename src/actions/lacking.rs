@@ -13,7 +13,6 @@ const NAMES: &[(&str, &[&str])] = &[
         &[
             "apt_key",
             "apt_repository",
-            "async_status",
             "deb822_repository",
             "debconf",
             "dnf",

@@ -4,6 +4,7 @@
 //! dispatched by the engine's task executor to one file here each.
 
 mod assert;
+mod async_status;
 mod content;
 mod copy;
 mod copy_tree;
@@ -205,7 +206,7 @@ pub async fn dispatch(
     args: Map,
 ) -> TaskOutcome {
     let action = exec.task.action;
-    if action.kind == Kind::Agent {
+    if action.kind == Kind::Agent && !action.is("ansible.builtin.async_status") {
         return remote.module(action.spec, &args).await;
     }
     if action.kind == Kind::Lacking {
@@ -220,6 +221,7 @@ pub async fn dispatch(
     }
     match action.spec.name {
         "ansible.builtin.debug" => debug::run(&cx),
+        "ansible.builtin.async_status" => async_status::run(&cx).await,
         "ansible.builtin.fail" => {
             let mut out = TaskOutcome::failure("Failed as requested from task");
             if let Some(msg) = cx.args.get("msg") {

@@ -409,6 +409,8 @@ pub fn shared(
         no_log: config.flag("DEFAULT_NO_LOG"),
         task_timeout: config.text("TASK_TIMEOUT").parse().unwrap_or(0),
         strategy: crate::playbook::Strategy::parse(&config.text("DEFAULT_STRATEGY")).unwrap_or_default(),
+        poll_interval: config.text("DEFAULT_POLL_INTERVAL").parse().unwrap_or(15),
+        async_folder: config.text("ASYNC_DIR"),
         connect,
     };
     let holder: Arc<std::sync::OnceLock<Weak<Store>>> = Arc::default();

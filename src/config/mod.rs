@@ -82,6 +82,8 @@ settings! {
     "CACHE_PLUGIN_TIMEOUT", [("defaults", "fact_caching_timeout")], ["ANSIBLE_CACHE_PLUGIN_TIMEOUT"], "86400", "Seconds after which its files count no more; 0 is never.";
     "DEFAULT_NO_LOG", [("defaults", "no_log")], ["ANSIBLE_NO_LOG"], "false", "Tasks that do not say otherwise print nothing of their results.";
     "TASK_TIMEOUT", [("defaults", "task_timeout")], ["ANSIBLE_TASK_TIMEOUT"], "0", "Seconds that a task may take; 0 is any time.";
+    "DEFAULT_POLL_INTERVAL", [("defaults", "poll_interval")], ["ANSIBLE_POLL_INTERVAL"], "15", "Seconds between looks at a task that runs with `async`.";
+    "ASYNC_DIR", [("defaults", "async_dir")], ["ANSIBLE_ASYNC_DIR"], "~/.ansible_async", "Where hosts keep what comes of tasks with `async`.";
     "DIFF_ALWAYS", [("diff", "always")], ["ANSIBLE_DIFF_ALWAYS"], "false", "Show diffs.";
     "ERROR_ON_MISSING_HANDLER", [("defaults", "error_on_missing_handler")], ["ANSIBLE_ERROR_ON_MISSING_HANDLER"], "true", "An unknown handler stops the run; else it is a warning.";
     "ANY_ERRORS_FATAL", [("defaults", "any_errors_fatal")], ["ANSIBLE_ANY_ERRORS_FATAL"], "false", "An error on one host ends the play for all.";
@@ -333,6 +335,7 @@ const WITHOUT_MEANING: &[(&str, &str)] = &[
     ("ssh_connection", "transfer_method"),
     ("ssh_connection", "scp_if_ssh"),
     ("defaults", "remote_tmp"),
+    ("defaults", "internal_poll_interval"),
     ("defaults", "command_warnings"),
 ];
 

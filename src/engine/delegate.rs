@@ -147,7 +147,8 @@ impl<'a> Remote<'a> {
             true => shared.pool.lanes().turn(module, &args).await,
             false => None,
         };
-        let stream = (shared.options.verbosity > 0 && !self.keywords.no_log && streams(module)).then(|| {
+        let watched = shared.options.verbosity > 0 && !self.keywords.no_log && self.keywords.apart.is_none();
+        let stream = (watched && streams(module)).then(|| {
             let (sender, mut receiver) = tokio::sync::mpsc::channel(64);
             let (reporter, host) = (Arc::clone(&shared.reporter), self.exec.host.clone());
             tokio::spawn(async move {
@@ -168,8 +169,19 @@ impl<'a> Remote<'a> {
             sink,
             timeout: None,
             no_log: self.keywords.no_log,
+            job: self.keywords.apart.as_ref().map(super::jobs::Apart::job),
         };
         Ok(agent.run(call).await?)
+    }
+
+    /// Runs a module for the engine itself: whatever the task says, it is really done, and waited for.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub(super) async fn at_once(&self, module: &str, args: JsonMap) -> Result<Outcome, RemoteError> {
+        let (module, diff) = (module.to_owned(), self.keywords.diff);
+        let call = Call { module, args, diff, no_log: self.keywords.no_log, ..Call::default() };
+        Ok(self.agent().await?.run(call).await?)
     }
 
     /// Checks arguments by a module's description and runs it.

@@ -249,6 +249,7 @@ impl Exec {
             && task.register.as_deref().is_none_or(|name| !self.mentions(name))
             && !brings_facts(task.action.spec.name)
             && task.attrs.get("throttle").is_none()
+            && task.async_seconds.is_none()
     }
 
     /// Whether a template of the task may refer to a variable.
@@ -456,6 +457,9 @@ impl Exec {
                 return self.error(&error);
             }
         };
+        if let Some(refusal) = self.refuse_async(keywords) {
+            return refusal;
+        }
         let remote = delegate::Remote::new(self, layers, keywords);
         let work = actions::dispatch(self, &remote, layers, keywords, args);
         let work = async {
@@ -468,10 +472,11 @@ impl Exec {
             outcome
         };
         if keywords.timeout == 0 {
-            return work.await;
+            let outcome = work.await;
+            return self.wait_for_job(&remote, keywords, outcome).await;
         }
         match tokio::time::timeout(Duration::from_secs(keywords.timeout), work).await {
-            Ok(outcome) => outcome,
+            Ok(outcome) => self.wait_for_job(&remote, keywords, outcome).await,
             Err(_) => {
                 remote.give_up().await;
                 let mut out = TaskOutcome::failure(format!(

@@ -30,6 +30,8 @@ pub struct Keywords {
     pub delegate_facts: bool,
     /// `timeout` in seconds; 0 is none.
     pub timeout: u64,
+    /// `async` and `poll`, if it runs apart.
+    pub apart: Option<super::jobs::Apart>,
     /// `ignore_errors`.
     pub ignore_errors: bool,
     /// `ignore_unreachable`.
@@ -156,8 +158,30 @@ impl Exec {
             delegate_facts: self.flag("delegate_facts", false, layers)?,
             environment: environment.into_iter().collect(),
             timeout: seconds,
+            apart: self.apart(layers)?,
             ..manners.clone()
         })
+    }
+
+    /// `async` and `poll`.
+    fn apart(&self, layers: &Layers) -> Result<Option<super::jobs::Apart>, TemplateError> {
+        let number = |name: &str, written: &Option<Value>| -> Result<Option<u64>, TemplateError> {
+            let Some(written) = written else { return Ok(None) };
+            let value = self.shared.templar.render(written, &self.cx(layers)).map_err(|mut error| {
+                error.message = format!("Error processing keyword '{name}': {}", error.message);
+                error.at(written.span())
+            })?;
+            if matches!(value, Value::Null | Value::Omit) {
+                return Ok(None);
+            }
+            let number = whole(&value).ok_or_else(|| self.unfit(name, &value, "int"));
+            Ok(Some(number.map_err(|error| error.at(written.span()))?.max(0) as u64))
+        };
+        let Some(seconds) = number("async", &self.task.async_seconds)?.filter(|seconds| *seconds > 0) else {
+            return Ok(None);
+        };
+        let poll = number("poll", &self.task.poll)?.unwrap_or(self.shared.options.poll_interval);
+        Ok(Some(super::jobs::Apart { seconds, poll, folder: self.async_folder(layers)? }))
     }
 
     /// A keyword whose value cannot be used.

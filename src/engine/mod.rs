@@ -12,6 +12,7 @@ pub mod handlers;
 pub mod host;
 pub mod include;
 mod included;
+pub mod jobs;
 pub mod keywords;
 pub mod lanes;
 pub mod linear;

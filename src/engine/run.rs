@@ -49,6 +49,10 @@ pub struct RunOptions {
     pub task_timeout: u64,
     /// How plays run that do not say it.
     pub strategy: crate::playbook::Strategy,
+    /// Seconds between looks at a job, for tasks that do not say it.
+    pub poll_interval: u64,
+    /// Where hosts keep what comes of jobs.
+    pub async_folder: String,
     /// Connections.
     pub connect: ConnectDefaults,
 }

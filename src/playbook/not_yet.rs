@@ -7,13 +7,12 @@ use windlass_yaml::{Mapping, Yaml};
 /// What happens in the place of what the keyword asks for; `None` where its value asks for nothing.
 fn instead(keyword: &str, value: &Yaml) -> Option<String> {
     let text = match value {
-        Yaml::Null | Yaml::Int(0) => return None,
+        Yaml::Null => return None,
         Yaml::Str(text, _) => text.as_str(),
         _ => "",
     };
     match (keyword, text) {
-        ("async", "0") | ("debugger", "never") => None,
-        ("async", _) => Some("`async` is not there yet: the task runs to its end before the next one".into()),
+        ("debugger", "never") => None,
         ("debugger", _) => Some("`debugger` is not there yet: nothing is stopped".into()),
         ("strategy", "debug" | "ansible.builtin.debug") => {
             Some("strategy 'debug' is not there yet: the play runs as with 'linear'".into())
@@ -24,7 +23,7 @@ fn instead(keyword: &str, value: &Yaml) -> Option<String> {
 
 /// Warns about those in a play, block or task, about each once in a run.
 pub fn warn(map: &Mapping, problems: &mut Problems) {
-    for keyword in ["async", "debugger", "strategy"] {
+    for keyword in ["debugger", "strategy"] {
         let Some(node) = map.get(keyword) else { continue };
         if let Some(message) = instead(keyword, &node.value) {
             problems.push_once(Diagnostic::warning(message).at(&node.span));
@@ -48,12 +47,10 @@ mod tests {
 
     #[test]
     fn each_is_told_once() {
-        let text =
-            "- {async: 5}\n- {async: 6}\n- {async: '{{ a }}', debugger: on_failed}\n- {strategy: debug}\n";
+        let text = "- {debugger: always}\n- {debugger: on_failed}\n- {strategy: debug}\n";
         assert_eq!(
             warnings(text),
             [
-                "`async` is not there yet: the task runs to its end before the next one",
                 "`debugger` is not there yet: nothing is stopped",
                 "strategy 'debug' is not there yet: the play runs as with 'linear'",
             ]
@@ -63,11 +60,7 @@ mod tests {
     #[test]
     fn values_that_ask_for_nothing_are_quiet() {
         let none: [String; 0] = [];
-        assert_eq!(
-            warnings(
-                "- {async: 0}\n- {debugger: never}\n- {strategy: linear}\n- {strategy: free}\n- {async: }\n"
-            ),
-            none
-        );
+        let text = "- {debugger: never}\n- {strategy: linear}\n- {strategy: free}\n- {debugger: }\n";
+        assert_eq!(warnings(text), none);
     }
 }

@@ -162,6 +162,17 @@ pub struct Stats {
     pub ignored: u32,
 }
 
+/// How far a job is (`async`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobState {
+    /// It is not at its end.
+    Running,
+    /// It ended well.
+    Ok,
+    /// It failed, or its time is over.
+    Failed,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)] // the fields are named for what they are
@@ -206,6 +217,8 @@ pub enum Event {
         no_log: bool,
         item: Option<String>,
     },
+    /// A job was looked at.
+    Job { host: String, id: String, state: JobState },
     /// A file or role was included.
     Included { what: String, hosts: Vec<String>, item: Option<String>, task: u64 },
     /// Somebody was asked whether a task is to run.

@@ -10,4 +10,4 @@ pub mod question;
 pub mod terminal;
 pub mod values;
 
-pub use event::{Banner, Event, Reporter, Speaker, Stats, Status, TaskResult};
+pub use event::{Banner, Event, JobState, Reporter, Speaker, Stats, Status, TaskResult};

@@ -2,7 +2,7 @@
 
 use super::callbacks::{Callback, Said};
 use super::dump::Dump;
-use super::event::{Banner, Event, Reporter, Stats, Status, TaskResult};
+use super::event::{Banner, Event, JobState, Reporter, Stats, Status, TaskResult};
 use super::{diff, minimal, values};
 use crate::secrets::Redactor;
 use crate::vars::{Map, Value};
@@ -567,6 +567,7 @@ impl Terminal {
                 | Event::Play { .. }
                 | Event::Task { .. }
                 | Event::Begun(_)
+                | Event::Job { .. }
                 | Event::NoHosts
                 | Event::NoMoreHosts
                 | Event::Item(_)
@@ -636,6 +637,16 @@ impl Terminal {
                     text.push_str(&format!("Result was: {}", self.style.dump.text(&result, true)));
                 }
                 self.result_line(state, GREY, &text);
+            }
+            Event::Job { host, id, state: job } => {
+                let text = match job {
+                    JobState::Running => {
+                        format!("ASYNC POLL on {host}: jid={id} started=True finished=False")
+                    }
+                    JobState::Ok => format!("ASYNC OK on {host}: jid={id}"),
+                    JobState::Failed => format!("ASYNC FAILED on {host}: jid={id}"),
+                };
+                self.line(state, &self.paint(GREY, &text));
             }
             Event::Included { what, hosts, item, .. } => {
                 self.show_banner(state);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use windlass_protocol::frame::{self, Decoder, FrameError};
-use windlass_protocol::message::{AgentIdentity, WEB_PROGRAM};
+use windlass_protocol::message::{AgentIdentity, Job, WEB_PROGRAM};
 use windlass_protocol::{
     Blob, FromAgent, Hello, JsonMap, Outcome, PROTOCOL_VERSION, Request, Stream, ToAgent,
 };
@@ -71,6 +71,8 @@ pub struct Call<'a> {
     pub timeout: Option<Duration>,
     /// Keep arguments and output out of the target's logs.
     pub no_log: bool,
+    /// Have a process of its own do it, which goes on when the agent has ended; the outcome tells that it has begun.
+    pub job: Option<Job>,
 }
 
 /// What comes for a request that waits.
@@ -287,6 +289,7 @@ impl AgentHandle {
             stream: call.stream.is_some(),
             timeout_ms: call.timeout.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
             no_log: call.no_log,
+            job: call.job.clone(),
         };
         frame::encode(&ToAgent::Run(request)).map_err(|error| match error {
             FrameError::TooLarge(size) => AgentError::TooLarge { size },

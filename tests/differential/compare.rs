@@ -30,6 +30,7 @@ const PECULIAR: &[(&str, &str)] = &[
         r"Premature end of stream waiting for become success|is not installed \(sudo to ",
         "windlass says what is missing; the reference, what its shell says of it",
     ),
+    (r"^ASYNC POLL on ", "how often a job is looked at is a matter of time"),
     (r"^[\w.-]+ [|!] ", "windlass shows the output of commands while they run"),
 ];
 
@@ -50,6 +51,8 @@ fn printed(text: &str, out: &Path) -> Vec<String> {
     let text = text.replace(&*out.to_string_lossy(), "OUT");
     let text =
         replaced(&text, r#""(start|end|stop|delta|atime|mtime|ctime)": ("[^"]*"|[\d.]+)"#, "\"$1\": TIME");
+    let text = replaced(&text, r"\bj\d+\.\d+\b", "JID");
+    let text = replaced(&text, r#""child_pid": \d+"#, "\"child_pid\": PID");
     let text = replaced(&text, r"Paused for [\d.]+ ", "Paused for TIME ");
     // The reference has words for a failure that has none, and shows a delegation that could not be rendered.
     let text =

@@ -105,6 +105,9 @@ cases! {
     a_serial_that_is_undefined => "undefined_serial" [];
     an_undefined_handler => "undefined_handler" [];
     what_labels_conditions_and_items_see => "seen" [];
+    tasks_that_run_apart => "async" [];
+    tasks_that_run_apart_in_detail => "async" ["-v"];
+    tasks_that_would_run_apart => "async_check" ["--check"];
 }
 
 /// What an encrypted file holds is not printed, wherever it goes: lookups, commands, diffs.

@@ -62,6 +62,7 @@ modules! {
     modules::stat::Stat,
     modules::find::Find,
     modules::assemble::Assemble,
+    modules::async_status::AsyncStatus,
     modules::synchronize::Synchronize,
     modules::slurp::Slurp,
     modules::fetch::Fetch,

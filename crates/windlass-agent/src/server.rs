@@ -6,6 +6,7 @@
 
 mod cache;
 mod identity;
+pub mod job;
 mod outbox;
 mod scratch;
 mod signals;
@@ -245,7 +246,10 @@ fn work(queue: &Receiver<Job>, shared: &Arc<Shared>, outbox: &Outbox, scratch: &
             state.credit.insert(request.id, frame::INITIAL_CREDIT);
         }
         let id = request.id;
-        let end = machine.execute(request, spool, &stop, shared, outbox, scratch);
+        let end = match request.job {
+            Some(_) => machine.start(request, &spool),
+            None => machine.execute(request, spool, &stop, shared, outbox, scratch),
+        };
         shared.state().running = None;
         let told = match end {
             worker::End::Done(outcome) => outbox.done(id, outcome),

@@ -24,4 +24,4 @@ pub type Json = serde_json::Value;
 pub type JsonMap = serde_json::Map<String, serde_json::Value>;
 
 /// Version of the protocol. Both sides refuse to talk to another one.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;

@@ -82,6 +82,19 @@ pub struct Request {
     pub timeout_ms: Option<u64>,
     /// The task says `no_log`: keep arguments and output out of the target's logs too.
     pub no_log: bool,
+    /// Have a process of its own execute it, and answer as soon as that has begun.
+    pub job: Option<Job>,
+}
+
+/// A request that goes on when the agent has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Beginning of its number; its process id follows.
+    pub name: String,
+    /// The folder in which what comes of it is written down; `~` is the agent's home.
+    pub folder: String,
+    /// How long it may take, in seconds.
+    pub seconds: u64,
 }
 
 /// Name of the content that is the program for requests over HTTP, packed with gzip.

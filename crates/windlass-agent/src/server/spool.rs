@@ -5,11 +5,12 @@ use crate::blobs::{BlobRef, Blobs};
 use crate::module::ModuleError;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use windlass_protocol::frame::{CHUNK, MAX_FRAME};
-use windlass_protocol::{Blob, BlobData};
+use windlass_protocol::frame::{self, FrameError};
+use windlass_protocol::{Blob, BlobData, ToAgent};
 
 /// The largest content that is kept in memory where no scratch folder can be had.
 const MEMORY: usize = 64 << 20;
@@ -80,6 +81,30 @@ impl Spool {
             }
         }
         Self { folder: self.folder.clone(), contents }
+    }
+
+    /// Sends the contents that came in pieces on, as they came.
+    pub(super) fn hand_over(&self, blobs: &[Blob], to: &mut impl io::Write) -> Result<(), FrameError> {
+        for blob in blobs {
+            let BlobData::Spooled(number) = blob.data else { continue };
+            let Some(incoming) = self.contents.get(&number).filter(|incoming| incoming.complete) else { continue };
+            let mut from: Box<dyn io::Read + '_> = match &incoming.target {
+                Target::File(path, _) => Box::new(File::open(path)?),
+                Target::Memory(bytes) => Box::new(bytes.as_slice()),
+                Target::Failed(why) => return Err(io::Error::other(why.clone()).into()),
+            };
+            loop {
+                let mut piece = Vec::new();
+                from.by_ref().take(CHUNK as u64).read_to_end(&mut piece)?;
+                let last = piece.len() < CHUNK;
+                let data = lz4_flex::compress_prepend_size(&piece);
+                frame::write(to, &ToAgent::BlobChunk { blob: number, data, last })?;
+                if last {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The contents of a request, each checked against what was announced. They live as long as `self`.

@@ -53,6 +53,7 @@ impl Controller {
             stream: false,
             timeout_ms: None,
             no_log: false,
+            job: None,
         }
     }
 

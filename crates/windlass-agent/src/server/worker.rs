@@ -2,7 +2,7 @@
 
 use super::outbox::Outbox;
 use super::spool::Spool;
-use super::{Shared, Stop, web};
+use super::{Shared, Stop, job, web};
 use crate::module::{Context, ModuleError};
 use crate::registry;
 use crate::system::http::program::Program;
@@ -68,6 +68,24 @@ impl Machine {
         *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = None;
         // No module changes anything before its first request: to run it again is to run it once.
         if self.web.was_missed() { End::LacksWeb } else { End::Done(outcome) }
+    }
+
+    /// Has a process of its own execute it.
+    pub(super) fn start(&self, request: Request, spool: &Spool) -> End {
+        let packed = request.blobs.iter().find(|blob| blob.name == WEB_PROGRAM).cloned();
+        if let Some(packed) = packed {
+            let installed = spool.contents(vec![packed]).map_err(|error| error.msg).and_then(|blobs| {
+                let packed = blobs.get(WEB_PROGRAM).ok_or("it did not come")?;
+                web::install(&self.web, packed).map_err(|error| error.to_string())
+            });
+            if let Err(error) = installed {
+                return End::Done(Outcome::failure(format!("windlass-web cannot be stored: {error}")));
+            }
+        } else if request.args.windows(3).any(|part| part == b"://") && self.web.is_missing() {
+            // The job has nobody to ask for it.
+            return End::LacksWeb;
+        }
+        End::Done(job::start(request, spool))
     }
 
     fn run(

@@ -2,6 +2,7 @@
 
 pub mod apt;
 pub mod assemble;
+pub mod async_status;
 pub mod authorized_key;
 pub mod blockinfile;
 pub mod command;

@@ -78,6 +78,12 @@ impl Program {
         self.missed.swap(false, Ordering::SeqCst)
     }
 
+    /// Whether it is in none of its places.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        !self.places.iter().any(|place| place.is_file())
+    }
+
     /// Puts it into the first place that takes it.
     ///
     /// # Errors
