@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use windlass::transport::{AgentError, AgentHandle, Call, Connection, Settings, Sink, Source, Target, Via};
-use windlass_protocol::modules::command::ShellArgs;
 use windlass_protocol::message::Job;
+use windlass_protocol::modules::command::ShellArgs;
 use windlass_protocol::modules::fetch::FetchArgs;
 use windlass_protocol::{JsonMap, ModuleArgs as _, Stream};
 
@@ -264,7 +264,10 @@ async fn a_job_survives_its_agent() {
     let scratches = || {
         let cache = std::path::PathBuf::from(std::env::var("HOME").unwrap()).join(".cache/windlass");
         let entries = std::fs::read_dir(cache).unwrap().flatten();
-        entries.filter(|e| e.file_name().to_string_lossy().starts_with("run-")).map(|e| e.path()).collect::<Vec<_>>()
+        entries
+            .filter(|e| e.file_name().to_string_lossy().starts_with("run-"))
+            .map(|e| e.path())
+            .collect::<Vec<_>>()
     };
     let shell = |text: &str, job| {
         let args = args(serde_json::json!({"_raw_params": text}));
@@ -304,7 +307,10 @@ async fn a_job_survives_its_agent() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let first = result(&first);
-    assert_eq!((&first["stdout"], &first["stderr"], &first["changed"]), (&"done".into(), &"err".into(), &true.into()));
+    assert_eq!(
+        (&first["stdout"], &first["stderr"], &first["changed"]),
+        (&"done".into(), &"err".into(), &true.into())
+    );
     assert!(first.get("started").is_none(), "{first}");
     let second = result(&second);
     assert_eq!((&second["msg"], &second["failed"]), (&"Timeout exceeded".into(), &true.into()));

@@ -411,6 +411,8 @@ pub fn shared(
         strategy: crate::playbook::Strategy::parse(&config.text("DEFAULT_STRATEGY")).unwrap_or_default(),
         poll_interval: config.text("DEFAULT_POLL_INTERVAL").parse().unwrap_or(15),
         async_folder: config.text("ASYNC_DIR"),
+        debugger: config.flag("ENABLE_TASK_DEBUGGER"),
+        debugger_passes_ignored: config.flag("TASK_DEBUGGER_IGNORE_ERRORS"),
         connect,
     };
     let holder: Arc<std::sync::OnceLock<Weak<Store>>> = Arc::default();

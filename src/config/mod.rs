@@ -84,6 +84,8 @@ settings! {
     "TASK_TIMEOUT", [("defaults", "task_timeout")], ["ANSIBLE_TASK_TIMEOUT"], "0", "Seconds that a task may take; 0 is any time.";
     "DEFAULT_POLL_INTERVAL", [("defaults", "poll_interval")], ["ANSIBLE_POLL_INTERVAL"], "15", "Seconds between looks at a task that runs with `async`.";
     "ASYNC_DIR", [("defaults", "async_dir")], ["ANSIBLE_ASYNC_DIR"], "~/.ansible_async", "Where hosts keep what comes of tasks with `async`.";
+    "ENABLE_TASK_DEBUGGER", [("defaults", "enable_task_debugger")], ["ANSIBLE_ENABLE_TASK_DEBUGGER"], "false", "Ask what to do wherever a task fails.";
+    "TASK_DEBUGGER_IGNORE_ERRORS", [("defaults", "task_debugger_ignore_errors")], ["ANSIBLE_TASK_DEBUGGER_IGNORE_ERRORS"], "true", "Do not ask about failures that are ignored.";
     "DIFF_ALWAYS", [("diff", "always")], ["ANSIBLE_DIFF_ALWAYS"], "false", "Show diffs.";
     "ERROR_ON_MISSING_HANDLER", [("defaults", "error_on_missing_handler")], ["ANSIBLE_ERROR_ON_MISSING_HANDLER"], "true", "An unknown handler stops the run; else it is a warning.";
     "ANY_ERRORS_FATAL", [("defaults", "any_errors_fatal")], ["ANSIBLE_ANY_ERRORS_FATAL"], "false", "An error on one host ends the play for all.";

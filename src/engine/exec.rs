@@ -34,6 +34,8 @@ pub struct Exec {
     pub lane: OnceLock<Lane>,
     /// What it is announced as with its results, where hosts run on by themselves.
     pub banner: Option<Arc<crate::report::Banner>>,
+    /// Variables that were set in the debugger.
+    pub overlay: Arc<Map>,
 }
 
 /// What the strategy needs to know of it.
@@ -90,7 +92,10 @@ impl Exec {
 
     /// Runs it and tells the result.
     pub async fn run(mut self) -> Done {
-        let layers = self.shared.store.task_layers(&self.host, &self.play, &self.task);
+        let mut layers = self.shared.store.task_layers(&self.host, &self.play, &self.task);
+        if !self.overlay.is_empty() {
+            layers.push(&self.overlay);
+        }
         match self.with_action(&layers) {
             Ok(None) => {}
             Ok(Some(task)) => self.task = task,

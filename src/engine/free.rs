@@ -98,6 +98,10 @@ impl Batch<'_> {
             }
             let Some(Running { task, reach, host, done }) = running.next().await else { break };
             self.release(&task, &host);
+            let done = self.debugged(&task, &host, done, reach.handler).await;
+            if self.ended {
+                continue;
+            }
             self.settle(&task, reach, vec![(host, done)]).await;
         }
         self.flushing = None;

@@ -49,7 +49,9 @@ impl Exec {
         let refused = keywords.apart.is_some() && !may_run_apart(&self.task.action);
         refused.then(|| {
             let name = &self.task.action_written;
-            TaskOutcome::failure(format!("This action ({name}) does not support async."))
+            let mut out = TaskOutcome::failure(format!("This action ({name}) does not support async."));
+            out.speaker = crate::report::Speaker::Refused;
+            out
         })
     }
 

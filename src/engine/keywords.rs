@@ -177,7 +177,8 @@ impl Exec {
             let number = whole(&value).ok_or_else(|| self.unfit(name, &value, "int"));
             Ok(Some(number.map_err(|error| error.at(written.span()))?.max(0) as u64))
         };
-        let Some(seconds) = number("async", &self.task.async_seconds)?.filter(|seconds| *seconds > 0) else {
+        let Some(seconds) = number("async_val", &self.task.async_seconds)?.filter(|seconds| *seconds > 0)
+        else {
             return Ok(None);
         };
         let poll = number("poll", &self.task.poll)?.unwrap_or(self.shared.options.poll_interval);

@@ -162,7 +162,14 @@ impl<'a> Batch<'a> {
             Ok(width) => width,
             Err(error) => return self.abort(task, error),
         };
-        let results = self.execute(task, chosen, width).await;
+        let mut results = Vec::with_capacity(chosen.len());
+        for (host, done) in self.execute(task, chosen, width).await {
+            let done = self.debugged(task, &host, done, handler).await;
+            results.push((host, done));
+        }
+        if self.ended {
+            return;
+        }
         self.settle(task, reach, results).await;
     }
 
@@ -332,6 +339,17 @@ impl<'a> Batch<'a> {
         host: &str,
         banner: Option<Arc<Banner>>,
     ) -> BoxFuture<'static, (String, Done)> {
+        self.begin_with(task, host, banner, Arc::default())
+    }
+
+    /// As [`Self::begin`], with variables that go over all others.
+    pub(super) fn begin_with(
+        &self,
+        task: &Arc<Task>,
+        host: &str,
+        banner: Option<Arc<Banner>>,
+        overlay: Arc<crate::vars::Map>,
+    ) -> BoxFuture<'static, (String, Done)> {
         let shared = &self.run.shared;
         let host = host.to_owned();
         let exec = Exec {
@@ -341,6 +359,7 @@ impl<'a> Batch<'a> {
             host: host.clone(),
             search: shared.search_of(task),
             banner,
+            overlay,
             lane: OnceLock::new(),
         };
         shared.reporter.event(Event::HostStart { host: host.clone() });

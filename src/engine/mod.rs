@@ -5,6 +5,7 @@
 mod by_template;
 pub mod connect;
 mod connect_vars;
+mod debugger;
 pub mod delegate;
 pub mod exec;
 mod free;

@@ -53,6 +53,10 @@ pub struct RunOptions {
     pub poll_interval: u64,
     /// Where hosts keep what comes of jobs.
     pub async_folder: String,
+    /// The debugger comes wherever a task fails.
+    pub debugger: bool,
+    /// It passes failures over that are ignored.
+    pub debugger_passes_ignored: bool,
     /// Connections.
     pub connect: ConnectDefaults,
 }

@@ -45,6 +45,7 @@ const OTHERS: &[&str] = &[
 ];
 
 const ORDERS: &[&str] = &["inventory", "reverse_inventory", "reverse_sorted", "shuffle", "sorted"];
+const DEBUGGERS: &[&str] = &["always", "never", "on_failed", "on_skipped", "on_unreachable"];
 const BECOME_METHODS: &[&str] = &["sudo", "su", "doas"];
 
 /// Says that there is no such keyword there, and what was meant.
@@ -131,6 +132,11 @@ impl Loader {
                         problems.foresee(wrong("a number of seconds is wanted", "write a number".to_owned()));
                     }
                 }
+                "debugger" if !DEBUGGERS.contains(&shown.as_str()) => problems.push(
+                    Diagnostic::error(format!("'{shown}' is not a valid value for debugger"))
+                        .at(&node.span)
+                        .hint(one_of(&shown, DEBUGGERS)),
+                ),
                 "become_method" => {
                     let method = value.as_str().unwrap_or_default();
                     if crate::transport::BecomeMethod::parse(method).is_none() {

@@ -241,7 +241,6 @@ impl Loader {
                 unknown_keyword("a play", name, &key.span, keywords::PLAY, problems);
             }
         }
-        super::not_yet::warn(map, problems);
         let Some(hosts) = map.get("hosts") else {
             problems.push(
                 Diagnostic::error("this play has no `hosts`")
@@ -485,7 +484,6 @@ impl Loader {
             return None;
         }
         self.check_keywords(map, problems);
-        super::not_yet::warn(map, problems);
         let attrs = self.attrs(map, problems).child_of(&under.attrs);
         let mut inner = Under { attrs, ..under.clone() };
         self.check_syntax(map, false, problems);

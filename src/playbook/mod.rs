@@ -12,7 +12,6 @@ pub mod import;
 pub mod keywords;
 pub mod load;
 pub mod load_role;
-mod not_yet;
 pub mod parse_task;
 pub mod play;
 pub mod problems;

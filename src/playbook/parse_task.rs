@@ -124,7 +124,6 @@ impl Loader {
         };
         self.check_keywords(map, problems);
         self.check_include(&task, map, problems);
-        super::not_yet::warn(map, problems);
         let may_fail = under.rescued || expects_failure(&task, &own);
         self.check_syntax(map, may_fail, problems);
         self.check_arguments(&task, may_fail, &call.span, problems);

@@ -45,12 +45,6 @@ impl Problems {
         let both = self.list.iter().zip(&self.stops);
         both.filter(|(d, _)| d.level == Level::Error).map(|(_, stops)| *stops)
     }
-    /// Adds one whose text was not there yet at any place.
-    pub fn push_once(&mut self, diagnostic: Diagnostic) {
-        if !self.list.iter().any(|d| d.message == diagnostic.message) {
-            self.push(diagnostic);
-        }
-    }
     /// Whether one of them is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {

@@ -31,6 +31,8 @@ pub enum Speaker {
     Action,
     /// The target's side of a module.
     Module,
+    /// The controller, before any side of the module did anything.
+    Refused,
 }
 
 /// What a task is announced as, where its results come among those of others.
@@ -131,6 +133,7 @@ impl TaskResult {
             (Some(text), _) if msg.is_empty() => format!("Task failed: {text}"),
             (Some(_), Speaker::Executor) => format!("Task failed: Action failed: {msg}"),
             (_, Speaker::Executor) => msg,
+            (_, Speaker::Refused) => format!("Task failed: {msg}"),
             (_, Speaker::Action) if msg.is_empty() => {
                 "Task failed: Action failed: the task failed".to_owned()
             }

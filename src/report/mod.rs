@@ -6,6 +6,7 @@ pub mod dump;
 pub mod event;
 pub mod json;
 mod minimal;
+pub mod pretty;
 pub mod question;
 pub mod terminal;
 pub mod values;

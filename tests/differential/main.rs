@@ -188,3 +188,22 @@ fn facts_that_are_gathered_once() {
 fn what_counts_as_gathered() {
     same_with("subset", &["-v"], &[("ANSIBLE_GATHERING", "smart")]);
 }
+
+#[test]
+fn what_is_said_to_the_debugger() {
+    let said = "p task\np task.args\np host\np task_vars['word']\np nothing.at.all\ntask_vars['word'] = 'other'\n\
+                p task.args\nu\np task.args\nr\n\
+                task.args['_raw_params'] = 'true'\np task.args['_raw_params']\nr\n\
+                p result._return_data['msg']\n\nc\n\
+                continue\n\
+                p [task.args, 'a' * 30, 'b' * 30]\n";
+    let asked = |case: &str, environment: &[(&str, &str)], said: &str| {
+        check(&Run { input: said.to_owned(), ..run_of(case, &[], environment) });
+    };
+    // What is left is answered by the end of the input.
+    asked("debugger", &[], said);
+    asked("debugger", &[], &said.replace("\nu\n", "\nq\n"));
+    free::same_by_host("free_linear", &[], &[("ANSIBLE_STRATEGY", "debug")]);
+    asked("undebugged", &[("ANSIBLE_STRATEGY", "debug")], "c\n");
+    asked("undebugged", &[("ANSIBLE_ENABLE_TASK_DEBUGGER", "true")], "q\n");
+}

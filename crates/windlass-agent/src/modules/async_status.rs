@@ -29,7 +29,8 @@ impl Module for AsyncStatus {
         // The number is one name in the folder: it must not lead elsewhere.
         let stray = args.jid.contains('/') || matches!(args.jid.as_str(), "" | "." | "..");
         if stray || sys.stat(&path)?.is_none() {
-            let mut error = ModuleError { msg: "could not find job".to_owned(), values, ..ModuleError::default() };
+            let mut error =
+                ModuleError { msg: "could not find job".to_owned(), values, ..ModuleError::default() };
             error = error.with("started", true).with("finished", true);
             return Err(error);
         }

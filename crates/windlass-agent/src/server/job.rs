@@ -41,7 +41,8 @@ enum NoJob {
 
 /// Has a process of its own execute a request; what it says when it has begun.
 pub(super) fn start(request: Request, spool: &Spool) -> Outcome {
-    begin(request, spool).unwrap_or_else(|error| Outcome::failure(format!("the job was not started: {error}")))
+    begin(request, spool)
+        .unwrap_or_else(|error| Outcome::failure(format!("the job was not started: {error}")))
 }
 
 fn begin(mut request: Request, spool: &Spool) -> Result<Outcome, NoJob> {

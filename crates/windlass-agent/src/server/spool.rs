@@ -8,8 +8,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use windlass_protocol::frame::{CHUNK, MAX_FRAME};
 use windlass_protocol::frame::{self, FrameError};
+use windlass_protocol::frame::{CHUNK, MAX_FRAME};
 use windlass_protocol::{Blob, BlobData, ToAgent};
 
 /// The largest content that is kept in memory where no scratch folder can be had.
@@ -87,7 +87,9 @@ impl Spool {
     pub(super) fn hand_over(&self, blobs: &[Blob], to: &mut impl io::Write) -> Result<(), FrameError> {
         for blob in blobs {
             let BlobData::Spooled(number) = blob.data else { continue };
-            let Some(incoming) = self.contents.get(&number).filter(|incoming| incoming.complete) else { continue };
+            let Some(incoming) = self.contents.get(&number).filter(|incoming| incoming.complete) else {
+                continue;
+            };
             let mut from: Box<dyn io::Read + '_> = match &incoming.target {
                 Target::File(path, _) => Box::new(File::open(path)?),
                 Target::Memory(bytes) => Box::new(bytes.as_slice()),
