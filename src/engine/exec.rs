@@ -484,11 +484,9 @@ impl Exec {
             Ok(outcome) => self.wait_for_job(&remote, keywords, outcome).await,
             Err(_) => {
                 remote.give_up().await;
-                let mut out = TaskOutcome::failure(format!(
-                    "The {} action failed to execute in the expected time frame ({}) and was terminated",
-                    self.task.action.spec.short_name(),
-                    keywords.timeout
-                ));
+                let text = format!("Task failed: Timed out after {} second(s).", keywords.timeout);
+                let mut out = TaskOutcome::failure(text);
+                out.speaker = crate::report::Speaker::Executor;
                 out.set(
                     "timedout",
                     Value::map(

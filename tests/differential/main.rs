@@ -105,6 +105,7 @@ cases! {
     a_serial_that_is_undefined => "undefined_serial" [];
     an_undefined_handler => "undefined_handler" [];
     what_labels_conditions_and_items_see => "seen" [];
+    keywords_of_plays_and_blocks => "keywords" [];
     tasks_that_run_apart => "async" [];
     tasks_that_run_apart_in_detail => "async" ["-v"];
     tasks_that_would_run_apart => "async_check" ["--check"];
