@@ -217,3 +217,48 @@ fn one_connection_for_a_host_by_whatever_task() {
     assert_ne!(ports["first"], ports["later"], "the connection was reset: {text}");
     assert_eq!(ports["later"], ports["delegated"], "{text}");
 }
+
+/// What runs with `async` goes on when the run that began it has ended, under another user too; a later run waits for it.
+#[test]
+fn a_job_outlives_its_connection() {
+    if !require_hosts() {
+        return;
+    }
+    let host = Host::builder().user("ops", Sudo::Passwordless).boot().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("hosts", &format!("{}\n", host.inventory_line_as("ops")));
+    write(
+        "begin.yml",
+        "- hosts: all\n  gather_facts: false\n  become: true\n  tasks:\n    \
+         - shell: sleep 8; id -un > /root/who\n      async: 60\n      poll: 0\n      register: job\n    \
+         - copy: {dest: /root/job, content: '{{ job.ansible_job_id }}'}\n",
+    );
+    write(
+        "wait.yml",
+        "- hosts: all\n  gather_facts: false\n  become: true\n  tasks:\n    \
+         - slurp: {src: /root/job}\n      register: job\n    \
+         - stat: {path: /root/who}\n      register: early\n    \
+         - async_status: {jid: '{{ job.content | b64decode }}'}\n      register: state\n      until: state is finished\n      delay: 1\n      retries: 20\n    \
+         - command: cat /root/who\n      register: who\n    \
+         - debug: {msg: 'before {{ early.stat.exists }}, then {{ who.stdout }}, rc {{ state.rc }}'}\n    \
+         - async_status: {jid: '{{ job.content | b64decode }}', mode: cleanup}\n",
+    );
+    let run = |name: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_windlass"))
+            .args(["playbook", "-i", "hosts", name])
+            .current_dir(folder.path())
+            .env_remove("ANSIBLE_CONFIG")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        text
+    };
+    run("begin.yml");
+    let told = run("wait.yml");
+    assert!(told.contains("before False, then root, rc 0"), "{told}");
+    let left =
+        host.sh("ls -A /root/.ansible_async; ls -d /root/.cache/windlass/run-* 2>/dev/null || true").unwrap();
+    assert_eq!(left, "", "left behind");
+}
