@@ -1,6 +1,6 @@
 //! The task debugger: what is asked at the terminal when a task ended as `debugger` or the strategy says.
 
-use super::exec::{Done, Exec};
+use super::exec::Done;
 use super::linear::Batch;
 use crate::playbook::{Strategy, Task};
 use crate::report::pretty::pretty;
@@ -168,6 +168,11 @@ impl<'a> Session<'a> {
                 self.args = self.original_args();
                 self.fixed = false;
             }
+            ("p" | "pprint", "task") => {
+                let name = self.batch.name_of(self.original, Some(&self.host.to_owned()));
+                self.batch.tell(&format!("TASK: {name}"));
+            }
+            ("p" | "pprint", "host") => self.batch.tell(self.host),
             ("p" | "pprint", expression) => match self.evaluate(expression, done) {
                 Ok(value) => self.batch.tell(&pretty(&value.to_json())),
                 // In the words that people know from there.
@@ -195,12 +200,6 @@ impl<'a> Session<'a> {
     fn evaluate(&self, expression: &str, done: &Done) -> Result<Value, TemplateError> {
         let layers = self.layers();
         let name = self.batch.own_name_of(self.original, self.host);
-        if expression == "task" {
-            return Ok(Value::text(format!(
-                "TASK: {}",
-                self.batch.name_of(self.original, Some(&self.host.to_owned()))
-            )));
-        }
         let task = Map::from([
             (Key::from("name"), Value::text(name)),
             (Key::from("action"), Value::text(self.original.action_written.as_str())),

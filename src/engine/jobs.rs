@@ -39,7 +39,8 @@ pub fn may_run_apart(action: &ActionRef) -> bool {
         Kind::Agent => !action.is("ansible.builtin.async_status"),
         // That there is no such module is told first.
         Kind::Lacking => true,
-        _ => ["service", "package", "uri"].contains(&action.spec.short_name()),
+        _ => ["command", "shell", "service", "package", "uri", "setup", "gather_facts"]
+            .contains(&action.spec.short_name()),
     }
 }
 

@@ -383,7 +383,7 @@ impl<'a> Batch<'a> {
 }
 
 /// A task's arguments as they are written, unless it says that it is not to be shown.
-fn shown_args(task: &Task) -> String {
+pub(super) fn shown_args(task: &Task) -> String {
     let hidden = task.attrs.get("no_log").is_some_and(|value| super::loops::truthy(value).unwrap_or(true));
     if hidden {
         return String::new();
