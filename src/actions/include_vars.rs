@@ -2,7 +2,7 @@
 
 use super::{Cx, text_list};
 use crate::engine::result::TaskOutcome;
-use crate::vars::{Key, Map, Value};
+use crate::vars::{Key, Map, Value, merge};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use windlass_yaml::diagnostic::Diagnostic;
@@ -30,10 +30,17 @@ pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
         return out;
     }
     // Variables are templates still: they are rendered where they are used.
-    let vars = match cx.text("name") {
+    let mut vars = match cx.text("name") {
         Some(name) => [(Key::from(name), Value::map(vars))].into_iter().collect(),
         None => vars,
     };
+    if cx.text("hash_behaviour").as_deref() == Some("merge") {
+        for (key, value) in &mut vars {
+            if let Some(below) = key.as_str().and_then(|name| cx.layers.find(name)) {
+                *value = merge::over(below, value);
+            }
+        }
+    }
     let vars = Arc::new(vars);
     let mut out = TaskOutcome { included_vars: Some(Arc::clone(&vars)), ..TaskOutcome::default() };
     out.set("ansible_facts", Value::Map(vars));

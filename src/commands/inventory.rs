@@ -360,7 +360,7 @@ impl View<'_> {
         for (kind, layer) in self.inventory.host_vars_layers(host, self.playbook_dir())? {
             let own = matches!(kind, Kind::InventoryHost | Kind::InventoryHostVars | Kind::PlaybookHostVars);
             if own || !self.export() {
-                out.extend(layer.iter().map(|(key, value)| (key.clone(), value.clone())));
+                self.inventory.lay_over(&mut out, &layer);
             }
         }
         if !self.export() {

@@ -288,6 +288,11 @@ pub fn rules(config: &Config, extra_vars: &Arc<Map>) -> Result<Rules, Diagnostic
         .ok_or_else(|| wrong("TRANSFORM_INVALID_GROUP_CHARS", "always, never, ignore, silently"))?;
     let mismatch = Mismatch::named(&config.text("HOST_PATTERN_MISMATCH"))
         .ok_or_else(|| wrong("HOST_PATTERN_MISMATCH", "warning, error, ignore"))?;
+    let merge = match config.text("DEFAULT_HASH_BEHAVIOUR").as_str() {
+        "merge" => true,
+        "replace" => false,
+        _ => return Err(wrong("DEFAULT_HASH_BEHAVIOUR", "replace, merge")),
+    };
     let list = |name: &str| -> Vec<String> {
         let text = config.text(name);
         text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
@@ -311,6 +316,9 @@ pub fn rules(config: &Config, extra_vars: &Arc<Map>) -> Result<Rules, Diagnostic
         mismatch,
         use_extra_vars: config.flag("INVENTORY_USE_EXTRA_VARS"),
         extra_vars: Arc::clone(extra_vars),
+        merge,
+        script_stderr: config.flag("INVENTORY_PLUGIN_SCRIPT_STDERR"),
+        facts_apart: !config.flag("INJECT_FACTS_AS_VARS"),
     })
 }
 

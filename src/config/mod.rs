@@ -47,6 +47,9 @@ settings! {
     "INVENTORY_EXPORT", [("inventory", "export")], ["ANSIBLE_INVENTORY_EXPORT"], "false", "`windlass inventory --list` prints as with `--export`.";
     "HOST_PATTERN_MISMATCH", [("inventory", "host_pattern_mismatch")], ["ANSIBLE_HOST_PATTERN_MISMATCH"], "warning", "What a host pattern that matches nothing is: `warning`, `error` or `ignore`.";
     "LOCALHOST_WARNING", [("defaults", "localhost_warning")], ["ANSIBLE_LOCALHOST_WARNING"], "true", "A warning where the inventory has no hosts.";
+    "INVENTORY_PLUGIN_SCRIPT_STDERR", [("inventory_plugin_script", "stderr")], ["ANSIBLE_INVENTORY_PLUGIN_SCRIPT_STDERR"], "false", "Show what inventory scripts say on their standard error.";
+    "DEFAULT_HASH_BEHAVIOUR", [("defaults", "hash_behaviour")], ["ANSIBLE_HASH_BEHAVIOUR"], "replace", "What a mapping does to one of the same name and less precedence: `replace` or `merge`.";
+    "INJECT_FACTS_AS_VARS", [("defaults", "inject_facts_as_vars")], ["ANSIBLE_INJECT_FACT_VARS"], "true", "Facts are variables as well, with `ansible_` in front.";
     "DEFAULT_MODULE_NAME", [("defaults", "module_name")], [], "command", "The module of `windlass adhoc` without `-m`.";
     "DEFAULT_MODULE_ARGS", [("defaults", "module_args")], ["ANSIBLE_MODULE_ARGS"], "", "Its arguments without `-a`.";
     "DEFAULT_ROLES_PATH", [("defaults", "roles_path")], ["ANSIBLE_ROLES_PATH"], "~/.ansible/roles:/usr/share/ansible/roles:/etc/ansible/roles", "Folders of roles.";

@@ -14,7 +14,7 @@ use super::error::ModelError;
 use super::rules::{Rules, safe_group};
 use super::vars::VarsCache;
 use crate::secrets::Secrets;
-use crate::vars::{Key, Map, Value};
+use crate::vars::{Key, Map, Value, merge};
 
 /// A host of the inventory.
 #[derive(Debug, Clone, Default)]
@@ -87,6 +87,12 @@ impl Inventory {
     /// A copy of what was read, to go back to when a source turns out to be unreadable half-way.
     pub(super) fn snapshot(&self) -> (IndexMap<String, Host>, IndexMap<String, Group>) {
         (self.hosts.clone(), self.groups.clone())
+    }
+
+    /// What the configuration says.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// The name that a group gets that is written so.
@@ -180,6 +186,7 @@ impl Inventory {
 
     /// Sets a variable of a group. `ansible_group_priority` sets the group's priority.
     pub fn set_group_var(&mut self, group: &str, key: Key, value: Value) -> Result<(), ModelError> {
+        let merge = self.rules.merge;
         let group = &*self.group_name(group);
         let found = self.groups.get_mut(group).ok_or_else(|| ModelError::NoGroup(group.to_owned()))?;
         if key.as_str() == Some("ansible_group_priority") {
@@ -188,6 +195,8 @@ impl Inventory {
                 other => other.as_int(),
             };
             found.priority = number.ok_or_else(|| ModelError::Priority(group.to_owned()))?;
+        } else if merge {
+            merge::insert(Arc::make_mut(&mut found.vars), key, &value);
         } else {
             Arc::make_mut(&mut found.vars).insert(key, value);
         }
@@ -196,8 +205,14 @@ impl Inventory {
 
     /// Sets a variable of a host that exists.
     pub fn set_host_var(&mut self, host: &str, key: Key, value: Value) {
+        let merge = self.rules.merge;
         if let Some(found) = self.hosts.get_mut(host) {
-            Arc::make_mut(&mut found.vars).insert(key, value);
+            let vars = Arc::make_mut(&mut found.vars);
+            if merge {
+                merge::insert(vars, key, &value);
+            } else {
+                vars.insert(key, value);
+            }
         }
     }
 

@@ -63,7 +63,7 @@ impl Mismatch {
     }
 }
 
-/// How inventories are read.
+/// How inventories are read, and variables are laid over each other.
 #[derive(Debug, Clone)]
 pub struct Rules {
     /// Names of groups.
@@ -86,6 +86,12 @@ pub struct Rules {
     pub use_extra_vars: bool,
     /// `-e`.
     pub extra_vars: Arc<Map>,
+    /// A mapping that is set again is merged with the one that was there (`hash_behaviour = merge`).
+    pub merge: bool,
+    /// What scripts say on their standard error is shown.
+    pub script_stderr: bool,
+    /// Facts are in `ansible_facts` alone (`inject_facts_as_vars = false`).
+    pub facts_apart: bool,
 }
 
 /// The readers that are tried, by their names in the configuration.
@@ -111,6 +117,9 @@ impl Default for Rules {
             mismatch: Mismatch::default(),
             use_extra_vars: false,
             extra_vars: Arc::default(),
+            merge: false,
+            script_stderr: false,
+            facts_apart: false,
         }
     }
 }

@@ -218,7 +218,7 @@ esac
     has(&inventory, "w1", &[("a", "\"{{ b }}\""), ("x", "[1]")]);
     has(&inventory, "s1", &[("a", "\"{{ b }}\"")]);
     let (_, warnings) = dir.load(&["bad.sh"]);
-    assert!(warnings[0].message.contains("failed (exit status: 4)"), "{warnings:?}");
+    assert!(warnings[0].message.contains("returned non-zero exit code 4"), "{warnings:?}");
     assert_eq!(warnings[0].notes, ["oops"]);
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::error::InventoryError;
 use super::model::Inventory;
 use crate::secrets::load_vars_file;
-use crate::vars::{Key, Map, Value};
+use crate::vars::{Key, Map, Value, merge};
 
 /// Where a layer of variables comes from. Later ones in this list win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,9 +114,7 @@ impl Inventory {
     pub fn host_vars(&self, host: &str, playbook_dir: Option<&Path>) -> Result<Map, InventoryError> {
         let mut out = Map::new();
         for (_, layer) in self.host_vars_layers(host, playbook_dir)? {
-            for (key, value) in &*layer {
-                out.insert(key.clone(), value.clone());
-            }
+            self.lay_over(&mut out, &layer);
         }
         Ok(out)
     }
@@ -132,9 +130,20 @@ impl Inventory {
         self.files(LayerKind::InventoryGroupVars, &folders, Subject::Group, group, &mut layers)?;
         let mut out = Map::new();
         for (_, layer) in layers {
-            out.extend(layer.iter().map(|(key, value)| (key.clone(), value.clone())));
+            self.lay_over(&mut out, &layer);
         }
         Ok(out)
+    }
+
+    /// Sets variables over those that are there.
+    pub fn lay_over(&self, below: &mut Map, above: &Map) {
+        for (key, value) in above {
+            if self.rules.merge {
+                merge::insert(below, key.clone(), value);
+            } else {
+                below.insert(key.clone(), value.clone());
+            }
+        }
     }
 
     fn files(
@@ -185,8 +194,7 @@ impl Inventory {
             match &mut merged {
                 None => merged = Some(loaded.vars),
                 Some(map) => {
-                    let map = Arc::make_mut(map);
-                    map.extend(loaded.vars.iter().map(|(key, value)| (key.clone(), value.clone())));
+                    self.lay_over(Arc::make_mut(map), &loaded.vars);
                 }
             }
         }

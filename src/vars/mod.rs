@@ -3,6 +3,7 @@
 pub mod fact_cache;
 pub mod from_yaml;
 pub mod key;
+pub mod merge;
 pub mod scope;
 pub mod store;
 pub mod value;

@@ -51,6 +51,11 @@ impl Layers {
             self.layers.push(Arc::new(layer));
         }
     }
+    /// What several layers have as mappings is merged, at every depth.
+    pub fn merge(&mut self) {
+        let merged = super::merge::layers(&self.layers);
+        self.push_owned(merged);
+    }
     /// These layers with another one on top.
     #[must_use]
     pub fn with(&self, layer: Map) -> Self {

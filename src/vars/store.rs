@@ -45,6 +45,10 @@ pub type Reload = Box<dyn Fn() -> Result<Inventory, InventoryError> + Send + Syn
 /// All variables of a run.
 pub struct Store {
     inventory: RwLock<Inventory>,
+    /// Mappings of the same name are merged.
+    merge: bool,
+    /// Facts are in `ansible_facts` alone.
+    facts_apart: bool,
     hosts: RwLock<HashMap<String, HostFacts>>,
     /// Layers of the inventory and magic variables, by host; emptied when the inventory changes.
     cache: RwLock<HashMap<String, Arc<HostBase>>>,
@@ -88,6 +92,8 @@ impl Store {
         reload: Option<Reload>,
     ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
+            merge: inventory.rules().merge,
+            facts_apart: inventory.rules().facts_apart,
             inventory: RwLock::new(inventory),
             hosts: RwLock::default(),
             cache: RwLock::default(),
@@ -193,11 +199,14 @@ impl Store {
 
     /// Sets variables of a host (`include_vars`).
     pub fn include(&self, host: &str, vars: &Map) {
+        let merge = self.inventory().rules().merge;
         self.change_host(host, |h| {
             // Included variables and set ones share a level for names that both have: the last one wins.
             let set = Arc::make_mut(&mut h.set);
             for name in vars.keys() {
-                if let Some(name) = name.as_str() {
+                if let Some(name) = name.as_str()
+                    && !(merge && matches!(set.get(name), Some(Value::Map(_))))
+                {
                     set.shift_remove(name);
                 }
             }
@@ -320,7 +329,12 @@ impl Store {
             }
         }
         base.layers.iter().for_each(|l| out.push(l));
-        out.push(&facts.injected);
+        if self.facts_apart {
+            let local = facts.facts.get("ansible_local").cloned();
+            out.push_owned(local.map(|local| (Key::from("ansible_local"), local)).into_iter().collect());
+        } else {
+            out.push(&facts.injected);
+        }
         let mut fact_map = Map::new();
         fact_map.insert(Key::from("ansible_facts"), Value::Map(Arc::clone(&facts.facts)));
         out.push_owned(fact_map);
@@ -375,6 +389,9 @@ impl Store {
             }
         }
         out.push_owned(magic);
+        if self.merge {
+            out.merge();
+        }
         out
     }
 }

@@ -208,3 +208,15 @@ fn what_is_said_to_the_debugger() {
     asked("undebugged", &[("ANSIBLE_STRATEGY", "debug")], "c\n");
     asked("undebugged", &[("ANSIBLE_ENABLE_TASK_DEBUGGER", "true")], "q\n");
 }
+
+#[test]
+fn mappings_that_are_merged() {
+    let inventory = ["-i", "merged/first.yml", "-i", "merged/second.yml"];
+    same_with("merged", &inventory, &[("ANSIBLE_HASH_BEHAVIOUR", "merge")]);
+    same_with("merged", &inventory, &[("ANSIBLE_HASH_BEHAVIOUR", "replace")]);
+}
+
+#[test]
+fn facts_that_are_no_variables() {
+    same_with("apart", &[], &[("ANSIBLE_INJECT_FACT_VARS", "false")]);
+}
