@@ -11,25 +11,11 @@ pub(super) fn fact(cx: &Cx<'_>) -> TaskOutcome {
     let cacheable = cx.flag("cacheable", false);
     let mut facts = Map::new();
     for (key, value) in &cx.args {
-        let name = key.to_string();
-        if matches!(name.as_str(), "cacheable" | "_raw_params") {
+        if matches!(key.as_str(), Some("cacheable" | "_raw_params")) {
             continue;
         }
-        let other = match key {
-            Key::Str(_) => None,
-            Key::Int(_) => Some("int"),
-            Key::Bool(_) => Some("bool"),
-            Key::Null => Some("NoneType"),
-        };
-        if other.is_some() || !valid_name(&name) {
-            let kind = other.map(|kind| format!(" of type '{kind}'")).unwrap_or_default();
-            let text = format!("Invalid variable name '{name}'{kind}.");
-            let mut out = TaskOutcome::of_template(&TemplateError::new(TemplateErrorKind::Failed, text));
-            out.hint = Some(
-                "variable names start with a letter or an underscore, and contain only letters, numbers and underscores"
-                    .to_owned(),
-            );
-            return out;
+        if let Some(refused) = unfit_name(key) {
+            return refused;
         }
         facts.insert(key.clone(), value.clone());
     }
@@ -44,12 +30,40 @@ pub(super) fn fact(cx: &Cx<'_>) -> TaskOutcome {
     out
 }
 
+/// The failure of a task that sets something by a name that no variable can have.
+fn unfit_name(key: &Key) -> Option<TaskOutcome> {
+    let name = key.to_string();
+    let other = match key {
+        Key::Str(_) if valid_name(&name) => return None,
+        Key::Str(_) => None,
+        Key::Int(_) => Some("int"),
+        Key::Bool(_) => Some("bool"),
+        Key::Null => Some("NoneType"),
+    };
+    let kind = other.map(|kind| format!(" of type '{kind}'")).unwrap_or_default();
+    let text = format!("Invalid variable name '{name}'{kind}.");
+    let mut out = TaskOutcome::of_template(&TemplateError::new(TemplateErrorKind::Failed, text));
+    out.hint = Some(
+        "variable names start with a letter or an underscore, and contain only letters, numbers and underscores"
+            .to_owned(),
+    );
+    Some(out)
+}
+
 pub(super) fn stats(cx: &Cx<'_>) -> TaskOutcome {
     let Some(Value::Map(data)) = cx.args.get("data") else {
         return TaskOutcome::failure("The 'data' option needs to be a dictionary/hash");
     };
-    let per_host = cx.flag("per_host", false);
-    let aggregate = cx.flag("aggregate", true);
+    // As in Ansible, what is no boolean is false.
+    let flag = |name: &str, default: bool| match cx.args.get(name) {
+        None | Some(Value::Null) => default,
+        Some(value) => crate::vars::value::truthy(value).unwrap_or(false),
+    };
+    if let Some(refused) = data.keys().find_map(unfit_name) {
+        return refused;
+    }
+    let per_host = flag("per_host", false);
+    let aggregate = flag("aggregate", true);
     let place = if per_host { cx.exec.host.clone() } else { "RUN".to_owned() };
     let mut all = cx.exec.shared.custom_stats.lock().unwrap_or_else(PoisonError::into_inner);
     let stats = all.entry(place).or_default();

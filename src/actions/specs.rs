@@ -53,9 +53,9 @@ module_args! {
         /// The values.
         data: Json => required(),
         /// For each host on its own.
-        per_host: bool => default("false"),
+        per_host: Json => default("false"),
         /// Add to what is there.
-        aggregate: bool => default("true"),
+        aggregate: Json => default("true"),
     }
 }
 

@@ -25,6 +25,9 @@ pub(super) const FILTERS: &[Filter] = &[
         }
     }),
     Filter::apart("from_yaml_all", &[], |it, b| {
+        if b.value.is_none() {
+            return Ok(Val::list(Vec::new()));
+        }
         let Some(text) = b.value.as_str() else { return Ok(b.value.clone()) };
         let documents = read(text)?;
         let mut out = Vec::with_capacity(documents.len());

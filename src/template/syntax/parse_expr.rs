@@ -3,7 +3,7 @@
 use super::SyntaxError;
 use super::ast::{Arguments, Binary, Comparison, Const, Expr, ExprKind, Unary};
 use super::lexer::{Tok, Token};
-use crate::vars::Text;
+use crate::vars::{Text, has_delimiter};
 use std::sync::Arc;
 
 /// How deep parentheses may nest. Deeper text is a mistake or an attack, and the tree is walked recursively.
@@ -313,7 +313,9 @@ impl Parser {
                     self.at += 1;
                 }
                 // An operator wrote it, so a lookup may render it once more.
-                ExprKind::Const(Const::Str(Text::trusted(text, None)))
+                // A text of a template is one itself where it looks like it; as any other it names no variable.
+                let text = if has_delimiter(&text) { Text::trusted(text, None) } else { Text::plain(text) };
+                ExprKind::Const(Const::Str(text))
             }
             Tok::Int(i) => {
                 self.at += 1;
