@@ -4,6 +4,7 @@ use super::exec::{Done, Exec};
 use super::host::{HostState, Next, Position};
 use super::play::Rendered;
 use super::run::Run;
+use super::vars_files::VarsFiles;
 use crate::actions::Kind;
 use crate::playbook::{Block, Play, Task};
 use crate::report::{Banner, Event, Status};
@@ -20,8 +21,10 @@ use windlass_yaml::diagnostic::Diagnostic;
 /// A batch of hosts in a play.
 pub struct Batch<'a> {
     pub(super) run: &'a Run,
+    pub(super) play: &'a Play,
     pub(super) rendered: &'a Rendered,
     pub(super) vars: Arc<PlayVars>,
+    pub(super) files: VarsFiles,
     /// The hosts that the batch was made of, also those that had failed before.
     pub(super) everyone: Vec<String>,
     /// Where each host is.
@@ -69,7 +72,7 @@ impl<'a> Batch<'a> {
         run: &'a Run,
         play: &'a Play,
         rendered: &'a Rendered,
-        vars: PlayVars,
+        (vars, files): (PlayVars, VarsFiles),
         (everyone, hosts): (Vec<String>, Vec<String>),
         root: Arc<Block>,
     ) -> Self {
@@ -77,8 +80,10 @@ impl<'a> Batch<'a> {
         let hosts = hosts.into_iter().map(|h| (h, HostState::new(Arc::clone(&root)))).collect();
         Self {
             run,
+            play,
             rendered,
             vars: Arc::new(vars),
+            files,
             everyone,
             hosts,
             notified: vec![IndexSet::new(); handlers.len()],
@@ -139,7 +144,9 @@ impl<'a> Batch<'a> {
             return;
         }
         if task.action.kind == Kind::Meta {
-            self.meta(task, &hosts, false).await;
+            if self.renew_files(task, &hosts) {
+                self.meta(task, &hosts, false).await;
+            }
             return;
         }
         if task.implicit || self.confirmed(task, &hosts) {
@@ -149,6 +156,9 @@ impl<'a> Batch<'a> {
 
     /// Does a task or handler on hosts and takes in what comes of it.
     pub(super) async fn perform(&mut self, task: &Arc<Task>, hosts: &[String], handler: bool) {
+        if !self.renew_files(task, hosts) {
+            return;
+        }
         // What concerns the run as a whole is done for the first host alone.
         let for_all = matches!(task.action.spec.name, "ansible.builtin.add_host" | "ansible.builtin.pause");
         let shared = match self.flag(task, hosts, "run_once", false) {

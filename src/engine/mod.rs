@@ -26,5 +26,6 @@ pub mod result;
 pub mod run;
 mod said;
 mod settle;
+mod vars_files;
 
 pub use run::{Run, RunOptions, Summary};

@@ -2,6 +2,7 @@
 
 use super::linear::Batch;
 use super::run::{Progress, Run};
+use super::vars_files::VarsFiles;
 use crate::actions;
 use crate::playbook::load::Under;
 use crate::playbook::{Attrs, Block, Node, Play, Role, TagFilter, Task};
@@ -11,7 +12,6 @@ use crate::vars::scope::Layers;
 use crate::vars::store::PlayVars;
 use crate::vars::{Key, Map, Value};
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use windlass_yaml::diagnostic::Diagnostic;
 
@@ -238,8 +238,9 @@ impl Run {
             announce();
             let mut vars = base.clone();
             vars.magic = Arc::new(self.play_magic(&rendered, play, &batch));
-            match self.vars_files(play, &vars, &batch) {
-                Ok(files) => vars.files = files,
+            let mut files = VarsFiles::default();
+            match files.at_start(&self.shared, play, &vars, &batch) {
+                Ok(theirs) => vars.files = theirs,
                 Err(diagnostic) => {
                     self.broken(*diagnostic, 4);
                     return false;
@@ -254,7 +255,7 @@ impl Run {
             };
             let root = Arc::new(Block { main, ..Block::default() });
             let all = everyone.len();
-            let mut running = Batch::new(self, play, &rendered, vars, (everyone, batch), root);
+            let mut running = Batch::new(self, play, &rendered, (vars, files), (everyone, batch), root);
             running.run().await;
             // A batch that was lost as a whole ends the run.
             let newly_lost =
@@ -302,94 +303,6 @@ impl Run {
         .into_iter()
         .map(|(k, v)| (Key::from(k), v))
         .collect()
-    }
-
-    /// `vars_files`, for each host, as names may depend on its variables.
-    fn vars_files(
-        &self,
-        play: &Play,
-        vars: &PlayVars,
-        batch: &[String],
-    ) -> Result<HashMap<String, Arc<Map>>, Box<Diagnostic>> {
-        let mut out = HashMap::new();
-        if play.vars_files.is_empty() {
-            return Ok(out);
-        }
-        let fixed = play.vars_files.iter().all(Value::is_final);
-        let mut cache: HashMap<PathBuf, Arc<Map>> = HashMap::new();
-        for host in batch {
-            let layers = self.shared.store.play_layers(host, vars);
-            let mut all = Map::new();
-            for entry in &play.vars_files {
-                let span = entry.span().unwrap_or(&play.span);
-                let candidates = match entry {
-                    Value::List(items) => items.to_vec(),
-                    other => vec![other.clone()],
-                };
-                let mut found = None;
-                let mut tried = Vec::new();
-                for candidate in &candidates {
-                    let scope = layers.with(all.clone());
-                    let name = match self
-                        .shared
-                        .templar
-                        .render(candidate, &TemplateContext::new(&scope, crate::vars::scope::nowhere()))
-                    {
-                        Ok(value) => value.as_str().unwrap_or_default().to_owned(),
-                        // A name that needs facts is passed over before there are any.
-                        Err(_) if !candidate.is_final() => continue,
-                        Err(error) => return Err(Box::new(Diagnostic::error(error.message).at(span))),
-                    };
-                    let path = [play.dir.join(&name), play.dir.join("vars").join(&name)]
-                        .into_iter()
-                        .find(|p| p.is_file());
-                    match path {
-                        Some(path) => {
-                            found = Some(path);
-                            break;
-                        }
-                        None => tried.push(name),
-                    }
-                }
-                let Some(path) = found else {
-                    if tried.is_empty() {
-                        continue;
-                    }
-                    let near = tried.iter().find_map(|name| {
-                        let near = crate::playbook::problems::near_file(&play.dir.join(name))?;
-                        Some(format!(
-                            "did you mean `{}`?",
-                            PathBuf::from(name).with_file_name(near).display()
-                        ))
-                    });
-                    return Err(Box::new(
-                        Diagnostic::error(format!("vars file {} was not found", tried.join(", ")))
-                            .at(span)
-                            .hint(near.unwrap_or_else(|| {
-                                format!("looked in {} and its folder vars/", play.dir.display())
-                            })),
-                    ));
-                };
-                let map = match cache.get(&path) {
-                    Some(map) => Arc::clone(map),
-                    None => {
-                        let (map, warnings) = self.shared.loader.vars_file_result(&path)?;
-                        for warning in warnings {
-                            self.shared.reporter.event(Event::Diagnostic(Box::new(warning)));
-                        }
-                        cache.insert(path, Arc::clone(&map));
-                        map
-                    }
-                };
-                all.extend(map.iter().map(|(k, v)| (k.clone(), v.clone())));
-            }
-            if fixed {
-                out.insert(String::new(), Arc::new(all));
-                break;
-            }
-            out.insert(host.clone(), Arc::new(all));
-        }
-        Ok(out)
     }
 
     /// All tasks of a play in order, by tags.

@@ -106,6 +106,7 @@ cases! {
     an_undefined_handler => "undefined_handler" [];
     what_labels_conditions_and_items_see => "seen" [];
     keywords_of_plays_and_blocks => "keywords" [];
+    files_of_variables_by_host_and_facts => "files" [];
     tasks_that_run_apart => "async" [];
     tasks_that_run_apart_in_detail => "async" ["-v"];
     tasks_that_would_run_apart => "async_check" ["--check"];
