@@ -1,5 +1,8 @@
 //! The controller of windlass: everything that knows what a playbook is.
 
+/// The version of ansible-core that playbooks are told.
+pub const ANSIBLE_VERSION: &str = "2.19.14";
+
 pub mod actions;
 pub mod cli;
 pub mod commands;

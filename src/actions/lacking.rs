@@ -99,6 +99,12 @@ pub(super) fn all() -> impl Iterator<Item = ActionRef> {
     })
 }
 
+/// A description of a module of that name which takes any argument. It stays for the life of the process.
+pub(super) fn named(name: &str) -> &'static ModuleSpec {
+    let name = Box::leak(name.to_owned().into_boxed_str());
+    Box::leak(Box::new(ModuleSpec { free_form: None, ..open(name) }))
+}
+
 /// What stands for an action whose name is a template.
 pub static BY_TEMPLATE: ModuleSpec = open("action");
 

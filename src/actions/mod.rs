@@ -15,6 +15,7 @@ mod include;
 mod include_vars;
 mod inventory;
 mod lacking;
+pub mod library;
 mod pause;
 pub mod proxmox;
 mod script;
@@ -85,6 +86,8 @@ pub enum Kind {
     Lacking,
     /// A template names it when the task runs.
     ByTemplate,
+    /// A program of a folder `library`, which is sent to the target.
+    Own(&'static std::path::Path),
 }
 
 /// Names of modules that are the same thing under another name.
@@ -99,6 +102,10 @@ fn table() -> &'static HashMap<String, ActionRef> {
         // What the controller has goes over what the agent has: `copy` is both.
         for action in lacking::all().chain(agent).chain(specs::all()).chain(proxmox::specs::all()) {
             let spec = action.spec;
+            // Called by other names.
+            if spec.name.starts_with("windlass.") {
+                continue;
+            }
             for name in std::iter::once(&spec.name).chain(spec.aliases) {
                 table.insert((*name).to_owned(), action);
                 let short = name.rsplit('.').next().unwrap_or(name);
@@ -215,6 +222,9 @@ pub async fn dispatch(
         return out;
     }
     let mut cx = Cx { exec, remote, layers, keywords, args };
+    if let Kind::Own(path) = action.kind {
+        return library::run(&cx, path).await;
+    }
     match check_own(&cx) {
         Ok(numbers) => cx.args.extend(numbers),
         Err(wrong) => return *wrong,

@@ -467,6 +467,8 @@ pub fn shared(
     let mut loader = Loader::new(Arc::clone(&secrets), Arc::clone(&templar), extra);
     loader.roles_path = config.paths("DEFAULT_ROLES_PATH");
     loader.collections_path = config.paths("COLLECTIONS_PATHS");
+    loader.add_library(given.playbook_dir.join("library"));
+    config.paths("DEFAULT_MODULE_PATH").into_iter().for_each(|folder| loader.add_library(folder));
     let warn = Arc::clone(&reporter);
     let settings = Settings {
         warn: Some(crate::transport::Warn(Arc::new(move |text| warn.event(Event::Warning(text))))),
@@ -487,12 +489,20 @@ pub fn shared(
     }))
 }
 
+/// The Python of this machine, if it has one, for playbooks that run it themselves.
+fn python() -> PathBuf {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        std::env::split_paths(&folders).map(|folder| folder.join("python3")).find(|path| path.is_file());
+    found.unwrap_or_else(|| PathBuf::from("/usr/bin/python3"))
+}
+
 /// Magic variables that hold for a whole run.
 fn magic(options: &RunOptions, config: &Config, sources: &[String]) -> Map {
     let texts = |names: &mut dyn Iterator<Item = String>| Value::list(names.map(Value::from).collect());
     let mut version = Map::new();
-    version.insert(Key::from("full"), Value::text("2.19.14"));
-    version.insert(Key::from("string"), Value::text("2.19.14"));
+    version.insert(Key::from("full"), Value::text(crate::ANSIBLE_VERSION));
+    version.insert(Key::from("string"), Value::text(crate::ANSIBLE_VERSION));
     version.insert(Key::from("major"), Value::Int(2));
     version.insert(Key::from("minor"), Value::Int(19));
     version.insert(Key::from("revision"), Value::Int(14));
@@ -515,7 +525,7 @@ fn magic(options: &RunOptions, config: &Config, sources: &[String]) -> Map {
             "ansible_config_file",
             config.file.as_ref().map_or(Value::Null, |f| Value::text(f.to_string_lossy())),
         ),
-        ("ansible_playbook_python", Value::text("/usr/bin/python3")),
+        ("ansible_playbook_python", Value::text(python().to_string_lossy())),
         ("environment", Value::list(Vec::new())),
     ]
     .into_iter()

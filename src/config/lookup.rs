@@ -26,7 +26,10 @@ fn kind(name: &str) -> Kind {
         | "TAGS_RUN"
         | "TAGS_SKIP"
         | "CALLBACKS_ENABLED" => Kind::List,
-        "DEFAULT_ROLES_PATH" | "COLLECTIONS_PATHS" | "DEFAULT_CALLBACK_PLUGIN_PATH" => Kind::Paths,
+        "DEFAULT_ROLES_PATH"
+        | "COLLECTIONS_PATHS"
+        | "DEFAULT_CALLBACK_PLUGIN_PATH"
+        | "DEFAULT_MODULE_PATH" => Kind::Paths,
         "HOST_KEY_CHECKING" | "ANSIBLE_NOCOLOR" | "ANSIBLE_FORCE_COLOR" | "CHECK_MODE_MARKERS" => Kind::Flag,
         _ => {
             let default = SETTINGS.iter().find(|s| s.name == name).map_or("", |s| s.default);

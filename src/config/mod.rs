@@ -54,6 +54,7 @@ settings! {
     "DEFAULT_MODULE_ARGS", [("defaults", "module_args")], ["ANSIBLE_MODULE_ARGS"], "", "Its arguments without `-a`.";
     "DEFAULT_ROLES_PATH", [("defaults", "roles_path")], ["ANSIBLE_ROLES_PATH"], "~/.ansible/roles:/usr/share/ansible/roles:/etc/ansible/roles", "Folders of roles.";
     "COLLECTIONS_PATHS", [("defaults", "collections_path"), ("defaults", "collections_paths")], ["ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_COLLECTIONS_PATHS"], "~/.ansible/collections:/usr/share/ansible/collections", "Folders of collections.";
+    "DEFAULT_MODULE_PATH", [("defaults", "library")], ["ANSIBLE_LIBRARY"], "~/.ansible/plugins/modules:/usr/share/ansible/plugins/modules", "Folders of modules that are no part of Windlass, besides `library` of the playbook and of roles.";
     "DEFAULT_FORKS", [("defaults", "forks")], ["ANSIBLE_FORKS"], "5", "How many hosts work at once.";
     "DEFAULT_STRATEGY", [("defaults", "strategy")], ["ANSIBLE_STRATEGY"], "linear", "How the hosts of a play wait for one another: linear, free, host_pinned or debug.";
     "DEFAULT_REMOTE_USER", [("defaults", "remote_user")], ["ANSIBLE_REMOTE_USER"], "", "Login name.";

@@ -1,7 +1,7 @@
 //! Tasks whose module is the result of a template: `action: "{{ ansible_facts.pkg_mgr }}"`.
 
 use super::exec::Exec;
-use crate::actions::{self, Kind};
+use crate::actions::Kind;
 use crate::playbook::Task;
 use crate::template::{TemplateError, TemplateErrorKind};
 use crate::vars::scope::Layers;
@@ -19,10 +19,10 @@ impl Exec {
         let name =
             self.shared.templar.render(template, &self.cx(layers)).map_err(|e| e.at(template.span()))?;
         let name = name.as_str().unwrap_or_default();
-        let Some(action) = actions::resolve(name) else {
+        let Some(action) = self.shared.loader.action(name) else {
             return Err(fail(format!("couldn't resolve module/action '{name}'")));
         };
-        if !matches!(action.kind, Kind::Agent | Kind::Controller | Kind::Lacking) {
+        if !matches!(action.kind, Kind::Agent | Kind::Controller | Kind::Lacking | Kind::Own(_)) {
             return Err(fail(format!("the action '{name}' cannot come from a template")));
         }
         let mut task = Task::clone(&self.task);

@@ -7,6 +7,7 @@ use super::play::Play;
 use super::problems::Problems;
 use super::role::Role;
 use super::task::{Block, Node};
+use crate::actions::{self, ActionRef};
 use crate::secrets::Secrets;
 use crate::template::Templar;
 use crate::vars::{Map, Value};
@@ -53,6 +54,8 @@ pub struct Loader {
     pub roles_path: Vec<PathBuf>,
     /// Where collections are looked for.
     pub collections_path: Vec<PathBuf>,
+    /// Folders of modules that are no part of Windlass.
+    libraries: Mutex<Vec<PathBuf>>,
     /// Documents that were read.
     pub(super) cache: Mutex<HashMap<PathBuf, Arc<Option<Yaml>>>>,
     /// Contents that were decrypted.
@@ -75,6 +78,7 @@ impl Loader {
             extra_vars,
             roles_path: Vec::new(),
             collections_path: Vec::new(),
+            libraries: Mutex::default(),
             cache: Mutex::default(),
             contents: Mutex::default(),
         }
@@ -85,6 +89,23 @@ impl Loader {
     pub fn abandon(&self, plays: Vec<Arc<Play>>) {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::forget((plays, std::mem::take(&mut *cache)));
+    }
+
+    /// Looks for modules in one more folder, after the others.
+    pub fn add_library(&self, folder: PathBuf) {
+        let mut libraries = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
+        if folder.is_dir() && !libraries.contains(&folder) {
+            libraries.push(folder);
+        }
+    }
+
+    /// The action of a name: one of Windlass, or a module that the playbook or a role brings along.
+    #[must_use]
+    pub fn action(&self, name: &str) -> Option<ActionRef> {
+        actions::resolve(name).or_else(|| {
+            let libraries = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
+            actions::library::find(name, &libraries)
+        })
     }
 
     /// The plays of a playbook file.

@@ -98,6 +98,7 @@ impl Loader {
             );
             return LoadedRole::default();
         }
+        self.add_library(path.join("library"));
         let meta = self.role_file(&path, "meta", "main", problems);
         let defaults = self.role_vars(&path, "defaults", from.defaults.as_deref(), site.span, problems);
         let vars = self.role_vars(&path, "vars", from.vars.as_deref(), site.span, problems);
@@ -212,12 +213,11 @@ impl Loader {
                 }
             }
         }
-        self.role_roots(under, &playbook_dir).into_iter().map(|r| r.join(name)).find(|p| p.is_dir()).or_else(
-            || {
-                let last = parts.last().filter(|_| parts.len() >= 3)?;
-                self.role_roots(under, &playbook_dir).into_iter().map(|r| r.join(last)).find(|p| p.is_dir())
-            },
-        )
+        let roots = self.role_roots(under, &playbook_dir);
+        let find = |name: &str| roots.iter().map(|root| root.join(name)).find(|path| path.is_dir());
+        let path = find(name).or_else(|| find(parts.last().filter(|_| parts.len() >= 3)?))?;
+        // Modules see the path, and do not know the folder that it would be relative to.
+        Some(path.canonicalize().unwrap_or(path))
     }
 
     /// Where roles are looked for.

@@ -143,6 +143,11 @@ impl Loader {
         }
     }
 
+    /// The action of a name in `action:`, which may be a template.
+    fn action_of(&self, name: &str) -> Option<ActionRef> {
+        if name.starts_with("{{") { Some(actions::by_template()) } else { self.action(name) }
+    }
+
     /// Which action the mapping calls.
     fn call<'a>(
         &self,
@@ -164,7 +169,7 @@ impl Loader {
         if let Some((key, (key_node, node))) = explicit {
             for (other, _) in &others {
                 let name = other.as_str().unwrap_or_default();
-                if actions::resolve(name).is_some() {
+                if self.action(name).is_some() {
                     problems.push(
                         Diagnostic::error(format!("conflicting action statements: {key}, {name}"))
                             .at(&other.span),
@@ -176,7 +181,7 @@ impl Loader {
             return self.explicit_call(key == "local_action", key_node, node, problems);
         }
         let (called, unknown): (Vec<_>, Vec<_>) =
-            others.into_iter().partition(|(k, _)| actions::resolve(k.as_str().unwrap_or_default()).is_some());
+            others.into_iter().partition(|(k, _)| self.action(k.as_str().unwrap_or_default()).is_some());
         match called.as_slice() {
             [] => {
                 match unknown.as_slice() {
@@ -217,7 +222,7 @@ impl Loader {
                     );
                     return None;
                 }
-                let action = actions::resolve(&written)?;
+                let action = self.action(&written)?;
                 let (span, args) = (key.span.clone(), Map::new());
                 Some(Call {
                     written,
@@ -246,7 +251,7 @@ impl Loader {
         let written = match self.value(node) {
             Value::Str(text) => {
                 let (name, rest) = name_and_rest(text.as_str());
-                if let Some(action) = action_of(name) {
+                if let Some(action) = self.action_of(name) {
                     let command = action.kind != Kind::ByTemplate && action.is_command();
                     match freeform::split(rest, command) {
                         Ok(free) => {
@@ -286,7 +291,7 @@ impl Loader {
             }
             _ => String::new(),
         };
-        let Some(action) = action_of(&written) else {
+        let Some(action) = self.action_of(&written) else {
             if written.is_empty() {
                 problems.push(Diagnostic::error("no module/action detected in task.").at(&key.span));
             } else {
@@ -426,11 +431,6 @@ pub(super) const NAME_HINT: &str =
 
 fn trusted(text: String, span: &Span) -> Value {
     Value::Str(Text::trusted(text, Some(span.clone())))
-}
-
-/// The action of a name in `action:`, which may be a template.
-fn action_of(name: &str) -> Option<ActionRef> {
-    if name.starts_with("{{") { Some(actions::by_template()) } else { actions::resolve(name) }
 }
 
 /// The name of an action, a word or an expression in braces, and what follows it.

@@ -107,6 +107,7 @@ cases! {
     what_labels_conditions_and_items_see => "seen" [];
     keywords_of_plays_and_blocks => "keywords" [];
     files_of_variables_by_host_and_facts => "files" [];
+    modules_that_the_playbook_brings_along => "own" ["-v"];
     tasks_that_run_apart => "async" [];
     tasks_that_run_apart_in_detail => "async" ["-v"];
     tasks_that_would_run_apart => "async_check" ["--check"];

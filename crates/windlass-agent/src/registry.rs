@@ -47,6 +47,7 @@ modules! {
     modules::authorized_key::AuthorizedKey,
     modules::apt::PackageFacts,
     modules::command::Command,
+    modules::command::OwnModule,
     modules::command::Raw,
     modules::command::Script,
     modules::command::Shell,

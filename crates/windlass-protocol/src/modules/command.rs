@@ -105,3 +105,14 @@ module_args! {
         Constraint::MutuallyExclusive(&["_raw_params", "cmd"]),
     ]
 }
+
+module_args! {
+    /// Runs a module that the playbook brings along, and hands back what it printed. Playbooks call it by that module's name.
+    pub struct OwnModuleArgs for "windlass.own_module" {
+        /// The module's name.
+        name: String => required(),
+        /// Its interpreter; without one it is executed itself.
+        interpreter: Option<Vec<String>>,
+    }
+    settings { check: Support::None }
+}

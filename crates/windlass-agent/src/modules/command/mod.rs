@@ -1,9 +1,11 @@
 //! `command`, `shell`, `raw` and `script`: programs that the playbook names.
 
+mod own;
 pub mod pattern;
 mod script;
 pub mod words;
 
+pub use own::OwnModule;
 pub use script::Script;
 
 use crate::module::{Applied, Finish};
