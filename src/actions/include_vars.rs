@@ -119,7 +119,7 @@ fn folder(cx: &Cx<'_>, dir: &str, vars: &mut Map, used: &mut Vec<Value>) -> Resu
         None => ["json", "yaml", "yml"].map(str::to_owned).to_vec(),
     };
     let unknown_is_fine = cx.flag("ignore_unknown_extensions", false);
-    let mut walk = walkdir::WalkDir::new(&root).sort_by_file_name().min_depth(1);
+    let mut walk = walkdir::WalkDir::new(&root).follow_links(true).sort_by_file_name().min_depth(1);
     if depth > 0 {
         walk = walk.max_depth(depth as usize);
     }

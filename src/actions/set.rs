@@ -59,9 +59,26 @@ pub(super) fn stats(cx: &Cx<'_>) -> TaskOutcome {
         None | Some(Value::Null) => default,
         Some(value) => crate::vars::value::truthy(value).unwrap_or(false),
     };
-    if let Some(refused) = data.keys().find_map(unfit_name) {
-        return refused;
+    let mut named = Map::new();
+    for (key, value) in data.iter() {
+        let key = match key {
+            Key::Str(text) if text.is_template() => {
+                match cx.exec.shared.templar.render(&Value::Str(text.clone()), &cx.templates()) {
+                    Ok(Value::Str(text)) => Key::Str(text),
+                    Ok(Value::Int(number)) => Key::Int(number),
+                    Ok(Value::Bool(flag)) => Key::Bool(flag),
+                    Ok(_) => Key::Null,
+                    Err(error) => return TaskOutcome::of_template(&error),
+                }
+            }
+            key => key.clone(),
+        };
+        if let Some(refused) = unfit_name(&key) {
+            return refused;
+        }
+        named.insert(key, value.clone());
     }
+    let data = Arc::new(named);
     let per_host = flag("per_host", false);
     let aggregate = flag("aggregate", true);
     let place = if per_host { cx.exec.host.clone() } else { "RUN".to_owned() };
@@ -88,7 +105,7 @@ pub(super) fn stats(cx: &Cx<'_>) -> TaskOutcome {
     }
     drop(all);
     let mut told = Map::new();
-    told.insert(Key::from("data"), Value::Map(Arc::clone(data)));
+    told.insert(Key::from("data"), Value::Map(data));
     told.insert(Key::from("per_host"), Value::Bool(per_host));
     told.insert(Key::from("aggregate"), Value::Bool(aggregate));
     let mut out = TaskOutcome::default();

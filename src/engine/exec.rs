@@ -8,7 +8,7 @@ use super::result::TaskOutcome;
 use super::run::Shared;
 use crate::actions::{self, Kind};
 use crate::playbook::Task;
-use crate::report::{Event, Status};
+use crate::report::{Event, Speaker, Status};
 use crate::template::{TemplateContext, TemplateError};
 use crate::vars::scope::Layers;
 use crate::vars::store::{PlayVars, add_bare};

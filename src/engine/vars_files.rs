@@ -81,10 +81,12 @@ impl VarsFiles {
             let span = entry.span().unwrap_or(&play.span);
             let scope = layers.with(all.clone());
             let cx = TemplateContext::new(&scope, &search);
-            let path = match self.find(shared, play, entry, &cx, when)? {
+            let path = match self.find(shared, play, entry, (host, &cx), when)? {
                 Found::File(path) => path,
                 Found::Skipped => continue,
-                Found::Missing(names) if entry.is_final() => return Err(Box::new(missing(play, &names, span))),
+                Found::Missing(names) if entry.is_final() => {
+                    return Err(Box::new(missing(play, &names, span)));
+                }
                 // Which file a template means depends on the host: there need not be one for each.
                 Found::Missing(names) => {
                     let mut warning = missing(play, &names, span);
@@ -115,7 +117,7 @@ impl VarsFiles {
         shared: &Shared,
         play: &Play,
         entry: &Value,
-        cx: &TemplateContext<'_>,
+        (host, cx): (&str, &TemplateContext<'_>),
         when: When,
     ) -> Result<Found, Box<Diagnostic>> {
         let span = entry.span().unwrap_or(&play.span);
@@ -134,7 +136,16 @@ impl VarsFiles {
                     continue;
                 }
                 Err(error) if error.kind == TemplateErrorKind::Failed || candidate.is_final() => {
-                    let mut diagnostic = Diagnostic::error(error.message).at(error.span.as_ref().unwrap_or(span));
+                    let mut diagnostic =
+                        Diagnostic::error(error.message).at(error.span.as_ref().unwrap_or(span));
+                    diagnostic.hint = error.hint;
+                    return Err(Box::new(diagnostic));
+                }
+                Err(error) if shared.store.facts(host).gathered => {
+                    let text =
+                        "an undefined variable was found when attempting to template the vars_files item";
+                    let mut diagnostic = Diagnostic::error(format!("{text}: {}", error.message));
+                    diagnostic.span = error.span.or_else(|| Some(span.clone()));
                     diagnostic.hint = error.hint;
                     return Err(Box::new(diagnostic));
                 }
@@ -190,7 +201,7 @@ impl Batch<'_> {
                     Arc::make_mut(&mut self.vars).files.insert(host.clone(), Arc::new(all));
                 }
                 Err(diagnostic) => {
-                    self.run.broken(*diagnostic, 4);
+                    self.run.broken(*diagnostic, 1);
                     (self.ended, self.stop_run) = (true, true);
                     return false;
                 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::error::InventoryError;
 use super::model::Inventory;
 use crate::secrets::load_vars_file;
-use crate::vars::{Key, Map, Value, merge};
+use crate::vars::{Key, Map, Text, Value, merge};
 
 /// Where a layer of variables comes from. Later ones in this list win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,7 +96,11 @@ impl Inventory {
         match self.hosts.get(host) {
             Some(found) => out.push((LayerKind::InventoryHost, Arc::clone(&found.vars))),
             None if self.is_implicit(host) => {
-                let vars = Map::from_iter([(Key::from("ansible_connection"), Value::from("local"))]);
+                let python = Text::trusted("{{ ansible_playbook_python }}", None);
+                let vars = Map::from_iter([
+                    (Key::from("ansible_connection"), Value::from("local")),
+                    (Key::from("ansible_python_interpreter"), Value::Str(python)),
+                ]);
                 out.push((LayerKind::InventoryHost, Arc::new(vars)));
             }
             None => {}

@@ -103,7 +103,11 @@ fn password_hash(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let password = b.text(it)?;
     let kind = b.str_or(it, 0, "sha512")?;
     let salt = b.str(it, 1)?.filter(|s| !s.is_empty());
-    let size = b.int(2)?.map(|n| usize::try_from(n.max(0)).unwrap_or(0));
+    let wrong = |error| match b.get(2) {
+        Some(Val::Undefined(_)) | None => error,
+        Some(_) => failed("salt_size must be an integer"),
+    };
+    let size = b.int(2).map_err(wrong)?.map(|n| usize::try_from(n.max(0)).unwrap_or(0));
     if let Some(size) = size.filter(|s| *s > 16 && kind.starts_with("sha")) {
         return Err(failed(format!(
             "Could not hash the secret: {}_crypt: salt_size ({size}) above max_salt_size (16)",
