@@ -486,7 +486,7 @@ impl Exec {
                 remote.give_up().await;
                 let text = format!("Task failed: Timed out after {} second(s).", keywords.timeout);
                 let mut out = TaskOutcome::failure(text);
-                out.speaker = crate::report::Speaker::Executor;
+                out.speaker = Speaker::Executor;
                 out.set(
                     "timedout",
                     Value::map(

@@ -360,6 +360,12 @@ impl Origin {
         self.secret
     }
 
+    /// A date or time in the form of Python's `isoformat`.
+    pub(crate) fn moment(&self, text: String) -> Value {
+        let moment = Text::moment(text, None);
+        Value::Str(if self.secret { moment.into_secret() } else { moment })
+    }
+
     /// A string of the inventory: a template if it looks like one.
     pub(crate) fn text(&self, text: &str, span: Option<&Span>) -> Value {
         if self.secret {

@@ -115,7 +115,10 @@ fn value(origin: &Origin, item: &toml::Value) -> Value {
         toml::Value::Integer(i) => Value::Int(*i),
         toml::Value::Float(f) => Value::Float(*f),
         toml::Value::Boolean(b) => Value::Bool(*b),
-        toml::Value::Datetime(time) => origin.text(&time.to_string(), None),
+        toml::Value::Datetime(time) => {
+            let text = time.to_string();
+            origin.moment(windlass_yaml::iso_format(&text).unwrap_or(text))
+        }
         toml::Value::Array(items) => Value::list(items.iter().map(|item| value(origin, item)).collect()),
         toml::Value::Table(table) => Value::map(
             table.iter().map(|(key, item)| (Key::from(key.as_str()), value(origin, item))).collect::<Map>(),

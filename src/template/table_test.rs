@@ -61,6 +61,8 @@ fn outcome(templar: &Templar, source: &str, scope: &Map, search: &SearchPath) ->
 fn json(value: &Value) -> Json {
     match value {
         Value::Float(f) if !f.is_finite() => Json::from(f.to_string().to_lowercase()),
+        // The tables have them as `str` writes them.
+        Value::Str(text) if text.is_moment() => Json::from(text.as_str().replacen('T', " ", 1)),
         Value::List(items) => items.iter().map(json).collect(),
         Value::Map(map) => {
             Json::Object(map.iter().map(|(key, value)| (key.to_string(), json(value))).collect())

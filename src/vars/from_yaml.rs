@@ -46,10 +46,13 @@ impl Reader<'_> {
             // As text every digit stays; a float would have no more than sixteen of them.
             Yaml::BigInt(digits) => self.text(node, digits),
             Yaml::Float(f) => Value::Float(*f),
-            // As Ansible hands dates on in JSON.
-            Yaml::Timestamp(text) => {
-                self.text(node, windlass_yaml::iso_format(text).as_deref().unwrap_or(text))
-            }
+            Yaml::Timestamp(text) => match windlass_yaml::iso_format(text) {
+                Some(text) => {
+                    let moment = Text::moment(text, Some(node.span.clone()));
+                    Value::Str(if self.secret { moment.into_secret() } else { moment })
+                }
+                None => self.text(node, text),
+            },
             Yaml::Binary(bytes) => self.text(node, &String::from_utf8_lossy(bytes)),
             Yaml::Str(text, _) if node.tag == Some(Tag::Vault) => match self.open.open(text) {
                 Ok(plain) => Value::Str(Text::trusted(plain, Some(node.span.clone())).into_secret()),

@@ -71,6 +71,8 @@ struct Inner {
     text: Box<str>,
     trusted: bool,
     secret: bool,
+    /// It stands for a date or time.
+    moment: bool,
     span: Option<Span>,
 }
 
@@ -78,24 +80,31 @@ impl Text {
     /// A text that is never a template.
     #[must_use]
     pub fn plain(text: impl Into<Box<str>>) -> Self {
-        Self(Arc::new(Inner { text: text.into(), trusted: false, secret: false, span: None }))
+        Self(Arc::new(Inner { text: text.into(), trusted: false, secret: false, moment: false, span: None }))
     }
     /// A text that an operator wrote there: a template if it looks like one.
     #[must_use]
     pub fn trusted(text: impl Into<Box<str>>, span: Option<Span>) -> Self {
-        Self(Arc::new(Inner { text: text.into(), trusted: true, secret: false, span }))
+        Self(Arc::new(Inner { text: text.into(), trusted: true, secret: false, moment: false, span }))
+    }
+    /// A date or time, or both, as Python's `isoformat` writes it. Templates see it as that and not as a text.
+    #[must_use]
+    pub fn moment(text: impl Into<Box<str>>, span: Option<Span>) -> Self {
+        Self(Arc::new(Inner { text: text.into(), trusted: false, secret: false, moment: true, span }))
     }
     /// The same text with the secret mark.
     #[must_use]
     pub fn into_secret(self) -> Self {
-        let Inner { text, trusted, span, .. } = &*self.0;
-        Self(Arc::new(Inner { text: text.clone(), trusted: *trusted, secret: true, span: span.clone() }))
+        let Inner { text, trusted, moment, span, .. } = &*self.0;
+        let (text, span) = (text.clone(), span.clone());
+        Self(Arc::new(Inner { text, trusted: *trusted, secret: true, moment: *moment, span }))
     }
     /// The same text without the template mark (`!unsafe`).
     #[must_use]
     pub fn into_untrusted(self) -> Self {
-        let Inner { text, secret, span, .. } = &*self.0;
-        Self(Arc::new(Inner { text: text.clone(), trusted: false, secret: *secret, span: span.clone() }))
+        let Inner { text, secret, moment, span, .. } = &*self.0;
+        let (text, span) = (text.clone(), span.clone());
+        Self(Arc::new(Inner { text, trusted: false, secret: *secret, moment: *moment, span }))
     }
     /// The text.
     #[must_use]
@@ -116,6 +125,11 @@ impl Text {
     #[must_use]
     pub fn is_secret(&self) -> bool {
         self.0.secret
+    }
+    /// Whether it stands for a date or time.
+    #[must_use]
+    pub fn is_moment(&self) -> bool {
+        self.0.moment
     }
     /// Where it was written.
     #[must_use]

@@ -108,6 +108,7 @@ cases! {
     keywords_of_plays_and_blocks => "keywords" [];
     files_of_variables_by_host_and_facts => "files" [];
     modules_that_the_playbook_brings_along => "own" ["-v"];
+    dates_of_yaml => "dates" [];
     tasks_that_run_apart => "async" [];
     tasks_that_run_apart_in_detail => "async" ["-v"];
     tasks_that_would_run_apart => "async_check" ["--check"];

@@ -3,6 +3,7 @@
 use super::Interp;
 use super::range::Range;
 use super::val::{Dict, Entries, R, Seen, Seq, Val, failed, sealed_error};
+use crate::template::filters::time;
 use crate::vars::{Key, Map, Value};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -29,6 +30,11 @@ impl Interp<'_> {
                 self.secret_seen |= text.is_secret();
                 if text.is_template() {
                     return self.render_text(text);
+                }
+                if text.is_moment()
+                    && let Some(moment) = time::of_iso(text.as_str())
+                {
+                    return Ok(moment);
                 }
                 Val::Str(text.clone())
             }

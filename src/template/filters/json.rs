@@ -166,7 +166,7 @@ fn write(it: &mut Interp<'_>, value: &Val, style: &Style, depth: usize, out: &mu
                 let items = it.items(value)?;
                 write(it, &Val::list(items), style, depth, out)?;
             }
-            "datetime" => quote(&object.print().replacen(' ', "T", 1), style.ascii, out),
+            "date" | "time" | "datetime" => quote(&object.print().replacen(' ', "T", 1), style.ascii, out),
             name => return Err(failed(format!("Object of type {name} is not JSON serializable"))),
         },
     }

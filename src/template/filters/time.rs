@@ -4,10 +4,10 @@ use super::Filter;
 use crate::template::eval::Interp;
 use crate::template::eval::val::{Args, Object, R, Val, failed};
 use crate::template::plugin::Bound;
-use crate::vars::Value;
+use crate::vars::{Text, Value};
 use chrono::{
-    DateTime, Datelike, Duration, FixedOffset, Local, NaiveDate, NaiveDateTime, Offset, TimeZone, Timelike,
-    Utc,
+    DateTime, Datelike, Duration, FixedOffset, Local, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone,
+    Timelike, Utc,
 };
 use std::any::Any;
 use std::cmp::Ordering;
@@ -67,6 +67,11 @@ impl Moment {
         padded.map(|at| Self { at, zone: None }).map_err(|_| mismatch())
     }
 
+    /// As a variable keeps it.
+    fn kept(text: String) -> Option<Value> {
+        Some(Value::Str(Text::moment(text, None)))
+    }
+
     fn instant(&self) -> NaiveDateTime {
         match self.zone {
             Some(zone) => self.at - zone,
@@ -98,6 +103,25 @@ impl Moment {
         }
         out
     }
+}
+
+/// The date, the time or both that a text of Python's `isoformat` stands for.
+pub(crate) fn of_iso(text: &str) -> Option<Val> {
+    let (date, clock) = match text.split_once('T') {
+        Some((date, clock)) => (Some(date), Some(clock)),
+        None if text.contains(':') => (None, Some(text)),
+        None => (Some(text), None),
+    };
+    let day = NaiveDate::parse_from_str(date.unwrap_or("1900-01-01"), "%Y-%m-%d").ok()?;
+    let whole = clock.unwrap_or("00:00:00");
+    let (digits, zone) = whole.split_at(whole.find(['+', '-']).unwrap_or(whole.len()));
+    let time = NaiveTime::parse_from_str(digits, "%H:%M:%S%.f").ok()?;
+    let zone = if zone.is_empty() { None } else { Some(zone.parse::<FixedOffset>().ok()?) };
+    let of = Moment { at: day.and_time(time), zone };
+    Some(match (date, clock) {
+        (Some(_), Some(_)) => of.into_val(),
+        (date, _) => Val::Object(Rc::new(Part { of, date: date.is_some() })),
+    })
 }
 
 /// Python's `strftime` of a time.
@@ -228,7 +252,7 @@ impl Object for Moment {
         self.iso(' ')
     }
     fn to_value(&self) -> Option<Value> {
-        Some(Value::text(self.iso(' ')))
+        Self::kept(self.iso('T'))
     }
 }
 
@@ -263,7 +287,7 @@ impl Object for Part {
         if self.date { date.to_owned() } else { time.to_owned() }
     }
     fn to_value(&self) -> Option<Value> {
-        Some(Value::text(self.print()))
+        Moment::kept(self.print())
     }
 }
 
@@ -389,6 +413,9 @@ pub(crate) fn subtract(a: &Val, b: &Val) -> Option<Val> {
     if let (Some(x), Some(y)) = (a.downcast::<Span>(), b.downcast::<Span>()) {
         return Some(Val::Object(Rc::new(Span(x.0 - y.0))));
     }
+    if let (Some(x), Some(y)) = (a.downcast::<Part>(), b.downcast::<Part>()) {
+        return (x.date && y.date).then(|| Val::Object(Rc::new(Span(x.of.at - y.of.at))));
+    }
     let moment = a.downcast::<Moment>()?;
     if let Some(other) = b.downcast::<Moment>() {
         return Some(Val::Object(Rc::new(Span(moment.instant() - other.instant()))));
@@ -402,6 +429,13 @@ pub(crate) fn subtract(a: &Val, b: &Val) -> Option<Val> {
 pub(crate) fn order(a: &Val, b: &Val) -> Option<Ordering> {
     if let (Some(x), Some(y)) = (a.downcast::<Moment>(), b.downcast::<Moment>()) {
         return Some(x.instant().cmp(&y.instant()));
+    }
+    if let (Some(x), Some(y)) = (a.downcast::<Part>(), b.downcast::<Part>()) {
+        return match (x.date, y.date) {
+            (true, true) => Some(x.of.at.date().cmp(&y.of.at.date())),
+            (false, false) => Some(x.of.at.time().cmp(&y.of.at.time())),
+            _ => None,
+        };
     }
     let (x, y) = (a.downcast::<Span>()?, b.downcast::<Span>()?);
     Some(x.0.cmp(&y.0))

@@ -203,7 +203,7 @@ fn node(it: &mut Interp<'_>, value: &Val, layout: &Layout) -> R<Node> {
             Node::Map(out)
         }
         Val::Undefined(undefined) => return Err(undefined.to_error()),
-        Val::Object(object) if object.type_name() == "datetime" => scalar(object.print()),
+        Val::Object(object) if matches!(object.type_name(), "date" | "datetime") => scalar(object.print()),
         Val::Object(object) => {
             return Err(failed(format!("('cannot represent an object', {})", object.print())));
         }
