@@ -96,7 +96,8 @@ pub fn run(args: &AdhocArgs) -> u8 {
     if problems.has_errors() {
         return problems.exit_code();
     }
-    if hosts.is_empty() {
+    // Which hosts a template means is known when the play begins.
+    if hosts.is_empty() && !args.pattern.contains("{{") {
         return 0;
     }
     let plays: Vec<_> = plays.into_iter().map(Arc::new).collect();

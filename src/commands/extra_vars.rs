@@ -21,6 +21,18 @@ fn wrong(diagnostic: Diagnostic, code: u8) -> Wrong {
     Wrong { diagnostic: Box::new(diagnostic), code }
 }
 
+/// A value in which what JSON marks as no template (`{"__ansible_unsafe": "..."}`) is none.
+fn without_marks(value: &Value) -> Value {
+    match value {
+        Value::Map(map) => match map.get("__ansible_unsafe") {
+            Some(Value::Str(text)) if map.len() == 1 => Value::Str(text.clone().into_untrusted()),
+            _ => Value::map(map.iter().map(|(k, v)| (k.clone(), without_marks(v))).collect()),
+        },
+        Value::List(items) => Value::list(items.iter().map(without_marks).collect()),
+        other => other.clone(),
+    }
+}
+
 /// All of them, later ones over earlier ones.
 ///
 /// # Errors
@@ -55,7 +67,7 @@ pub fn parse(given: &[String], secrets: &Secrets) -> Result<Map, Wrong> {
             let (node, _) = windlass_yaml::load_one(source).map_err(|e| wrong(e.to_diagnostic(), 4))?;
             let Some(node) = node else { continue };
             match (Reader { open: secrets, secret: false, trusted: true }).value(&node) {
-                Value::Map(map) => all.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))),
+                Value::Map(map) => all.extend(map.iter().map(|(k, v)| (k.clone(), without_marks(v)))),
                 _ => {
                     let error =
                         Diagnostic::error(format!("extra variables are a mapping, this is {}", node.kind()));

@@ -433,6 +433,8 @@ pub fn shared(
         allow_broken_conditionals: config.flag("ALLOW_BROKEN_CONDITIONALS"),
         vault: Some(Arc::clone(&secrets) as Arc<dyn crate::template::Vault>),
         warn: Some(Arc::new(move |text| for_warnings.event(Event::Warning(text)))),
+        warn_untrusted: std::env::var_os("_ANSIBLE_TEMPLAR_UNTRUSTED_TEMPLATE_BEHAVIOR")
+            .is_some_and(|behaviour| behaviour == "warning"),
         learn: Some(Arc::new(move |secret: &str| known.add(secret))),
         managed: config.text("DEFAULT_MANAGED_STR"),
         hostnames: Some(Arc::new(move |pattern: &str| {

@@ -83,6 +83,8 @@ pub struct TemplarSettings {
     pub learn: Option<Arc<dyn Fn(&str) + Send + Sync>>,
     /// Is told what a user should know though it is no error.
     pub warn: Option<Arc<dyn Fn(String) + Send + Sync>>,
+    /// `_ANSIBLE_TEMPLAR_UNTRUSTED_TEMPLATE_BEHAVIOR=warning`: a text that looks like a template and is none is told of.
+    pub warn_untrusted: bool,
     /// Settings for the lookup `config`.
     pub config: Option<Arc<FindSetting>>,
     /// Lookups may start programs (`pipe`) and open connections (`url`).
@@ -100,6 +102,7 @@ impl Default for TemplarSettings {
             vault: None,
             learn: None,
             warn: None,
+            warn_untrusted: false,
             config: None,
             allow_side_effects: true,
             hostnames: None,

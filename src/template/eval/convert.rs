@@ -4,7 +4,7 @@ use super::Interp;
 use super::range::Range;
 use super::val::{Dict, Entries, R, Seen, Seq, Val, failed, sealed_error};
 use crate::template::filters::time;
-use crate::vars::{Key, Map, Value};
+use crate::vars::{Key, Map, Value, has_delimiter};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,6 +30,12 @@ impl Interp<'_> {
                 self.secret_seen |= text.is_secret();
                 if text.is_template() {
                     return self.render_text(text);
+                }
+                if self.shared.settings.warn_untrusted
+                    && has_delimiter(text.as_str())
+                    && let Some(warn) = &self.shared.settings.warn
+                {
+                    warn("Encountered untrusted template or expression.".to_owned());
                 }
                 if text.is_moment()
                     && let Some(moment) = time::of_iso(text.as_str())
