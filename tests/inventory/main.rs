@@ -26,7 +26,6 @@ const DIFFERS: &[(&str, &str)] = &[
         "extra.yml --list -e word=given",
         "what an expression gives is no template, also where it is a variable of the operator",
     ),
-    ("--task-timeout 1", "what takes too long is said in other words"),
 ];
 
 /// Warnings of the reference that windlass has no need of, by their beginnings.
