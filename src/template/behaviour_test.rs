@@ -537,3 +537,40 @@ fn large_ranges_and_many_numbers_take_no_time() {
         assert!(begin.elapsed().as_secs() < 20, "{source}: {:?}", begin.elapsed());
     }
 }
+
+#[test]
+fn what_is_no_template_may_be_told_of() {
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let warnings = Arc::clone(&told);
+    let settings = TemplarSettings {
+        warn: Some(Arc::new(move |text| warnings.lock().unwrap().push(text))),
+        warn_untrusted: true,
+        ..TemplarSettings::default()
+    };
+    let mut scope = Map::new();
+    scope.insert("out".into(), Value::text("{{ 1 }}"));
+    let search = SearchPath::default();
+    let cx = TemplateContext::new(&scope, &search);
+    let value = Templar::new(settings).render(&Value::Str(Text::trusted("{{ out }}", None)), &cx).unwrap();
+    assert_eq!(value.as_str(), Some("{{ 1 }}"));
+    assert_eq!(*told.lock().unwrap(), ["Encountered untrusted template or expression."]);
+}
+
+#[test]
+fn comments_without_decoration() {
+    for (call, wanted) in [
+        ("comment(decoration='')", "a\n\nb\n"),
+        ("comment(decoration='', prefix='x')", "x\na\n\nb\n"),
+        ("comment('cblock', decoration='+ ')", "/*\n+\n+ a\n+\n+ b\n+\n */"),
+        ("comment(prefix='\n', prefix_count=2)", "\n\n# a\n#\n# b\n#"),
+    ] {
+        let value = render(&Map::new(), &format!("{{{{ 'a\n\nb' | {call} }}}}")).unwrap();
+        assert_eq!(value.as_str(), Some(wanted), "{call}");
+    }
+}
+
+#[test]
+fn a_size_of_salt_is_a_number() {
+    let error = render(&Map::new(), "{{ 'x' | password_hash(salt_size=[9]) }}").unwrap_err();
+    assert!(error.message.ends_with("salt_size must be an integer"), "{}", error.message);
+}

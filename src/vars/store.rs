@@ -2,7 +2,7 @@
 
 use super::fact_cache::FactCache;
 use super::scope::Layers;
-use super::{Dynamic, Key, Map, Value};
+use super::{Dynamic, Key, Map, Value, merge};
 use crate::inventory::{Inventory, InventoryError};
 use crate::playbook::{Role, Task};
 use crate::template::{Templar, TemplateContext, TemplateError};
@@ -199,18 +199,15 @@ impl Store {
 
     /// Sets variables of a host (`include_vars`).
     pub fn include(&self, host: &str, vars: &Map) {
-        let merge = self.inventory().rules().merge;
         self.change_host(host, |h| {
-            // Included variables and set ones share a level for names that both have: the last one wins.
-            let set = Arc::make_mut(&mut h.set);
-            for name in vars.keys() {
-                if let Some(name) = name.as_str()
-                    && !(merge && matches!(set.get(name), Some(Value::Map(_))))
-                {
-                    set.shift_remove(name);
+            let included = Arc::make_mut(&mut h.included);
+            for (name, value) in vars {
+                if self.merge {
+                    merge::insert(included, name.clone(), value);
+                } else {
+                    included.insert(name.clone(), value.clone());
                 }
             }
-            Arc::make_mut(&mut h.included).extend(vars.iter().map(|(k, v)| (k.clone(), v.clone())));
         });
     }
 

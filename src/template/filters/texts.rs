@@ -383,18 +383,18 @@ pub(crate) fn shell_quote(text: &str) -> String {
 fn comment(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let text = b.text(it)?;
     let style = b.str_or(it, 0, "plain")?;
-    // Decoration, prefix (also the postfix), beginning and end.
-    let (decoration, edge, begin, end) = match style.as_str() {
-        "plain" => ("# ", None, "", ""),
-        "erlang" => ("% ", None, "", ""),
-        "c" => ("// ", None, "", ""),
-        "cblock" => (" * ", Some(" *"), "/*", " */"),
-        "xml" => (" - ", Some(" -"), "<!--", "-->"),
+    // Decoration, beginning and end.
+    let (decoration, begin, end) = match style.as_str() {
+        "plain" => ("# ", "", ""),
+        "erlang" => ("% ", "", ""),
+        "c" => ("// ", "", ""),
+        "cblock" => (" * ", "/*", " */"),
+        "xml" => (" - ", "<!--", "-->"),
         other => return Err(failed(format!("Invalid style '{other}'."))),
     };
     let newline = b.str_or(it, 1, "\n")?;
     let decoration = b.str_or(it, 5, decoration)?;
-    let edge_default = edge.map_or_else(|| decoration.trim_end().to_owned(), str::to_owned);
+    let edge_default = decoration.trim_end().to_owned();
     let begin = b.str_or(it, 2, begin)?;
     let end = b.str_or(it, 8, end)?;
     let prefix = b.str_or(it, 3, &edge_default)?;
@@ -406,9 +406,9 @@ fn comment(it: &mut Interp<'_>, b: &mut Bound) -> R {
         out.push_str(&begin);
         out.push_str(&newline);
     }
-    for _ in 0..prefix_count.min(1000) {
-        out.push_str(&prefix);
-        out.push_str(&newline);
+    if !prefix.is_empty() {
+        let line = if prefix == newline { newline.clone() } else { format!("{prefix}{newline}") };
+        out.push_str(&line.repeat(prefix_count.min(1000)));
     }
     let body = format!("{decoration}{}", text.replace(&newline, &format!("{newline}{decoration}")));
     // An empty line gets no blank at its end, but for the last one.

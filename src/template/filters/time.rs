@@ -224,7 +224,7 @@ impl Object for Moment {
             "weekday" => Val::Int(i64::from(self.at.weekday().num_days_from_monday())),
             "isoweekday" => Val::Int(i64::from(self.at.weekday().number_from_monday())),
             "date" => Val::Object(Rc::new(Part { of: self.clone(), date: true })),
-            "time" => Val::Object(Rc::new(Part { of: self.clone(), date: false })),
+            "time" => Val::Object(Rc::new(Part { of: Self { zone: None, ..self.clone() }, date: false })),
             "replace" => {
                 let mut at = self.at;
                 for (field, value) in &args.named {
