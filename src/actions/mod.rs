@@ -3,6 +3,8 @@
 //! [`resolve`] turns a name into an [`ActionRef`]. What runs only on the target has [`Kind::Agent`]; the others are
 //! dispatched by the engine's task executor to one file here each.
 
+mod argument_spec;
+mod argument_types;
 mod assert;
 mod async_status;
 mod content;

@@ -322,13 +322,17 @@ impl Loader {
             .map(|f| role.path.join("meta").join(f))
             .find(|p| p.is_file())
             .and_then(|p| self.document(&p, None, problems));
+        // The file of its own counts alone where there is one, even if it is empty.
         let specs = match document.as_deref() {
-            Some(Some(node)) => node.as_map().and_then(|m| m.get("argument_specs")).map(|n| self.value(n)),
-            _ => meta.and_then(|m| m.get("argument_specs")).map(|n| self.value(n)),
+            Some(node) => node
+                .as_ref()
+                .and_then(Yaml::as_map)
+                .and_then(|m| m.get("argument_specs"))
+                .map(|n| self.value(n)),
+            None => meta.and_then(|m| m.get("argument_specs")).map(|n| self.value(n)),
         }?;
         let entry = from.tasks.as_deref().unwrap_or("main");
-        let entry = entry.strip_suffix(".yml").or_else(|| entry.strip_suffix(".yaml")).unwrap_or(entry);
-        let spec = specs.get(entry)?;
+        let spec = specs.get(entry).filter(|spec| spec.as_map().is_some_and(|map| !map.is_empty()))?;
         let options = spec.get("options").cloned().unwrap_or_else(|| Value::map(Map::new()));
         let about = spec.get("short_description").and_then(Value::as_str).unwrap_or_default();
         let mut name = format!("Validating arguments against arg spec '{entry}'");
@@ -338,9 +342,13 @@ impl Loader {
         let action = actions::resolve("ansible.builtin.validate_argument_spec")?;
         let mut args = Map::new();
         args.insert(Key::from("argument_spec"), options);
-        let mut context = Map::new();
-        context.insert(Key::from("name"), Value::text(role.name.as_str()));
-        context.insert(Key::from("argument_spec_name"), Value::text(entry));
+        args.insert(Key::from("provided_arguments"), Value::Map(Arc::clone(&role.params)));
+        let path = role.path.to_string_lossy();
+        // A role of a collection goes by its own name here.
+        let collected = role.path.components().any(|c| c.as_os_str() == "ansible_collections");
+        let short = role.name.rsplit('.').next().filter(|_| collected).unwrap_or(&role.name);
+        let context = [("type", "role"), ("name", short), ("argument_spec_name", entry), ("path", &*path)];
+        let context = context.into_iter().map(|(key, text)| (Key::from(key), Value::text(text))).collect();
         args.insert(Key::from("validate_args_context"), Value::map(context));
         let mut own = Attrs::default();
         own.set("tags", Value::list(vec![Value::text("always")]));

@@ -23,6 +23,7 @@ pub use context::{
 };
 pub use error::{TemplateError, TemplateErrorKind};
 pub use eval::STACK;
+pub(crate) use filters::size_of;
 pub(crate) use filters::yaml_emit::{Layout as YamlLayout, dump_json as dump_yaml};
 pub use syntax::Syntax;
 pub use templar::Templar;

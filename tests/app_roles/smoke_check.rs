@@ -226,7 +226,7 @@ fn journal(host: &Host, check: Check<'_>) {
 fn wrong_settings(check: Check<'_>) {
     check("smoke_check_units: [{unit: web}]")
         .fails()
-        .says("missing required arguments: smoke_check_units.name");
+        .says("missing required arguments: name found in smoke_check_units");
     check("smoke_check_ports: [{port: http}]").fails().says("port");
 }
 

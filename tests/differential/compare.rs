@@ -61,6 +61,10 @@ fn printed(text: &str, out: &Path) -> Vec<String> {
         replaced(&text, r#", "msg": "Task failed: Action failed: Unknown error\."|-> \{\{ nope }} ?"#, "");
     let text = replaced(&text, r"Action failed: (Unknown error\.|the task failed)", "Action failed");
     let text = text.replace("[alpha ]", "[alpha]");
+    // The reference tells Python's inner names of types, and the words for booleans in any order.
+    let text = regex(r"<class 'ansible[\w.]*\._AnsibleTagged(\w+)'>")
+        .replace_all(&text, |found: &regex::Captures<'_>| format!("<class '{}'>", found[1].to_lowercase()));
+    let text = replaced(&text, r"Valid booleans include: [\w', ]+", "Valid booleans");
     // The hosts of an include come as they ended.
     let text = regex(r"(?m)^(included: .* for )([^=\n]*?)( => .*)?$").replace_all(
         &text,

@@ -112,6 +112,7 @@ cases! {
     tasks_that_run_apart => "async" [];
     tasks_that_run_apart_in_detail => "async" ["-v"];
     tasks_that_would_run_apart => "async_check" ["--check"];
+    arguments_of_roles_that_do_not_fit => "described" [];
 }
 
 /// What an encrypted file holds is not printed, wherever it goes: lookups, commands, diffs.

@@ -29,7 +29,7 @@ pub(crate) use crypt::make_password_hash;
 pub(crate) use paths::{expand_user, path};
 pub(crate) use protomatter::tags;
 pub(crate) use regex::compile as compile_regex;
-pub(crate) use units::to_bool;
+pub(crate) use units::{size_of, to_bool};
 
 use super::eval::Interp;
 use super::eval::val::{Args, R, Val};

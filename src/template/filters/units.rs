@@ -165,6 +165,11 @@ fn human_to_bytes(it: &mut Interp<'_>, b: &mut Bound) -> R {
         .map_err(|why| failed(format!("human_to_bytes() can't interpret the input: human_to_bytes() {why}")))
 }
 
+/// A size in bytes or bits, written with or without a unit.
+pub(crate) fn size_of(text: &str, bits: bool) -> Option<i64> {
+    to_bytes(text, None, bits).ok()
+}
+
 /// Why a text is no size.
 #[derive(Debug, thiserror::Error)]
 enum SizeError {
