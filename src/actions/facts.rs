@@ -27,7 +27,10 @@ pub(super) async fn package(cx: &Cx<'_>) -> TaskOutcome {
     };
     let name = chosen.rsplit('.').next().unwrap_or(&chosen).to_owned();
     match super::resolve(&name) {
-        Some(action) if name == "apt" => cx.remote.module(action.spec, &args).await,
+        Some(action) if name == "apt" => match cx.exec.with_defaults_of(action.spec.name, &args, cx.layers) {
+            Ok(args) => cx.remote.module(action.spec, &args).await,
+            Err(error) => TaskOutcome::of_template(&error),
+        },
         _ => TaskOutcome::failure(format!("the package manager '{chosen}' is not supported; apt is")),
     }
 }

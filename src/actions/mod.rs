@@ -141,20 +141,21 @@ pub fn by_template() -> ActionRef {
     ActionRef { spec: &lacking::BY_TEMPLATE, kind: Kind::ByTemplate }
 }
 
-/// Whether a module takes the `module_defaults` of a group.
+/// Whether a group of `module_defaults` is known without its collection, and what modules it has.
 #[must_use]
-pub fn is_in_group(spec: &ModuleSpec, group: &str) -> bool {
-    proxmox::is_one(spec.name) && matches!(group, "community.proxmox.proxmox" | "community.general.proxmox")
+pub fn built_in_group(group: &str) -> Option<fn(&str) -> bool> {
+    matches!(group, "community.proxmox.proxmox" | "community.general.proxmox")
+        .then_some(proxmox::is_one as fn(&str) -> bool)
 }
 
-/// Whether an argument of a module, or of one of a group (`group/NAME`), is a secret.
+/// Whether an argument of a module is a secret. Of a group (`group/NAME`) those are that are one of any module.
 #[must_use]
 pub fn is_secret(module: &str, argument: &str) -> bool {
     let secret = |spec: &ModuleSpec| spec.field(argument).is_some_and(|field| field.no_log);
-    match module.strip_prefix("group/") {
-        Some(group) => table().values().any(|a| is_in_group(a.spec, group) && secret(a.spec)),
-        None => resolve(module).is_some_and(|action| secret(action.spec)),
+    if module.starts_with("group/") {
+        return table().values().any(|action| secret(action.spec));
     }
+    resolve(module).is_some_and(|action| secret(action.spec))
 }
 
 /// Every name that [`resolve`] knows and Windlass can run.

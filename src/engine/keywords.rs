@@ -4,9 +4,9 @@ use super::exec::Exec;
 use super::loops::truthy;
 use super::result::TaskOutcome;
 use crate::actions;
-use crate::playbook::Task;
+use crate::playbook::{Task, action_groups};
 use crate::report::Event;
-use crate::template::TemplateError;
+use crate::template::{TemplateContext, TemplateError};
 use crate::vars::scope::Layers;
 use crate::vars::{Key, Map, Value};
 use windlass_protocol::args::python_text;
@@ -207,30 +207,80 @@ impl Exec {
         within(&self.task.args).or_else(|| defaults.find_map(within))
     }
 
+    /// The arguments that `module_defaults` give a module, as they are written: those of its groups, its own over them. Of
+    /// several defaults of one name the innermost counts alone.
+    fn defaults_of(&self, module: &str, cx: &TemplateContext<'_>) -> Result<Map, TemplateError> {
+        let loader = &self.shared.loader;
+        let mut given: indexmap::IndexMap<String, &Value> = indexmap::IndexMap::new();
+        for (name, args) in self.task.attrs.list("module_defaults").iter().filter_map(Value::as_map).flatten()
+        {
+            let Some(name) = name.as_str() else { continue };
+            let name = match name.strip_prefix("group/") {
+                Some(group) => format!("group/{}", action_groups::full_name(group)),
+                None => actions::resolve(name).map_or(name, |action| action.spec.name).to_owned(),
+            };
+            given.insert(name, args);
+        }
+        let mut out = Map::new();
+        let mut take = |args: &Value| -> Result<(), TemplateError> {
+            let args = if matches!(args, Value::Str(_)) {
+                self.shared.templar.render(args, cx)?
+            } else {
+                args.clone()
+            };
+            out.extend(args.as_map().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())));
+            Ok(())
+        };
+        for (name, args) in &given {
+            if name.strip_prefix("group/").is_some_and(|group| loader.is_in_group(module, group)) {
+                take(args)?;
+            }
+        }
+        if let Some(args) = given.get(module) {
+            take(args)?;
+        }
+        Ok(out)
+    }
+
+    /// Arguments with the `module_defaults` of another module than the task's under them, which runs in its place.
+    ///
+    /// # Errors
+    /// If a template in the defaults fails.
+    pub fn with_defaults_of(&self, module: &str, args: &Map, layers: &Layers) -> Result<Map, TemplateError> {
+        let cx = self.cx(layers);
+        let mut out = args.clone();
+        for (name, value) in self.defaults_of(module, &cx)? {
+            if !out.contains_key(&name) {
+                let value = self.shared.templar.render(&value, &cx)?;
+                if !matches!(value, Value::Omit) {
+                    out.insert(name, value);
+                }
+            }
+        }
+        Ok(out)
+    }
+
     /// The rendered arguments, `module_defaults` under them.
     pub(super) fn arguments(&self, layers: &Layers) -> Result<Map, TemplateError> {
         let cx = self.cx(layers);
         let spec = self.task.action.spec;
+        let mut written = Map::new();
+        if !self.task.attrs.list("module_defaults").is_empty() {
+            // What `gather_facts` runs is `setup`, with the defaults of both.
+            if spec.name == "ansible.builtin.gather_facts" {
+                written.extend(self.defaults_of("ansible.builtin.setup", &cx)?);
+            }
+            written.extend(self.defaults_of(spec.name, &cx)?);
+        }
+        let given = self.task.args.keys().map(Key::to_string).collect::<Vec<_>>();
+        written.retain(|name, _| name.as_str().is_none_or(|name| !given.iter().any(|g| g == name)));
         let mut out = Map::new();
-        // What `gather_facts` runs is `setup`, with the defaults of both.
-        let gathers = spec.name == "ansible.builtin.gather_facts";
-        let (mut inner, mut own) = (Map::new(), Map::new());
-        for defaults in self.task.attrs.list("module_defaults") {
-            let Value::Map(defaults) = self.shared.templar.render(defaults, &cx)? else { continue };
-            for (module, args) in defaults.iter() {
-                let (Some(module), Value::Map(args)) = (module.as_str(), args) else { continue };
-                // A group's defaults lie under those of the module itself.
-                let to = match (module.strip_prefix("group/"), actions::resolve(module)) {
-                    (Some(group), _) if actions::is_in_group(spec, group) => &mut out,
-                    (None, Some(found)) if found.spec.name == spec.name => &mut own,
-                    (None, Some(found)) if gathers && found.is("ansible.builtin.setup") => &mut inner,
-                    _ => continue,
-                };
-                to.extend(args.iter().map(|(k, v)| (k.clone(), v.clone())));
+        for (key, value) in &written {
+            let value = self.argument(&key.to_string(), value, &cx)?;
+            if !matches!(value, Value::Omit) {
+                out.insert(key.clone(), value);
             }
         }
-        out.extend(inner);
-        out.extend(own);
         if let Some(template) = &self.task.args_template {
             match self.shared.templar.render(template, &cx)? {
                 Value::Map(map) => out.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))),
@@ -260,10 +310,7 @@ impl Exec {
                 out.insert(key, value.clone());
                 continue;
             }
-            let value = self.shared.templar.render(value, &cx).map_err(|mut error| {
-                error.message = format!("Error while resolving value for '{name}': {}", error.message);
-                error.at(value.span())
-            })?;
+            let value = self.argument(&name, value, &cx)?;
             if matches!(value, Value::Omit) {
                 out.shift_remove(&key);
             } else {
@@ -271,6 +318,14 @@ impl Exec {
             }
         }
         Ok(out)
+    }
+
+    /// An argument's value.
+    fn argument(&self, name: &str, value: &Value, cx: &TemplateContext<'_>) -> Result<Value, TemplateError> {
+        self.shared.templar.render(value, cx).map_err(|mut error| {
+            error.message = format!("Error while resolving value for '{name}': {}", error.message);
+            error.at(value.span())
+        })
     }
 }
 

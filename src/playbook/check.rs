@@ -87,6 +87,10 @@ impl Loader {
     pub(super) fn check_keywords(&self, map: &Mapping, problems: &mut Problems) {
         for (key, node) in map.iter() {
             let name = key.as_str().unwrap_or_default();
+            if name == "module_defaults" && !node.is_null() {
+                self.check_defaults(node, problems);
+                continue;
+            }
             // Of all others, among them whole blocks, nothing needs to be made to be looked at.
             if ![FLAGS, NUMBERS, OTHERS].iter().any(|names| names.contains(&name)) {
                 continue;
@@ -109,11 +113,6 @@ impl Loader {
                         .at(&node.span)
                         .hint("quote it if it is meant as text"),
                 ),
-                "module_defaults" => {
-                    if let Value::Map(map) = &value {
-                        unknown_groups(map, node, problems);
-                    }
-                }
                 "notify" if matches!(value, Value::Map(_)) => problems.refuse(
                     Diagnostic::error("`notify` names one handler or a list of handlers, this is a mapping")
                         .at(&node.span)
@@ -375,27 +374,5 @@ fn one_of(given: &str, known: &[&str]) -> String {
     match nearest(given, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known are {}", known.join(", ")),
-    }
-}
-
-/// The groups of `module_defaults` that Ansible has without collections; none of their modules is there.
-const GROUPS: &[&str] = &["acme", "aws", "azure", "cpm", "docker", "gcp", "k8s", "os", "ovirt", "vmware"];
-
-fn unknown_groups(defaults: &crate::vars::Map, node: &Yaml, problems: &mut Problems) {
-    for (key, _) in defaults {
-        let Some(group) = key.as_str().and_then(|key| key.strip_prefix("group/")) else { continue };
-        // Those with dots belong to collections, and may be known there.
-        if group.contains('.') || GROUPS.contains(&group) {
-            continue;
-        }
-        let place = match key {
-            Key::Str(text) => text.span(),
-            _ => None,
-        };
-        let text = format!(
-            "Error loading module_defaults: could not resolve the module_defaults group ansible.builtin.{group}"
-        );
-        let error = Diagnostic::error(text).at(place.unwrap_or(&node.span));
-        problems.push(error.hint("name the modules instead"));
     }
 }

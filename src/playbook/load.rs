@@ -56,6 +56,10 @@ pub struct Loader {
     pub collections_path: Vec<PathBuf>,
     /// Folders of modules that are no part of Windlass.
     libraries: Mutex<Vec<PathBuf>>,
+    /// Folders of collections beside the playbooks.
+    pub(super) adjacent: Mutex<Vec<PathBuf>>,
+    /// The modules of groups in `module_defaults`.
+    pub(super) groups: Mutex<HashMap<String, Arc<std::collections::HashSet<String>>>>,
     /// Documents that were read.
     pub(super) cache: Mutex<HashMap<PathBuf, Arc<Option<Yaml>>>>,
     /// Contents that were decrypted.
@@ -79,6 +83,8 @@ impl Loader {
             roles_path: Vec::new(),
             collections_path: Vec::new(),
             libraries: Mutex::default(),
+            adjacent: Mutex::default(),
+            groups: Mutex::default(),
             cache: Mutex::default(),
             contents: Mutex::default(),
         }
@@ -110,6 +116,8 @@ impl Loader {
 
     /// The plays of a playbook file.
     pub fn playbook(&self, path: &Path, problems: &mut Problems) -> Vec<Play> {
+        let beside = path.parent().map(|dir| dir.join("collections")).unwrap_or_default();
+        self.adjacent.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(beside);
         self.playbook_under(path, None, &Attrs::default(), &Map::new(), problems, 0)
     }
 

@@ -4,6 +4,7 @@
 //! diagnostics and reported together, before a host is touched. What is static in Ansible (imports, `roles:`) is
 //! resolved here; what is dynamic (includes) is loaded by the same code while the play runs.
 
+pub mod action_groups;
 pub mod attrs;
 mod check;
 mod conceal;

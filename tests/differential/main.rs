@@ -113,6 +113,7 @@ cases! {
     tasks_that_run_apart_in_detail => "async" ["-v"];
     tasks_that_would_run_apart => "async_check" ["--check"];
     arguments_of_roles_that_do_not_fit => "described" [];
+    defaults_of_modules_and_groups => "defaulted" [];
 }
 
 /// What an encrypted file holds is not printed, wherever it goes: lookups, commands, diffs.
