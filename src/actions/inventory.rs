@@ -2,7 +2,6 @@
 
 use super::{Cx, text_list};
 use crate::engine::result::TaskOutcome;
-use crate::inventory::ModelError;
 use crate::vars::{Key, Map, Value};
 
 pub(super) fn add_host(cx: &Cx<'_>) -> TaskOutcome {
@@ -30,19 +29,22 @@ pub(super) fn add_host(cx: &Cx<'_>) -> TaskOutcome {
     if let Some(port) = port {
         vars.insert(Key::from("ansible_ssh_port"), Value::Int(port));
     }
-    let added = cx.exec.shared.store.change_inventory(|inventory| -> Result<bool, ModelError> {
-        let mut changed = inventory.add_host(&name, None)?;
-        for group in &groups {
-            inventory.add_group(group)?;
-            changed |= inventory.add_host(&name, Some(group))?;
-        }
-        for (key, value) in &vars {
-            changed |= inventory.hosts.get(&name).and_then(|h| h.vars.get(key)) != Some(value);
-            inventory.set_host_var(&name, key.clone(), value.clone());
-        }
-        inventory.reconcile();
-        Ok(changed)
-    });
+    let added = {
+        let (name, groups, vars) = (name.clone(), groups.clone(), vars.clone());
+        cx.exec.shared.store.add(Box::new(move |inventory| {
+            let mut changed = inventory.add_host(&name, None)?;
+            for group in &groups {
+                inventory.add_group(group)?;
+                changed |= inventory.add_host(&name, Some(group))?;
+            }
+            for (key, value) in &vars {
+                changed |= inventory.hosts.get(&name).and_then(|h| h.vars.get(key)) != Some(value);
+                inventory.set_host_var(&name, key.clone(), value.clone());
+            }
+            inventory.reconcile();
+            Ok(changed)
+        }))
+    };
     let changed = match added {
         Ok(changed) => changed,
         Err(error) => return TaskOutcome::failure(error.to_string()),
@@ -68,17 +70,26 @@ pub(super) fn group_by(cx: &Cx<'_>) -> TaskOutcome {
     .iter()
     .map(|p| p.replace(' ', "-"))
     .collect();
-    let added = cx.exec.shared.store.change_inventory(|inventory| -> Result<bool, ModelError> {
-        let mut changed = !inventory.groups.contains_key(&group);
-        inventory.add_group(&group)?;
-        for parent in &parents {
-            inventory.add_group(parent)?;
-            changed |= inventory.add_child(parent, &group)?;
-        }
-        changed |= inventory.add_host(&cx.exec.host, Some(&group))?;
-        inventory.reconcile();
-        Ok(changed)
-    });
+    let added = {
+        let (group, parents, host) = (group.clone(), parents.clone(), cx.exec.host.clone());
+        let done = std::sync::atomic::AtomicBool::new(false);
+        cx.exec.shared.store.add(Box::new(move |inventory| {
+            // A host that is gone when the inventory was read again is grouped no more.
+            let again = done.swap(true, std::sync::atomic::Ordering::Relaxed);
+            if again && !inventory.hosts.contains_key(&host) {
+                return Ok(false);
+            }
+            let mut changed = !inventory.groups.contains_key(&group);
+            inventory.add_group(&group)?;
+            for parent in &parents {
+                inventory.add_group(parent)?;
+                changed |= inventory.add_child(parent, &group)?;
+            }
+            changed |= inventory.add_host(&host, Some(&group))?;
+            inventory.reconcile();
+            Ok(changed)
+        }))
+    };
     let changed = match added {
         Ok(changed) => changed,
         Err(error) => return TaskOutcome::failure(error.to_string()),

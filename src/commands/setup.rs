@@ -404,6 +404,7 @@ pub fn shared(
         check: given.run.check,
         diff: given.run.diff || config.flag("DIFF_ALWAYS"),
         verbosity: verbosity(given.run, config),
+        watched: std::io::stdout().is_terminal(),
         tags: TagFilter::new(&tags(given.tags, "TAGS_RUN"), &tags(given.skip_tags, "TAGS_SKIP")),
         limit,
         start_at: None,
@@ -474,6 +475,10 @@ pub fn shared(
     let warn = Arc::clone(&reporter);
     let settings = Settings {
         warn: Some(crate::transport::Warn(Arc::new(move |text| warn.event(Event::Warning(text))))),
+        trace: (options.verbosity > 2).then(|| {
+            let terminal = Arc::clone(&reporter);
+            crate::transport::Warn(Arc::new(move |text| terminal.event(Event::Detail(3, text))))
+        }),
         prompter: Some(Arc::new(KeyPrompt { redactor: Arc::clone(redactor) })),
         ..Settings::default()
     };

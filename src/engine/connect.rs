@@ -302,6 +302,20 @@ pub fn way(
                 Some(exe) => Some(exe),
                 None => text(keyword("become_exe")?).or_else(|| defaults.become_exe.clone()),
             },
+            chdir: text(var(&["ansible_sudo_chdir"])?).filter(|_| parsed == BecomeMethod::Sudo),
+            prompts: match var(&["ansible_su_prompt_l10n"])? {
+                Some(words) if parsed == BecomeMethod::Su => crate::actions::text_list(Some(&words)),
+                _ => Vec::new(),
+            },
+            patience: Some(if via == Via::Local {
+                let seconds =
+                    var(&["ansible_local_become_success_timeout"])?.as_ref().and_then(super::keywords::whole);
+                Duration::from_secs(
+                    seconds.and_then(|s| u64::try_from(s).ok()).filter(|s| *s > 0).unwrap_or(10),
+                )
+            } else {
+                said.timeout()?.map_or(Duration::from_secs(10), Duration::from_secs) + Duration::from_secs(2)
+            }),
         })
         .filter(|_| !same)
     } else {

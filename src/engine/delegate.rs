@@ -147,8 +147,8 @@ impl<'a> Remote<'a> {
             true => shared.pool.lanes().turn(module, &args).await,
             false => None,
         };
-        let watched = shared.options.verbosity > 0 && !self.keywords.no_log && self.keywords.apart.is_none();
-        let stream = (watched && streams(module)).then(|| {
+        let watched = shared.options.watched && shared.options.verbosity > 0 && self.keywords.apart.is_none();
+        let stream = (watched && !self.keywords.no_log && streams(module)).then(|| {
             let (sender, mut receiver) = tokio::sync::mpsc::channel(64);
             let (reporter, host) = (Arc::clone(&shared.reporter), self.exec.host.clone());
             tokio::spawn(async move {

@@ -266,7 +266,7 @@ impl<'a> Batch<'a> {
             handler,
             path: format!("{}:{}", task.span.file.path.display(), task.span.line),
             hosts: hosts.len(),
-            check: self.run.shared.options.check,
+            check: self.in_check_mode(task, hosts),
             action: task.action_written.clone(),
             args: shown_args(task),
         });
@@ -313,7 +313,17 @@ impl<'a> Batch<'a> {
             return Ok(forks);
         };
         let wrong = || {
-            let shown = windlass_protocol::args::python_text(&value.to_json());
+            // In Python's words.
+            let text = windlass_protocol::args::python_text(&serde_json::Value::Array(vec![value.to_json()]));
+            let shown = match &value {
+                Value::Str(_) => {
+                    format!("invalid literal for int() with base 10: {}", &text[1..text.len() - 1])
+                }
+                other => format!(
+                    "int() argument must be a string, a bytes-like object or a real number, not '{}'",
+                    other.type_name()
+                ),
+            };
             let kind = crate::template::TemplateErrorKind::Failed;
             let place = task.attrs.get("throttle").and_then(Value::span);
             TemplateError::new(kind, format!("{unfit}: {shown}")).at(place)

@@ -101,6 +101,21 @@ impl Batch<'_> {
                 "reset_connection" => self.reset(task, host).await,
                 _ => {}
             }
+            if !task.implicit {
+                let said = match what.as_str() {
+                    "flush_handlers" => format!("triggered running handlers for {host}"),
+                    "refresh_inventory" => "inventory successfully refreshed".to_owned(),
+                    "clear_facts" => "facts cleared".to_owned(),
+                    "clear_host_errors" => "cleared host errors".to_owned(),
+                    "end_batch" => "ending batch".to_owned(),
+                    "end_play" => "ending play".to_owned(),
+                    "end_host" => format!("ending play for {host}"),
+                    "end_role" => format!("ending role {} for {host}", role_of(task)),
+                    "reset_connection" => "reset connection".to_owned(),
+                    other => other.to_owned(),
+                };
+                self.run.shared.reporter.event(Event::Detail(2, format!("META: {said}")));
+            }
         }
         if !flushed.is_empty() {
             self.flush(&flushed).await;
@@ -129,13 +144,19 @@ impl Batch<'_> {
             "clear_host_errors" => format!("not clearing host error state for {host}"),
             "end_batch" => "continuing current batch".to_owned(),
             "end_play" => "continuing play".to_owned(),
+            "end_role" => format!("continuing role {} for {host}", role_of(task)),
             _ => format!("continuing execution for {host}"),
         };
         let msg = match what {
             "end_host" => format!("{what} conditional evaluated to false, {consequence}"),
             _ => what.to_owned(),
         };
-        let reason = format!("{what} conditional evaluated to False, {consequence}");
+        let reason = match what {
+            // The reference forgot the comma, and outputs are compared.
+            "end_role" => format!("{what} conditional evaluated to False{consequence}"),
+            _ => format!("{what} conditional evaluated to False, {consequence}"),
+        };
+        self.run.shared.reporter.event(Event::Detail(2, format!("META: {reason}")));
         let result = Arc::new(Map::from([
             (Key::from("msg"), Value::text(msg)),
             (Key::from("skip_reason"), Value::text(reason)),
@@ -160,4 +181,9 @@ impl Batch<'_> {
                 .event(Event::Warning(format!("the connection to {host} is not reset: {}", error.message))),
         }
     }
+}
+
+/// The name of the role that a task is in.
+fn role_of(task: &Task) -> &str {
+    task.role.as_ref().map_or("", |role| role.display_name())
 }

@@ -203,7 +203,8 @@ impl Run {
             return false;
         }
         let announce = || {
-            let check = self.shared.options.check;
+            let own = play.attrs.get("check_mode").map(|value| super::loops::truthy(value).unwrap_or(true));
+            let check = own.unwrap_or(self.shared.options.check);
             self.shared.reporter.event(Event::Play {
                 name: rendered.name.clone(),
                 path: format!("{}:{}", play.span.file.path.display(), play.span.line),

@@ -23,6 +23,8 @@ pub struct RunOptions {
     pub diff: bool,
     /// `-v`, counted.
     pub verbosity: u8,
+    /// Somebody watches: what commands print is shown while they run.
+    pub watched: bool,
     /// `-t`, `--skip-tags`
     pub tags: TagFilter,
     /// `-l`

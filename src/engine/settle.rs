@@ -66,6 +66,11 @@ impl Batch<'_> {
         self.remember_lost();
     }
 
+    /// Whether a task is in check mode, as the first of its hosts sees it.
+    pub(super) fn in_check_mode(&self, task: &Task, hosts: &[String]) -> bool {
+        self.flag(task, hosts, "check_mode", self.run.shared.options.check).unwrap_or(true)
+    }
+
     fn count(&self, host: &str, done: &Done) {
         self.run.count(host, |stats| match done.status {
             Status::Ok => stats.ok += 1,

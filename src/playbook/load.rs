@@ -422,7 +422,8 @@ impl Loader {
                     Value::Null => continue,
                     other => Value::list(vec![other]),
                 },
-                "tags" => match tag_list(&value) {
+                // A number is a tag in a list alone.
+                "tags" => match tag_list(&value).filter(|_| !matches!(value, Value::Null | Value::Int(_))) {
                     Some(tags) => Value::list(tags),
                     None => {
                         problems.refuse(

@@ -76,7 +76,7 @@ impl Loader {
         if let Some(node) = map.get("vars") {
             vars.push(self.vars_of(node, problems));
         }
-        let register = match map.get("register") {
+        let register = match map.get("register").filter(|node| !node.is_null()) {
             None => None,
             Some(node) => match node.as_str().filter(|t| valid_name(t)) {
                 Some(name) => Some(name.to_owned()),
@@ -145,7 +145,7 @@ impl Loader {
 
     /// The action of a name in `action:`, which may be a template.
     fn action_of(&self, name: &str) -> Option<ActionRef> {
-        if name.starts_with("{{") { Some(actions::by_template()) } else { self.action(name) }
+        if name.contains("{{") { Some(actions::by_template()) } else { self.action(name) }
     }
 
     /// Which action the mapping calls.
@@ -433,15 +433,21 @@ fn trusted(text: String, span: &Span) -> Value {
     Value::Str(Text::trusted(text, Some(span.clone())))
 }
 
-/// The name of an action, a word or an expression in braces, and what follows it.
+/// The name of an action, a word that may have expressions in braces in it, and what follows it.
 fn name_and_rest(text: &str) -> (&str, &str) {
     let text = text.trim();
-    let name_end = match text.strip_prefix("{{").and_then(|inner| inner.find("}}")) {
-        Some(inner) => inner + 4,
-        None => text.find(char::is_whitespace).unwrap_or(text.len()),
-    };
-    let (name, rest) = text.split_at(name_end);
-    (name, rest.trim_start())
+    let mut end = 0;
+    loop {
+        let rest = &text[end..];
+        let word = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        match rest.find("{{").filter(|open| *open < word) {
+            Some(open) => match rest[open..].find("}}") {
+                Some(close) => end += open + close + 2,
+                None => return (text, ""),
+            },
+            None => return (&text[..end + word], text[end + word..].trim_start()),
+        }
+    }
 }
 
 /// The name in a `name=value`, which may be a template.

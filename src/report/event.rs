@@ -228,6 +228,8 @@ pub enum Event {
     Asked(String),
     /// A line for whoever is asked.
     Said(String),
+    /// A line for whoever wants to know more: from so many `-v` on.
+    Detail(u8, String),
     /// A running command printed something.
     Output { host: String, stream: Stream, data: Vec<u8> },
     /// A warning.

@@ -5,7 +5,7 @@ use super::dump::Dump;
 use super::event::{Banner, Event, JobState, Reporter, Stats, Status, TaskResult};
 use super::{diff, minimal, values};
 use crate::secrets::Redactor;
-use crate::vars::{Map, Value};
+use crate::vars::{Key, Map, Value};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashSet;
 use std::io::Write;
@@ -123,6 +123,7 @@ const RED: &str = "\u{1b}[0;31m";
 const BRIGHT_RED: &str = "\u{1b}[1;31m";
 const CYAN: &str = "\u{1b}[0;36m";
 const GREY: &str = "\u{1b}[1;30m";
+const BLUE: &str = "\u{1b}[0;34m";
 const PURPLE: &str = "\u{1b}[1;35m";
 const RESET: &str = "\u{1b}[0m";
 
@@ -333,6 +334,15 @@ impl Terminal {
         }
     }
 
+    /// The line of a task that failed, with the task's place above it where that is asked for.
+    fn fatal(&self, state: &mut State, label: &str, values: &str) {
+        if self.style.paths_of_failed && self.style.verbosity < 2 {
+            let path = self.paint(GREY, &format!("task path: {}", state.path));
+            self.line(state, &path);
+        }
+        self.failure_line(state, &self.paint(RED, &format!("fatal: [{label}]: FAILED! => {values}")));
+    }
+
     fn show_diff(&self, state: &mut State, result: &TaskResult) {
         // Where no diff was asked for, by `-D` or the task, there is none.
         if result.diff.is_empty() || result.no_log {
@@ -354,8 +364,16 @@ impl Terminal {
         let item = result.item.as_ref().map(|i| format!(" => (item={i})")).unwrap_or_default();
         if result.has_items {
             // The items have been told.
-            if result.status == Status::Failed && result.ignored {
-                self.line(state, &self.paint(CYAN, "...ignoring"));
+            if result.status == Status::Failed {
+                if result.action == "ansible.builtin.debug" {
+                    // Of a `debug` nothing is kept but its message: its items are forgotten here.
+                    let msg = result.result.get("msg").cloned().unwrap_or_default();
+                    let values = Map::from([(Key::from("msg"), msg)]);
+                    self.fatal(state, &label, &self.style.dump.text(&values, false));
+                }
+                if result.ignored {
+                    self.line(state, &self.paint(CYAN, "...ignoring"));
+                }
             }
             if result.status == Status::Skipped && self.style.show_skipped {
                 self.show_banner_for(state, result);
@@ -401,13 +419,9 @@ impl Terminal {
                 self.failure_line(state, &self.paint(RED, &text));
             }
             Status::Failed => {
-                let text = format!("fatal: [{label}]: FAILED! => {}", self.dump(result));
+                let values = self.dump(result);
                 self.cause(state, result);
-                if self.style.paths_of_failed && self.style.verbosity < 2 {
-                    let path = self.paint(GREY, &format!("task path: {}", state.path));
-                    self.line(state, &path);
-                }
-                self.failure_line(state, &self.paint(RED, &text));
+                self.fatal(state, &label, &values);
                 if result.ignored {
                     self.line(state, &self.paint(CYAN, "...ignoring"));
                 }
@@ -433,7 +447,9 @@ impl Terminal {
         let first = span.line.saturating_sub(2).max(1);
         let digits = span.line.to_string().len();
         for line in first..=span.line {
-            text.push_str(&format!("{line:>digits$} {}\n", span.file.shown_line(line).unwrap_or_default()));
+            let shown = format!("{line:>digits$} {}", span.file.shown_line(line).unwrap_or_default());
+            text.push_str(shown.trim_end());
+            text.push('\n');
         }
         text.push_str(&format!("{}^ column {}\n", " ".repeat(digits + span.column as usize), span.column));
         if let Some(hint) = &result.hint {
@@ -657,6 +673,11 @@ impl Terminal {
                 );
             }
             Event::Said(text) => self.line(state, &text),
+            Event::Detail(level, text) => {
+                if self.style.verbosity >= level {
+                    self.line(state, &self.paint(BLUE, &text));
+                }
+            }
             Event::Asked(question) => self.banner(state, question.trim_end()),
             Event::Output { host, stream, data } => {
                 let mark = if stream == Stream::Stderr { "!" } else { "|" };

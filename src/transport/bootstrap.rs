@@ -51,6 +51,10 @@ pub(crate) trait Exec {
     ) -> impl Future<Output = Result<Process, ConnectError>> + Send;
     /// The host's name for messages.
     fn name(&self) -> &str;
+    /// Whether it is this machine.
+    fn is_local(&self) -> bool {
+        false
+    }
 }
 
 /// Starts the agent, as another user if asked to.
@@ -89,6 +93,7 @@ async fn attempt(
         Some(become_) => elevate::wrap(become_, &script, &nonce),
     };
     debug_assert!(!elevation.terminal || terminal);
+    settings.tell_program(way.name(), &elevation.argv);
     let started = way.exec(Line::Words(&elevation.argv), terminal).await;
     let process = started.map_err(|error| elevate::unstarted(become_, way.name(), error))?;
     let talk = Talk {

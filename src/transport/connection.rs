@@ -46,10 +46,13 @@ impl Exec for Way {
             Self::System(way) => way.name(),
         }
     }
+    fn is_local(&self) -> bool {
+        matches!(self, Self::Local(_))
+    }
 }
 
 /// Tells users that are become apart.
-type Who = Option<(BecomeMethod, String, Option<String>, Option<String>)>;
+type Who = Option<(BecomeMethod, String, [Option<String>; 3])>;
 
 /// The place of an agent.
 #[derive(Debug, Default)]
@@ -88,7 +91,8 @@ impl Connection {
     /// # Errors
     /// [`ConnectError`]; see [`ConnectError::is_unreachable`].
     pub async fn agent(&self, become_: Option<&Become>) -> Result<AgentHandle, ConnectError> {
-        let who: Who = become_.map(|b| (b.method, b.user.clone(), b.flags.clone(), b.exe.clone()));
+        let who: Who =
+            become_.map(|b| (b.method, b.user.clone(), [&b.flags, &b.exe, &b.chdir].map(Clone::clone)));
         let cell = {
             let mut agents = self.agents.lock().await;
             let slot = agents.entry(who).or_default();
@@ -140,7 +144,7 @@ impl Connection {
         stdin: &[u8],
         become_: Option<&Become>,
     ) -> Result<RawOutput, ConnectError> {
-        super::raw::run(&self.way, command, stdin, become_).await
+        super::raw::run(&self.way, command, stdin, become_, &self.settings).await
     }
 
     /// Whether the connection itself is gone.

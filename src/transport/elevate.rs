@@ -22,6 +22,8 @@ pub(crate) enum PromptMark {
     Exact(String),
     /// An unfinished line that ends in a colon, whatever the language.
     Colon,
+    /// One of these with a colon behind it, capitals or not.
+    Words(Vec<String>),
 }
 
 impl PromptMark {
@@ -32,6 +34,14 @@ impl PromptMark {
             Self::Colon => {
                 let line = text.rsplit(['\n', '\r']).next().unwrap_or_default().trim_end();
                 line.ends_with(':') || line.ends_with('：')
+            }
+            Self::Words(words) => {
+                let text = text.to_lowercase();
+                words.iter().any(|word| {
+                    let word = word.to_lowercase();
+                    text.match_indices(&word)
+                        .any(|(at, _)| text[at + word.len()..].trim_start().starts_with([':', '：']))
+                })
             }
         }
     }
@@ -49,15 +59,23 @@ pub(crate) fn wrap(become_: &Become, script: &str, nonce: &str) -> Elevation {
     match become_.method {
         BecomeMethod::Sudo => {
             // -H: the other user's own home, where its agent is cached.
-            let mut flags = flags.unwrap_or_else(|| owned(&["-H"]));
-            flags.retain(|flag| flag != "-S" && flag != "-n");
-            argv.extend(flags);
+            let flags = flags.unwrap_or_else(|| owned(&["-H", "-S", "-n"]));
             if become_.password.is_some() {
+                let flags: Vec<String> =
+                    flags.iter().filter_map(|flag| without(flag, 'n', "--non-interactive")).collect();
+                if !flags.iter().any(|flag| has(flag, 'S', "--stdin")) {
+                    argv.push("-S".to_owned());
+                }
+                argv.extend(flags);
                 let mark = format!("[windlass {nonce}] password: ");
-                argv.extend(["-S".to_owned(), "-p".to_owned(), mark.clone()]);
+                argv.extend(["-p".to_owned(), mark.clone()]);
                 prompt = Some(PromptMark::Exact(mark));
             } else {
-                argv.push("-n".to_owned());
+                // Without an answer it may not ask.
+                if !flags.iter().any(|flag| has(flag, 'n', "--non-interactive")) {
+                    argv.push("-n".to_owned());
+                }
+                argv.extend(flags);
             }
             argv.extend(["-u".to_owned(), become_.user.clone()]);
             argv.extend(owned(&["--", "/bin/sh", "-c", script]));
@@ -67,7 +85,11 @@ pub(crate) fn wrap(become_: &Become, script: &str, nonce: &str) -> Elevation {
             // A service account has no login shell, and the script is for a POSIX one.
             argv.extend(owned(&["-s", "/bin/sh", &become_.user, "-c", script]));
             // It asks without being told that we have an answer; then we know that one is needed.
-            prompt = Some(PromptMark::Colon);
+            prompt = Some(if become_.prompts.is_empty() {
+                PromptMark::Colon
+            } else {
+                PromptMark::Words(become_.prompts.clone())
+            });
         }
         BecomeMethod::Doas => {
             argv.extend(flags.unwrap_or_default());
@@ -81,7 +103,52 @@ pub(crate) fn wrap(become_: &Become, script: &str, nonce: &str) -> Elevation {
             argv.extend(owned(&["-u", &become_.user, "--", "/bin/sh", "-c", script]));
         }
     }
+    if let Some(folder) = &become_.chdir {
+        let inside = owned(&["/bin/sh", "-c", "cd -- \"$1\" && shift && exec \"$@\"", "sh", folder]);
+        argv.splice(0..0, inside);
+    }
     Elevation { argv, prompt, terminal }
+}
+
+/// sudo's options of one letter that take no value.
+const LETTERS: &str = "ABbEeHiKklNnPSsVv";
+
+/// Whether a flag is an option, or several in one that have it among them.
+fn has(flag: &str, letter: char, long: &str) -> bool {
+    let short = flag.strip_prefix('-').filter(|letters| letters.chars().all(|c| LETTERS.contains(c)));
+    flag == long || short.is_some_and(|letters| letters.contains(letter))
+}
+
+/// A flag without an option; nothing if nothing else is in it.
+fn without(flag: &str, letter: char, long: &str) -> Option<String> {
+    if !has(flag, letter, long) {
+        return Some(flag.to_owned());
+    }
+    let left = flag.strip_prefix('-').filter(|_| flag != long)?.replace(letter, "");
+    (!left.is_empty()).then(|| format!("-{left}"))
+}
+
+/// The program said nothing for too long.
+pub(crate) fn silent(
+    become_: &Become,
+    host: &str,
+    local: bool,
+    asked: u32,
+    waited: std::time::Duration,
+) -> BecomeError {
+    let unanswered = if become_.password.is_some() && asked == 0 { " or become password prompt" } else { "" };
+    let text = if local {
+        format!("Timed out waiting for become success{unanswered}.")
+    } else {
+        format!("Timeout ({}s) waiting for privilege escalation prompt", waited.as_secs())
+    };
+    BecomeError {
+        host: host.to_owned(),
+        method: become_.method.name(),
+        user: become_.user.clone(),
+        kind: BecomeFailure::Silent(text),
+        said: String::new(),
+    }
 }
 
 /// An error from starting the program: where this machine itself is the host, the become program may not be there.
@@ -203,18 +270,34 @@ mod tests {
         let mut sudo = Become::sudo("www-data");
         assert_eq!(
             wrap(&sudo, "S", "n").argv,
-            ["sudo", "-H", "-n", "-u", "www-data", "--", "/bin/sh", "-c", "S"]
+            ["sudo", "-H", "-S", "-n", "-u", "www-data", "--", "/bin/sh", "-c", "S"]
         );
+        sudo.flags = Some("-E --intermediate x".into());
+        assert_eq!(wrap(&sudo, "S", "n").argv[..5], ["sudo", "-n", "-E", "--intermediate", "x"]);
         sudo.password = Some(Secret::new("pw"));
         sudo.flags = Some("-H -S -n -E".into());
         let elevation = wrap(&sudo, "S", "n");
-        assert_eq!(elevation.argv[..6], ["sudo", "-H", "-E", "-S", "-p", "[windlass n] password: "]);
+        assert_eq!(elevation.argv[..6], ["sudo", "-H", "-S", "-E", "-p", "[windlass n] password: "]);
+        for (flags, left) in [
+            ("-HSn -u", &["-HS", "-u"][..]),
+            ("--set-home --stdin --non-interactive", &["--set-home", "--stdin"]),
+            ("-n", &["-S"]),
+            ("-unobody", &["-S", "-unobody"]),
+        ] {
+            let words = wrap(&Become { flags: Some(flags.into()), ..sudo.clone() }, "S", "n").argv;
+            assert_eq!(words[1..=left.len()], *left, "{flags}");
+            assert_eq!(words[left.len() + 1], "-p", "{flags}");
+        }
+        let inside = wrap(&Become { chdir: Some("/a b".into()), ..Become::sudo("root") }, "S", "n").argv;
+        assert_eq!(inside[3..7], ["sh", "/a b", "sudo", "-H"]);
         assert!(elevation.prompt.unwrap().is_at_end_of("noise\n[windlass n] password: "));
         assert!(!format!("{:?}", elevation.argv).contains("pw"));
         let su = Become { method: BecomeMethod::Su, ..sudo.clone() };
         let elevation = wrap(&Become { flags: None, ..su }, "S", "n");
         assert_eq!(elevation.argv, ["su", "-s", "/bin/sh", "www-data", "-c", "S"]);
         assert!(elevation.prompt.unwrap().is_at_end_of("Mot de passe : "));
+        let words = PromptMark::Words(vec!["Parole".into()]);
+        assert!(words.is_at_end_of("noise PAROLE : ") && !words.is_at_end_of("Password: "));
         let doas = wrap(&Become { method: BecomeMethod::Doas, flags: None, ..sudo }, "S", "n");
         assert!(doas.terminal);
         assert_eq!(doas.argv, ["doas", "-u", "www-data", "--", "/bin/sh", "-c", "S"]);

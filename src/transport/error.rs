@@ -107,6 +107,9 @@ pub enum BecomeFailure {
     /// It wants a terminal.
     #[error("it wants a terminal")]
     NeedsTerminal,
+    /// It said nothing, and did not do it.
+    #[error("{0}")]
+    Silent(String),
     /// Something else.
     #[error("{0}")]
     Other(String),
@@ -151,13 +154,17 @@ impl ConnectError {
     /// Whether the host counts as unreachable. Otherwise the task failed on a host that can be reached.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        !matches!(self, Self::Become(_) | Self::Bootstrap { .. } | Self::AgentFile { .. } | Self::NoAgent(_))
+        match self {
+            Self::Become(error) => matches!(error.kind, BecomeFailure::Silent(_)),
+            Self::Bootstrap { .. } | Self::AgentFile { .. } | Self::NoAgent(_) => false,
+            _ => true,
+        }
     }
 
     /// Whether there was a connection before.
     #[must_use]
     pub fn had_connected(&self) -> bool {
-        !self.is_unreachable() || matches!(self, Self::Lost { .. })
+        !self.is_unreachable() || matches!(self, Self::Lost { .. } | Self::Become(_))
     }
 
     /// What to do about it.
@@ -233,6 +240,12 @@ impl BecomeError {
             BecomeFailure::NoSuchUser(_) => "check become_user".into(),
             BecomeFailure::NoProgram(_) => "install it, or set become_method or become_exe".into(),
             BecomeFailure::NeedsTerminal => "remove `requiretty` from the host's sudoers".into(),
+            BecomeFailure::Silent(_) => {
+                format!(
+                    "does {} ask for a password in other words? `su_prompt_l10n` has those of su",
+                    self.method
+                )
+            }
             BecomeFailure::Other(_) => return None,
         })
     }

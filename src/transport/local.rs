@@ -44,4 +44,8 @@ impl Exec for Local {
     fn name(&self) -> &str {
         &self.name
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }

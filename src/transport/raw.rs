@@ -2,11 +2,15 @@
 
 use super::bootstrap::{Exec, Line, nonce};
 use super::connection::RawOutput;
-use super::elevate::{self, PromptMark};
+use super::elevate::{self, Elevation};
 use super::error::ConnectError;
 use super::process::{Event, Exit, Process};
-use super::target::Become;
+use super::target::{Become, Settings};
+use std::time::Duration;
 use windlass_protocol::frame::MAX_FRAME;
+
+/// How long another user's command may not begin, if nobody says how long.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs it and collects what it prints.
 pub(crate) async fn run(
@@ -14,21 +18,25 @@ pub(crate) async fn run(
     command: &str,
     stdin: &[u8],
     become_: Option<&Become>,
+    settings: &Settings,
 ) -> Result<RawOutput, ConnectError> {
-    let elevation = become_.map(|become_| elevate::wrap(become_, command, &nonce()));
-    let mut process = match &elevation {
-        Some(elevation) => way
-            .exec(Line::Words(&elevation.argv), elevation.terminal)
-            .await
-            .map_err(|error| elevate::unstarted(become_, way.name(), error))?,
+    let mut output = RawOutput::default();
+    let process = match become_ {
+        Some(become_) => {
+            let nonce = nonce();
+            // What is printed before this is not the command's.
+            let mark = format!("BECOME-SUCCESS-{nonce}");
+            let elevation = elevate::wrap(become_, &format!("echo {mark}; {command}"), &nonce);
+            settings.tell_program(way.name(), &elevation.argv);
+            let mut process = way
+                .exec(Line::Words(&elevation.argv), elevation.terminal)
+                .await
+                .map_err(|error| elevate::unstarted(Some(become_), way.name(), error))?;
+            begin(&mut process, become_, &elevation, &mark, way, &mut output).await?;
+            process
+        }
         None => way.exec(Line::Text(command), false).await?,
     };
-    let terminal = elevation.as_ref().is_some_and(|elevation| elevation.terminal);
-    let mut output = RawOutput::default();
-    let mut early = None;
-    if let (Some(become_), Some(prompt)) = (become_, elevation.as_ref().and_then(|e| e.prompt.as_ref())) {
-        early = answer(&mut process, become_, prompt, way.name(), terminal, &mut output).await?;
-    }
     let Process { mut input, mut events } = process;
     // Written while output is read: neither waits for the other.
     let write = async {
@@ -36,7 +44,7 @@ pub(crate) async fn run(
         input.close().await;
     };
     let read = async {
-        let mut exit = early;
+        let mut exit = None;
         let mut total = output.stdout.len() + output.stderr.len();
         while exit.is_none() {
             match events.recv().await {
@@ -99,63 +107,85 @@ fn signal_number(name: &str) -> i32 {
     name.parse().ok().or_else(known).unwrap_or(0)
 }
 
-/// Waits for the prompt and answers it. Output of the command itself shows that there is none to come.
-async fn answer(
+/// Waits until the command begins, and answers the prompt if one comes. What the command has printed by then is kept.
+async fn begin(
     process: &mut Process,
     become_: &Become,
-    prompt: &PromptMark,
-    host: &str,
-    terminal: bool,
+    elevation: &Elevation,
+    mark: &str,
+    way: &(impl Exec + Sync),
     output: &mut RawOutput,
-) -> Result<Option<Exit>, ConnectError> {
-    let mut said = String::new();
+) -> Result<(), ConnectError> {
+    let host = way.name();
+    let patience = become_.patience.unwrap_or(PATIENCE);
+    let (mut out, mut err) = (Vec::new(), String::new());
+    // All that was said, and what was said since the last answer.
+    let (mut said, mut unanswered) = (String::new(), String::new());
     let mut asked = 0;
-    // After the answer only a second prompt or an end tells that it was wrong; sudo takes a moment for that.
-    let patience = std::time::Duration::from_secs(3);
     loop {
-        let event = match tokio::time::timeout(patience, process.events.recv()).await {
-            Ok(event) => event,
-            Err(_) => {
-                output.stderr.extend_from_slice(said.as_bytes());
-                return Ok(None);
-            }
+        let Ok(event) = tokio::time::timeout(patience, process.events.recv()).await else {
+            return Err(elevate::silent(become_, host, way.is_local(), asked, patience).into());
         };
-        let bytes = match event {
-            Some(Event::Stderr(bytes)) => bytes,
-            Some(Event::Stdout(bytes)) if terminal => bytes,
+        let text = match event {
             Some(Event::Stdout(bytes)) => {
-                output.stderr.extend_from_slice(said.as_bytes());
-                output.stdout.extend_from_slice(&bytes);
-                return Ok(None);
+                out.extend_from_slice(&bytes);
+                if let Some(rest) = behind(&out, mark) {
+                    output.stdout = rest.to_vec();
+                    output.stderr = err.into_bytes();
+                    return Ok(());
+                }
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+            Some(Event::Stderr(bytes)) => {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                err.push_str(&text);
+                text
             }
             Some(Event::Exit(exit)) => {
-                let failed = matches!(exit, Exit::Code(code) if code != 0) && output.stdout.is_empty();
-                if failed && said.to_lowercase().contains("password") {
-                    return Err(elevate::failure(become_, host, &said, Some(&exit), asked).into());
-                }
-                output.stderr.extend_from_slice(said.as_bytes());
-                return Ok(Some(exit));
+                return Err(elevate::failure(become_, host, &said, Some(&exit), asked).into());
             }
-            None => return Ok(None),
+            None => {
+                let reason = "while a command ran".to_owned();
+                return Err(ConnectError::Lost { host: host.to_owned(), reason });
+            }
         };
-        said.push_str(&String::from_utf8_lossy(&bytes));
-        if prompt.is_at_end_of(&said) {
+        said.push_str(&text);
+        unanswered.push_str(&text);
+        if said.len() > MAX_FRAME {
+            return Err(elevate::failure(become_, host, "it prints without end", None, asked).into());
+        }
+        let Some(prompt) = &elevation.prompt else { continue };
+        if prompt.is_at_end_of(&unanswered) {
             asked += 1;
-            if asked > 1 || become_.password.is_none() {
+            let Some(password) = become_.password.as_ref().filter(|_| asked == 1) else {
                 return Err(elevate::failure(become_, host, &said, None, asked).into());
-            }
-            said.clear();
-            if let Some(password) = &become_.password {
-                let line = zeroize::Zeroizing::new(format!("{}\n", password.expose()));
-                let _ = process.input.send(line.as_bytes()).await;
-            }
+            };
+            unanswered.clear();
+            err.clear();
+            let line = zeroize::Zeroizing::new(format!("{}\n", password.expose()));
+            let _ = process.input.send(line.as_bytes()).await;
         }
     }
+}
+
+/// What stands behind the line with the mark, if that line is there.
+fn behind<'o>(out: &'o [u8], mark: &str) -> Option<&'o [u8]> {
+    let at = out.windows(mark.len()).position(|window| window == mark.as_bytes())?;
+    let rest = &out[at + mark.len()..];
+    let end = rest.iter().position(|byte| *byte == b'\n')?;
+    Some(&rest[end + 1..])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_command_begins_behind_the_mark() {
+        assert_eq!(behind(b"Password: \r\nMARK-1\r\nout\n", "MARK-1"), Some(&b"out\n"[..]));
+        assert_eq!(behind(b"MARK-1", "MARK-1"), None);
+        assert_eq!(behind(b"MARK-2\nout", "MARK-1"), None);
+    }
 
     #[test]
     fn signals_have_their_numbers() {

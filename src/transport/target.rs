@@ -148,13 +148,28 @@ pub struct Become {
     pub flags: Option<String>,
     /// `become_exe`, if the method's own name is not wanted.
     pub exe: Option<String>,
+    /// `sudo_chdir`: the folder in which sudo is called.
+    pub chdir: Option<String>,
+    /// `su_prompt_l10n`: what asks for the password, without its colon; none is any text with a colon at its end.
+    pub prompts: Vec<String>,
+    /// How long it may take until the other user's command runs, where that is past the agent.
+    pub patience: Option<Duration>,
 }
 
 impl Become {
     /// `sudo` to that user, without a password.
     #[must_use]
     pub fn sudo(user: impl Into<String>) -> Self {
-        Self { method: BecomeMethod::Sudo, user: user.into(), password: None, flags: None, exe: None }
+        Self {
+            method: BecomeMethod::Sudo,
+            user: user.into(),
+            password: None,
+            flags: None,
+            exe: None,
+            chdir: None,
+            prompts: Vec::new(),
+            patience: None,
+        }
     }
 }
 
@@ -173,6 +188,8 @@ pub struct Settings {
     pub prompter: Option<Arc<dyn Prompter>>,
     /// Where warnings go (a bad line of known_hosts, ...).
     pub warn: Option<Warn>,
+    /// Where the programs go that are run on hosts, for whoever wants to see them (`-vvv`).
+    pub trace: Option<Warn>,
     /// Agents in place of the embedded ones: machine type to file. For tests and development.
     pub agents: Vec<(String, PathBuf)>,
     /// What was loaded already.
@@ -200,6 +217,14 @@ impl Settings {
         if self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
             self.warn(text);
         }
+    }
+
+    /// Tells that a program is run on a host. What it is given as its script is left out.
+    pub(crate) fn tell_program(&self, host: &str, argv: &[String]) {
+        let (Some(trace), Some((_, argv))) = (&self.trace, argv.split_last()) else { return };
+        let words =
+            argv.iter().map(|word| shlex::try_quote(word).map_or_else(|_| word.clone(), |w| w.into_owned()));
+        (trace.0)(format!("<{host}> EXEC {} ...", words.collect::<Vec<_>>().join(" ")));
     }
 
     pub(crate) fn warn(&self, text: impl Into<String>) {

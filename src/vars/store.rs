@@ -3,7 +3,7 @@
 use super::fact_cache::FactCache;
 use super::scope::Layers;
 use super::{Dynamic, Key, Map, Value, merge};
-use crate::inventory::{Inventory, InventoryError};
+use crate::inventory::{Inventory, InventoryError, ModelError};
 use crate::playbook::{Role, Task};
 use crate::template::{Templar, TemplateContext, TemplateError};
 use std::collections::HashMap;
@@ -42,6 +42,9 @@ pub struct PlayVars {
 /// Reads the inventory's sources again.
 pub type Reload = Box<dyn Fn() -> Result<Inventory, InventoryError> + Send + Sync>;
 
+/// What a task makes of the inventory. Whether anything changed.
+pub type Addition = Box<dyn Fn(&mut Inventory) -> Result<bool, ModelError> + Send + Sync>;
+
 /// All variables of a run.
 pub struct Store {
     inventory: RwLock<Inventory>,
@@ -49,6 +52,8 @@ pub struct Store {
     merge: bool,
     /// Facts are in `ansible_facts` alone.
     facts_apart: bool,
+    /// What tasks added to the inventory: it is added again when the sources were read again.
+    additions: Mutex<Vec<Addition>>,
     hosts: RwLock<HashMap<String, HostFacts>>,
     /// Layers of the inventory and magic variables, by host; emptied when the inventory changes.
     cache: RwLock<HashMap<String, Arc<HostBase>>>,
@@ -95,6 +100,7 @@ impl Store {
             merge: inventory.rules().merge,
             facts_apart: inventory.rules().facts_apart,
             inventory: RwLock::new(inventory),
+            additions: Mutex::default(),
             hosts: RwLock::default(),
             cache: RwLock::default(),
             groups: RwLock::default(),
@@ -114,8 +120,18 @@ impl Store {
         self.inventory.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the inventory (`add_host`, `group_by`).
-    pub fn change_inventory<T>(&self, change: impl FnOnce(&mut Inventory) -> T) -> T {
+    /// Adds to the inventory (`add_host`, `group_by`), also to what it is after it was read again.
+    ///
+    /// # Errors
+    /// If a name in it is none.
+    pub fn add(&self, addition: Addition) -> Result<bool, ModelError> {
+        let changed = self.change_inventory(&addition)?;
+        self.additions.lock().unwrap_or_else(PoisonError::into_inner).push(addition);
+        Ok(changed)
+    }
+
+    /// Changes the inventory.
+    fn change_inventory<T>(&self, change: impl FnOnce(&mut Inventory) -> T) -> T {
         let result = change(&mut self.inventory.write().unwrap_or_else(PoisonError::into_inner));
         self.cache.write().unwrap_or_else(PoisonError::into_inner).clear();
         *self.groups.write().unwrap_or_else(PoisonError::into_inner) = None;
@@ -482,7 +498,14 @@ impl Store {
     pub fn refresh_inventory(&self) -> Result<(), InventoryError> {
         let Some(reload) = &self.reload else { return Ok(()) };
         let fresh = reload()?;
-        self.change_inventory(|inventory| *inventory = fresh);
+        let additions = self.additions.lock().unwrap_or_else(PoisonError::into_inner);
+        self.change_inventory(|inventory| {
+            *inventory = fresh;
+            for add in additions.iter() {
+                // It could be added before, so nothing in it is wrong.
+                let _ = add(inventory);
+            }
+        });
         Ok(())
     }
 

@@ -51,8 +51,8 @@ fn timeless(text: &str, out: &Path) -> String {
     let text = replaced(&text, r#"(?s)(<error [^>]*>)[^<]*</error>"#, "$1</error>");
     let text = replaced(&text, r#"(?s)&quot;invocation&quot;: \{\n&quot;module_args.*?\n\}\n\},\n"#, "");
     let text = replaced(&text, r#""invocation": \{"module_args.*?\}\},"#, "");
-    // Windlass names its configuration only if there is one, and shows the output of commands while they run.
-    let text = replaced(&text, r"(?m)^(No config file found; using defaults|beta [|!] [a-z]+)\n", "");
+    // Windlass names its configuration only if there is one.
+    let text = replaced(&text, r"(?m)^No config file found; using defaults\n", "");
     let text = replaced(&text, r"\d+ minutes, \d+ seconds", "TIME");
     // The reference leaves the temporary place of what was copied in the result.
     let text = replaced(

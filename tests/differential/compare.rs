@@ -31,7 +31,6 @@ const PECULIAR: &[(&str, &str)] = &[
         "windlass says what is missing; the reference, what its shell says of it",
     ),
     (r"^ASYNC POLL on ", "how often a job is looked at is a matter of time"),
-    (r"^[\w.-]+ [|!] ", "windlass shows the output of commands while they run"),
 ];
 
 /// Patterns are read once: a run has thousands of lines.

@@ -185,6 +185,28 @@ fn settings_of_the_environment() {
     same_with("settings", &[], &settings);
 }
 
+/// With `-vv` each `meta` task says what it did.
+#[test]
+fn what_meta_tasks_did() {
+    let Some(reference) = Reference::get() else { return };
+    let lines = |program: &mut Command| {
+        let output = program
+            .current_dir(root().join("tests/differential"))
+            .args(["-i", "hosts.ini", "-vv", "metas.yml"])
+            .args(["-e", &format!("ansible_python_interpreter={}", reference.python().display())])
+            .env("ANSIBLE_NOCOLOR", "1")
+            .env_remove("ANSIBLE_CONFIG")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let lines = text.lines().filter(|line| line.starts_with("META: "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let theirs = lines(&mut Command::new(reference.bin().join("ansible-playbook")));
+    assert!(theirs.len() > 10, "{theirs:?}");
+    assert_eq!(lines(Command::new(env!("CARGO_BIN_EXE_windlass")).arg("playbook")), theirs);
+}
+
 #[test]
 fn facts_that_are_gathered_once() {
     same_with("gathered", &[], &[("ANSIBLE_GATHERING", "smart")]);
