@@ -240,7 +240,7 @@ fn a_run_tells_once_what_is_not_honoured() {
     )
     .unwrap();
     let environment = [
-        ("ANSIBLE_DEBUG", "0"),
+        ("ANSIBLE_DEBUG", "1"),
         ("ANSIBLE_FORKS", "3"),
         ("ANSIBLE_NOCOWS", "1"),
         ("ANSIBLE_COLOR_OK", "blue"),

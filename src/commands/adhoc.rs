@@ -35,8 +35,8 @@ pub fn run(args: &AdhocArgs) -> u8 {
     }
     tell(&config.warnings);
     let here = || std::env::current_dir().unwrap_or_default();
-    let playbook_dir: PathBuf = match &args.playbook_dir {
-        Some(folder) => std::path::absolute(folder).unwrap_or_else(|_| folder.clone()),
+    let playbook_dir: PathBuf = match args.playbook_dir.clone().or_else(|| config.path("PLAYBOOK_DIR")) {
+        Some(folder) => std::path::absolute(&folder).unwrap_or(folder),
         None => here(),
     };
     let given = Given {

@@ -30,6 +30,8 @@ pub struct Given {
     pub extra_vars: Arc<Map>,
     /// `--export` is configured.
     pub export: bool,
+    /// The folder of the playbook, by `--playbook-dir` or the configuration.
+    pub playbook_dir: Option<PathBuf>,
     /// How sources are read.
     pub rules: Rules,
 }
@@ -51,6 +53,7 @@ impl Given {
             sources,
             extra_vars: Arc::default(),
             export: false,
+            playbook_dir: args.playbook_dir.clone(),
             rules: Rules::default(),
         })
     }
@@ -198,7 +201,7 @@ impl View<'_> {
 
     /// The folder whose `host_vars` and `group_vars` hosts see: as in a run, this one, but for an export.
     fn playbook_dir(&self) -> Option<&Path> {
-        self.args.playbook_dir.as_deref().or((!self.export()).then_some(&*self.here))
+        self.given.playbook_dir.as_deref().or((!self.export()).then_some(&*self.here))
     }
 
     fn put(&self, text: &str, console: &mut Console<'_>) -> Result<(), InventoryCommandError> {
@@ -370,7 +373,7 @@ impl View<'_> {
     }
 
     fn group_vars(&self, group: &Group) -> Result<JsonMap, InventoryCommandError> {
-        let mut out = self.inventory.group_vars(&group.name, self.args.playbook_dir.as_deref())?;
+        let mut out = self.inventory.group_vars(&group.name, self.given.playbook_dir.as_deref())?;
         if group.priority != 1 {
             out.insert(Key::from("ansible_group_priority"), Value::Int(group.priority));
         }

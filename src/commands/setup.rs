@@ -559,6 +559,7 @@ pub fn inventory(
         sources: sources(&args.inventory, config),
         extra_vars,
         export,
+        playbook_dir: args.playbook_dir.clone().or_else(|| config.path("PLAYBOOK_DIR")),
         rules,
     })
 }

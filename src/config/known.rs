@@ -75,6 +75,16 @@ impl Known {
         !self.is_honoured() && !silent && !WITHOUT_MEANING.contains(&self.name)
     }
 
+    /// Whether a value changes nothing: it is the default, or names folders that are not there.
+    #[must_use]
+    pub(super) fn is_idle(&self, value: &str) -> bool {
+        if self.kind == Some("pathspec") {
+            return value.split(':').all(|path| !Path::new(&resolved(path, None)).is_dir());
+        }
+        let given = self.typed(&Json::String(value.to_owned()), None);
+        self.default.as_ref().is_some_and(|default| given == self.typed(default, None))
+    }
+
     /// Its value and where that comes from: `default`, the file, or the environment variable.
     #[must_use]
     pub fn value(&self, config: &Config) -> (Json, String) {
@@ -236,6 +246,26 @@ mod tests {
         assert!(WITHOUT_MEANING.iter().all(|name| names.contains(name)));
         let both: Vec<_> = WITHOUT_MEANING.iter().filter(|name| known(name).is_honoured()).collect();
         assert!(both.is_empty(), "{both:?}");
+    }
+
+    #[test]
+    fn what_changes_nothing() {
+        for (name, value) in [
+            ("DISPLAY_TRACEBACK", "never"),
+            ("DEFAULT_MODULE_PATH", "/dev/null"),
+            ("DEFAULT_HASH_BEHAVIOUR", "replace"),
+            ("INJECT_FACTS_AS_VARS", "yes"),
+        ] {
+            assert!(known(name).is_idle(value), "{name}");
+        }
+        for (name, value) in [
+            ("DISPLAY_TRACEBACK", "always"),
+            ("DEFAULT_MODULE_PATH", "/dev/null:/usr"),
+            ("DEFAULT_HASH_BEHAVIOUR", "merge"),
+            ("INJECT_FACTS_AS_VARS", "no"),
+        ] {
+            assert!(!known(name).is_idle(value), "{name}");
+        }
     }
 
     #[test]

@@ -55,6 +55,7 @@ settings! {
     "DEFAULT_ROLES_PATH", [("defaults", "roles_path")], ["ANSIBLE_ROLES_PATH"], "~/.ansible/roles:/usr/share/ansible/roles:/etc/ansible/roles", "Folders of roles.";
     "COLLECTIONS_PATHS", [("defaults", "collections_path"), ("defaults", "collections_paths")], ["ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_COLLECTIONS_PATHS"], "~/.ansible/collections:/usr/share/ansible/collections", "Folders of collections.";
     "DEFAULT_MODULE_PATH", [("defaults", "library")], ["ANSIBLE_LIBRARY"], "~/.ansible/plugins/modules:/usr/share/ansible/plugins/modules", "Folders of modules that are no part of Windlass, besides `library` of the playbook and of roles.";
+    "PLAYBOOK_DIR", [("defaults", "playbook_dir")], ["ANSIBLE_PLAYBOOK_DIR"], "", "The folder of the playbook for commands that have none.";
     "DEFAULT_FORKS", [("defaults", "forks")], ["ANSIBLE_FORKS"], "5", "How many hosts work at once.";
     "DEFAULT_STRATEGY", [("defaults", "strategy")], ["ANSIBLE_STRATEGY"], "linear", "How the hosts of a play wait for one another: linear, free, host_pinned or debug.";
     "DEFAULT_REMOTE_USER", [("defaults", "remote_user")], ["ANSIBLE_REMOTE_USER"], "", "Login name.";
@@ -270,8 +271,14 @@ impl Config {
                 (None, None) => warning,
             });
         }
-        let missed = known::all().iter().filter(|known| known.is_missed()).flat_map(|known| &known.env);
-        for name in missed.filter(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty())) {
+        let missed = known::all().iter().filter(|known| known.is_missed());
+        let missed = missed.flat_map(|known| known.env.iter().map(move |name| (known, *name)));
+        for (known, name) in missed {
+            let Ok(value) = std::env::var(name) else { continue };
+            // What says nothing else than the default is not missed.
+            if value.is_empty() || known.is_idle(&value) {
+                continue;
+            }
             let text = format!("the setting {name} of the environment is not honoured by windlass");
             config.warnings.push(Diagnostic::warning(text));
         }
