@@ -318,7 +318,7 @@ impl Batch<'_> {
             name: self.name_of(task, Some(&host.to_owned())),
             handler,
             path: format!("{}:{}", task.span.file.path.display(), task.span.line),
-            check: self.run.shared.options.check,
+            check: self.in_check_mode(task, &[host.to_owned()]),
             action: task.action_written.clone(),
             args: super::linear::shown_args(task),
         })
