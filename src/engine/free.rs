@@ -89,6 +89,9 @@ impl Batch<'_> {
         loop {
             while running.len() < forks && !self.ended {
                 let Some((task, reach, host)) = self.turn(forks).await else { break };
+                if !self.renew_files(&task, std::slice::from_ref(&host)) {
+                    break;
+                }
                 let banner = self.known_banner(&task, &host, reach.handler);
                 let work = self.begin(&task, &host, Some(banner));
                 running.push(async move {
