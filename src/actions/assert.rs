@@ -32,11 +32,7 @@ pub(super) fn run(cx: &Cx<'_>) -> TaskOutcome {
                 );
                 return out;
             }
-            Err(error) => {
-                let mut out = TaskOutcome::of_template(&error);
-                out.set("assertion", Value::from(condition.to_json()));
-                return out;
-            }
+            Err(error) => return TaskOutcome::of_template(&error),
         }
     }
     let mut out = TaskOutcome { shown: !quiet, ..TaskOutcome::default() };

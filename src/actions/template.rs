@@ -52,13 +52,48 @@ pub(super) async fn run(cx: &Cx<'_>) -> TaskOutcome {
     if args.get("mode").and_then(Value::as_str) == Some("preserve") {
         args.insert(Key::from("mode"), Value::text(mode_of(&path)));
     }
-    send(cx, args, Content::of(rendered.into_bytes()).hidden(secret), &path).await
+    let encoding = cx.text("output_encoding").unwrap_or_else(|| "utf-8".to_owned());
+    let bytes = match encoded(rendered, &encoding) {
+        Ok(bytes) => bytes,
+        Err(error) => return TaskOutcome::failure(error.to_string()),
+    };
+    send(cx, args, Content::of(bytes).hidden(secret), &path).await
 }
 
 /// The mode of a file of this machine, as octal text.
 pub(super) fn mode_of(path: &Path) -> String {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata(path).map(|m| format!("0{:o}", m.mode() & 0o7777)).unwrap_or_else(|_| "0644".to_owned())
+}
+
+/// Why a text cannot be written in an encoding.
+#[derive(Debug, thiserror::Error)]
+enum EncodingError {
+    #[error("unknown encoding: {0}")]
+    Unknown(String),
+    #[error("the character {1:?} has no place in {0}: choose another output_encoding")]
+    Lacking(String, char),
+}
+
+/// A text in an encoding by one of Python's names for it.
+fn encoded(text: String, encoding: &str) -> Result<Vec<u8>, EncodingError> {
+    let limited = |most: u32| {
+        let byte = |c: char| u8::try_from(u32::from(c)).ok().filter(|byte| u32::from(*byte) <= most);
+        let bytes =
+            text.chars().map(|c| byte(c).ok_or_else(|| EncodingError::Lacking(encoding.to_owned(), c)));
+        bytes.collect::<Result<Vec<u8>, EncodingError>>()
+    };
+    let wide = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    match encoding.to_ascii_lowercase().replace('_', "-").as_str() {
+        "utf-8" | "utf8" | "u8" => Ok(text.into_bytes()),
+        "utf-8-sig" => Ok([b"\xef\xbb\xbf", text.as_bytes()].concat()),
+        "ascii" | "us-ascii" | "646" => limited(0x7f),
+        "latin-1" | "latin1" | "iso-8859-1" | "iso8859-1" | "l1" => limited(0xff),
+        "utf-16-le" | "utf-16le" => Ok(wide(u16::to_le_bytes)),
+        "utf-16-be" | "utf-16be" => Ok(wide(u16::to_be_bytes)),
+        "utf-16" | "utf16" | "u16" => Ok([vec![0xff, 0xfe], wide(u16::to_le_bytes)].concat()),
+        _ => Err(EncodingError::Unknown(encoding.to_owned())),
+    }
 }
 
 /// A `newline_sequence` that is none.

@@ -136,6 +136,7 @@ impl Exec {
                 let outcome = match (self.condition(layers), error) {
                     (Ok(Some(skip)), _) => skip,
                     (_, NoItems::Failed(error)) => self.error(&error),
+                    (_, NoItems::Lookup(error)) => self.loop_error(&error),
                     (_, NoItems::NoList(wrong)) => TaskOutcome::complaint(*wrong),
                 };
                 return self.finish(outcome, &self.manners(layers).0, false, Vec::new());
@@ -235,7 +236,11 @@ impl Exec {
             ..results.last().map(|(_, k)| k.clone()).unwrap_or_default()
         };
         total.failed |= any_failed && !total.unreachable;
-        let outcomes: Vec<TaskOutcome> = results.into_iter().map(|(r, _)| r).collect();
+        let with_host = |(mut outcome, keywords): (TaskOutcome, Keywords)| {
+            outcome.facts_host = keywords.delegate.filter(|_| keywords.delegate_facts);
+            outcome
+        };
+        let outcomes: Vec<TaskOutcome> = results.into_iter().map(with_host).collect();
         if outcomes.iter().any(|o| o.include.is_some()) {
             let entries = outcomes.iter().filter_map(|o| o.include.clone()).flat_map(|i| i.entries).collect();
             total.include = Some(super::include::IncludeRequest { entries });

@@ -27,8 +27,7 @@ impl Batch<'_> {
         }
     }
 
-    /// The handlers that a name or topic means: of those with that name the last one, of those that listen to it
-    /// the last one of each name.
+    /// The handlers that a name or topic means: of those with that name one, of those that listen to it one of each name.
     fn find_handlers(&mut self, name: &str, host: Option<&String>) -> Arc<[usize]> {
         if let Some(found) = self.handlers_by_name.get(name) {
             return Arc::clone(found);
@@ -45,7 +44,8 @@ impl Batch<'_> {
         let mut found = Vec::new();
         let mut named = false;
         let mut seen = HashSet::new();
-        for (index, handler) in self.handlers.iter().enumerate().rev() {
+        for index in self.search_order() {
+            let handler = &self.handlers[index];
             let called = !named && self.is_called(handler, name, host);
             named |= called;
             let title = handler.name.as_ref().and_then(Value::as_str);
@@ -55,6 +55,13 @@ impl Batch<'_> {
             }
         }
         found
+    }
+
+    /// The list that was brought in last comes first; in a list it is the first handler of a name that counts.
+    fn search_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.handlers.len()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse(self.handler_lists[index]));
+        order
     }
 
     fn unknown_handler(&mut self, name: &str, task: &Task) {
@@ -113,13 +120,14 @@ impl Batch<'_> {
         handler.listen.iter().any(|topic| topic.as_str() == Some(name))
     }
 
-    /// Adds handlers that came with a role or include, behind those that are there: the last one of a name counts.
+    /// Adds handlers that came with a role or include, behind those that are there: of a name they count from now on.
     pub(super) fn add_handlers(&mut self, nodes: &[Node]) {
         self.handlers_by_name.clear();
-        for handler in super::include::flatten(nodes) {
-            self.handlers.push(handler);
-            self.notified.push(IndexSet::new());
-        }
+        let first = self.handlers.len();
+        self.handlers.extend(super::include::flatten(nodes));
+        self.notified.resize(self.handlers.len(), IndexSet::new());
+        let number = self.handler_lists.last().map_or(0, |last| last + 1);
+        self.handler_lists.extend(lists_of(&self.handlers[first..], number));
     }
 
     /// Runs the handlers that these hosts notified.
@@ -172,4 +180,18 @@ impl Batch<'_> {
             self.perform(handler, hosts, true).await;
         }
     }
+}
+
+/// The numbers of the lists that handlers come from, which are those of one role or of the play.
+pub(super) fn lists_of(handlers: &[Arc<Task>], first: u32) -> Vec<u32> {
+    let of = |task: &Arc<Task>| task.role.as_ref().map(|role| role.identity.clone());
+    let mut lists: Vec<u32> = Vec::with_capacity(handlers.len());
+    for (index, handler) in handlers.iter().enumerate() {
+        let before = index.checked_sub(1).map(|before| (lists[before], &handlers[before]));
+        lists.push(match before {
+            None => first,
+            Some((number, other)) => number + u32::from(of(other) != of(handler)),
+        });
+    }
+    lists
 }

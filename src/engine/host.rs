@@ -46,6 +46,8 @@ pub struct HostState {
     pub failed: bool,
     /// Roles that it ran to the end, by identity.
     pub roles_done: HashSet<String>,
+    /// Roles of which a task ran: one that was skipped as a whole has not been run.
+    pub roles_begun: HashSet<String>,
 }
 
 impl HostState {
@@ -57,6 +59,7 @@ impl HostState {
             gone: false,
             failed: false,
             roles_done: HashSet::new(),
+            roles_begun: HashSet::new(),
         }
     }
 
@@ -104,7 +107,9 @@ impl HostState {
                         }
                         continue;
                     }
-                    if let Some(role) = &frame.block.role_root {
+                    if let Some(role) = &frame.block.role_root
+                        && self.roles_begun.contains(&role.identity)
+                    {
                         self.roles_done.insert(role.identity.clone());
                     }
                     match self.stack.last_mut() {

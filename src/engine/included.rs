@@ -95,15 +95,17 @@ impl Batch<'_> {
             self.handle_included(&told, &loaded, &refused).await;
             return refused;
         }
-        let mut groups: IndexMap<Vec<Id>, (u32, Arc<Block>)> = IndexMap::new();
+        // What several hosts include has the same place for all of them, whatever else one of them includes.
+        self.groups += 1;
+        let mut blocks: IndexMap<Vec<Id>, Arc<Block>> = IndexMap::new();
         for (host, ids) in wanted.into_iter().filter(|(host, _)| !refused.contains(host)) {
-            let (group, block) = groups.entry(ids.clone()).or_insert_with(|| {
-                self.groups += 1;
-                let main = ids.iter().filter_map(|id| loaded.get(id).cloned()).map(Node::Block).collect();
-                (self.groups, Arc::new(Block { main, ..Block::default() }))
+            let block = blocks.entry(ids).or_insert_with_key(|ids| {
+                let own = |id: &Id| loaded.get(id).filter(|_| ids.contains(id)).cloned().unwrap_or_default();
+                let main = told.keys().map(|id| Node::Block(own(id))).collect();
+                Arc::new(Block { main, ..Block::default() })
             });
             if let Some(state) = self.hosts.get_mut(&host) {
-                state.include(Arc::clone(block), *group);
+                state.include(Arc::clone(block), self.groups);
             }
         }
         refused

@@ -30,6 +30,8 @@ pub struct Batch<'a> {
     /// Where each host is.
     pub(super) hosts: IndexMap<String, HostState>,
     pub(super) handlers: Vec<Arc<Task>>,
+    /// For each of them, the number of the list that it comes from.
+    pub(super) handler_lists: Vec<u32>,
     /// Those that a name or topic means, as far as that is known and the same for all hosts.
     pub(super) handlers_by_name: HashMap<String, Arc<[usize]>>,
     /// Hosts that notified a handler, by its place in the list.
@@ -87,6 +89,7 @@ impl<'a> Batch<'a> {
             everyone,
             hosts,
             notified: vec![IndexSet::new(); handlers.len()],
+            handler_lists: super::handlers::lists_of(&handlers, 0),
             handlers,
             handlers_by_name: HashMap::new(),
             pending: Vec::new(),

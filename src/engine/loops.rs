@@ -13,6 +13,8 @@ use windlass_yaml::diagnostic::Diagnostic;
 pub enum NoItems {
     /// Its expression fails.
     Failed(Box<TemplateError>),
+    /// The lookup of its `with_` fails.
+    Lookup(Box<TemplateError>),
     /// It gives something that is no list.
     NoList(Box<Diagnostic>),
 }
@@ -44,8 +46,8 @@ pub fn items(loop_: &Loop, templar: &Templar, cx: &TemplateContext<'_>) -> Resul
                 Value::List(items) => items.to_vec(),
                 other => vec![other],
             };
-            let found = templar.lookup(lookup, terms, Map::new(), cx).map_err(at)?;
-            Ok(found)
+            let found = templar.lookup(lookup, terms, Map::new(), cx);
+            found.map_err(|error| NoItems::Lookup(Box::new(at(error))))
         }
     }
 }

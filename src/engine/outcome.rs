@@ -75,7 +75,7 @@ impl Exec {
     /// Adds facts and variables that a result brings.
     pub(super) fn keep_facts(&self, outcome: &TaskOutcome, keywords: &Keywords) {
         let store = &self.shared.store;
-        let host = self.facts_host(keywords);
+        let host = outcome.facts_host.as_deref().unwrap_or_else(|| self.facts_host(keywords));
         if let Some(facts) = &outcome.facts {
             store.add_facts(host, facts);
             // As in Ansible, `setup` alone gathers nothing that `gathering = smart` would know of.
@@ -167,8 +167,8 @@ impl Exec {
         };
         let mut notify = Vec::new();
         if outcome.changed && !outcome.failed {
-            let changed = std::iter::once(&outcome).chain(&items).filter(|o| o.changed);
-            notify.extend(changed.flat_map(|o| o.notify.iter().cloned()));
+            // Of a loop that changed something, all items notify: also those that changed nothing.
+            notify.extend(std::iter::once(&outcome).chain(&items).flat_map(|o| o.notify.iter().cloned()));
         }
         if !has_items {
             // Those of items were told with them.

@@ -26,6 +26,8 @@ pub struct TaskOutcome {
     pub warnings: Vec<String>,
     /// Facts to be added to the host, `ansible_` in front or not.
     pub facts: Option<Arc<Map>>,
+    /// The host whose facts an item of a loop sets (`delegate_facts`).
+    pub facts_host: Option<String>,
     /// Variables to be set on the host as `set_fact` does; the flag says whether they are cacheable.
     pub set: Option<(Arc<Map>, bool)>,
     /// Variables to be set on the host as `include_vars` does.

@@ -23,6 +23,13 @@ impl Batch<'_> {
             if done.outcome.include.is_none() {
                 self.count(&host, &done);
             }
+            if done.status != Status::Skipped
+                && let Some(role) = &task.role
+                && let Some(state) = self.hosts.get_mut(&host)
+                && !state.roles_begun.contains(&role.identity)
+            {
+                state.roles_begun.insert(role.identity.clone());
+            }
             for name in &done.notify {
                 self.notify(name, std::slice::from_ref(&host), task);
             }

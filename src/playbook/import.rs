@@ -68,7 +68,7 @@ impl Loader {
         }
         if let Some(role) = &under.role {
             vars.insert(Key::from("role_path"), Value::text(role.path.to_string_lossy()));
-            vars.insert(Key::from("role_name"), Value::text(role.name.as_str()));
+            vars.insert(Key::from("role_name"), Value::text(role.short_name()));
         }
         vars
     }

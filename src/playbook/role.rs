@@ -49,6 +49,22 @@ impl Role {
     pub fn display_name(&self) -> &str {
         &self.name
     }
+
+    /// The collection that it comes from.
+    #[must_use]
+    pub fn collection(&self) -> Option<&str> {
+        let (collection, _) = self.name.rsplit_once('.')?;
+        self.path.iter().any(|part| part == "ansible_collections").then_some(collection)
+    }
+
+    /// Its name without that of its collection.
+    #[must_use]
+    pub fn short_name(&self) -> &str {
+        match self.collection() {
+            Some(collection) => &self.name[collection.len() + 1..],
+            None => &self.name,
+        }
+    }
 }
 
 /// Other files than `main` of a role, and how it is included.

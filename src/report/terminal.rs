@@ -407,7 +407,10 @@ impl Terminal {
                     let gap = if result.item.is_some() { " " } else { "" };
                     let mut text = format!("skipping: [{}]{item}{gap}", result.host);
                     if self.style.verbosity > 0 {
-                        text.push_str(&format!(" => {}", self.dump(result)));
+                        let mut values = values::tidy(result, self.style.dump.verbosity > 2);
+                        values.shift_remove("results");
+                        let shown = result.shown && !result.no_log;
+                        text.push_str(&format!(" => {}", self.style.dump.text(&values, shown)));
                     }
                     self.result_line(state, CYAN, &text);
                 }

@@ -391,7 +391,10 @@ impl Store {
         }
         if let Some(role) = task.and_then(|t| t.role.as_ref()) {
             let parents = role.parents.iter().rev();
-            magic.insert(Key::from("role_name"), Value::text(role.name.as_str()));
+            magic.insert(Key::from("role_name"), Value::text(role.short_name()));
+            if let Some(collection) = role.collection() {
+                magic.insert(Key::from("ansible_collection_name"), Value::text(collection));
+            }
             magic.insert(Key::from("ansible_role_name"), Value::text(role.name.as_str()));
             magic.insert(Key::from("role_path"), Value::text(role.path.to_string_lossy()));
             let names: Vec<Value> = parents.clone().map(|r| Value::text(r.name.as_str())).collect();

@@ -132,6 +132,8 @@ pub struct Interp<'a> {
     pub(crate) marks: Option<Vec<String>>,
     /// The text that is rendered is more than one expression.
     pub(crate) mixed: bool,
+    /// A value is printed as part of a text: what is omitted of a mapping does not show.
+    printing: bool,
 }
 
 impl<'a> Interp<'a> {
@@ -154,6 +156,7 @@ impl<'a> Interp<'a> {
             folder: None,
             marks: None,
             mixed: false,
+            printing: false,
         }
     }
 

@@ -14,7 +14,12 @@ impl Interp<'_> {
         match value {
             Val::None | Val::Omit => {}
             Val::Undefined(u) if u.blank => {}
-            other => self.write_str(other, out)?,
+            other => {
+                let before = std::mem::replace(&mut self.printing, true);
+                let written = self.write_str(other, out);
+                self.printing = before;
+                written?;
+            }
         }
         Ok(())
     }
@@ -73,8 +78,12 @@ impl Interp<'_> {
             Val::Tuple(items) => self.write_items(items.to_vec(), out)?,
             Val::Dict(_) | Val::Dynamic(_) => {
                 out.push('{');
-                for (i, (key, value)) in self.pairs(value)?.into_iter().enumerate() {
-                    if i > 0 {
+                let mut first = true;
+                for (key, value) in self.pairs(value)? {
+                    if self.printing && matches!(value, Val::Omit) {
+                        continue;
+                    }
+                    if !std::mem::take(&mut first) {
                         out.push_str(", ");
                     }
                     match key {

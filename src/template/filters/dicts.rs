@@ -48,8 +48,9 @@ pub(super) const FILTERS: &[Filter] = &[
         for item in items {
             let (key, value) = (it.entry_str(&item, &key_name)?, it.entry_str(&item, &value_name)?);
             let (Some(key), Some(value)) = (key, value) else {
+                let got = it.repr(&b.value)?;
                 return Err(failed(format!(
-                    "items2dict requires each dictionary in the list to contain the keys '{key_name}' and '{value_name}'"
+                    "items2dict requires each dictionary in the list to contain the keys '{key_name}' and '{value_name}', got {got} instead."
                 )));
             };
             let key = it.to_key(&key)?;
@@ -87,7 +88,7 @@ pub(super) const FILTERS: &[Filter] = &[
             };
             let name = it.to_key(&key)?;
             if duplicates == "error" && out.contains_key(&name) {
-                return Err(failed(format!("Key '{}' is not unique, cannot convert to dict", it.str(&key)?)));
+                return Err(failed(format!("Key {} is not unique, cannot convert to dict.", it.repr(&key)?)));
             }
             out.insert(name, item);
         }
@@ -121,10 +122,10 @@ fn combine(it: &mut Interp<'_>, b: &mut Bound) -> R {
                     "prepend" => Merge::Prepend,
                     "append_rp" => Merge::AppendRp,
                     "prepend_rp" => Merge::PrependRp,
-                    other => {
-                        return Err(failed(format!(
-                            "'list_merge' argument can only be equal to 'replace', 'keep', 'append', 'prepend', 'append_rp' or 'prepend_rp', not '{other}'"
-                        )));
+                    _ => {
+                        return Err(failed(
+                            "merge_hash: 'list_merge' argument can only be equal to 'replace', 'keep', 'append', 'prepend', 'append_rp' or 'prepend_rp'",
+                        ));
                     }
                 };
             }

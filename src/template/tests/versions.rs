@@ -55,21 +55,22 @@ fn version(it: &mut Interp<'_>, b: &mut Bound) -> R<bool> {
     if other.is_empty() {
         return Err(failed("Version parameter to compare against cannot be empty"));
     }
-    let order = compare_versions(&one, &other, scheme)
-        .map_err(|e| failed(format!("Version comparison failed: {e}")))?;
-    Ok(match operator.as_str() {
-        "==" | "=" | "eq" => order.is_eq(),
-        "<" | "lt" => order.is_lt(),
-        "<=" | "le" => order.is_le(),
-        ">" | "gt" => order.is_gt(),
-        ">=" | "ge" => order.is_ge(),
-        "!=" | "<>" | "ne" => order.is_ne(),
+    let holds: fn(Ordering) -> bool = match operator.as_str() {
+        "==" | "=" | "eq" => Ordering::is_eq,
+        "<" | "lt" => Ordering::is_lt,
+        "<=" | "le" => Ordering::is_le,
+        ">" | "gt" => Ordering::is_gt,
+        ">=" | "ge" => Ordering::is_ge,
+        "!=" | "<>" | "ne" => Ordering::is_ne,
         other => {
             return Err(failed(format!(
                 "Invalid operator type ({other}). Must be one of '==', '=', 'eq', '<', 'lt', '<=', 'le', '>', 'gt', '>=', 'ge', '!=', '<>', 'ne'"
             )));
         }
-    })
+    };
+    let order = compare_versions(&one, &other, scheme)
+        .map_err(|e| failed(format!("Version comparison failed: {e}")))?;
+    Ok(holds(order))
 }
 
 /// Why versions cannot be compared.
