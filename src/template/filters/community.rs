@@ -77,6 +77,18 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("lists_difference", &["*", "**"], |it, b| lists(it, b, Set::Difference)),
     Filter::new("lists_symmetric_difference", &["*", "**"], |it, b| lists(it, b, Set::Symmetric)),
     Filter::new("lists_mergeby", &["*", "**"], mergeby),
+    Filter::new("to_time_unit", &["unit", "**"], |it, b| {
+        let name = b.str_or(it, 0, "ms")?;
+        let unit = unit(&name).ok_or_else(|| {
+            failed(format!(
+                "to_time_unit() can not convert to the following unit: {name}. Available units (singular or plural): \
+                 millisecond, msec, msecond, sec, second, hour, min, minute, day, week, month, year. Available short units: \
+                 ms, s, m, h, d, w, mo, y"
+            ))
+        })?;
+        time(it, b, unit)
+    }),
+    Filter::new("random_mac", &["seed"], random_mac),
     Filter::new("to_milliseconds", &["**"], |it, b| time(it, b, 0.001)),
     Filter::new("to_seconds", &["**"], |it, b| time(it, b, 1.0)),
     Filter::new("to_minutes", &["**"], |it, b| time(it, b, 60.0)),
@@ -86,6 +98,36 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("to_months", &["**"], |it, b| time(it, b, 2_592_000.0)),
     Filter::new("to_years", &["**"], |it, b| time(it, b, 31_536_000.0)),
 ];
+
+/// The rest of a hardware address that begins so.
+fn random_mac(it: &mut Interp<'_>, b: &mut Bound) -> R {
+    let prefix = b.text(it)?.to_lowercase();
+    let bytes: Vec<&str> = prefix.split(':').collect();
+    if bytes.len() > 5 {
+        return Err(failed(format!(
+            "Invalid value ({prefix}) for random_mac: 5 colon(:) separated items max"
+        )));
+    }
+    let is_byte = |byte: &&str| byte.len() == 2 && byte.bytes().all(|b| b.is_ascii_hexdigit());
+    if let Some(wrong) = bytes.iter().find(|byte| !is_byte(byte)) {
+        let wrong = if wrong.is_empty() { "empty item".to_owned() } else { format!("{wrong} not hexa byte") };
+        return Err(failed(format!("Invalid value ({prefix}) for random_mac: {wrong}")));
+    }
+    let seed = b.str(it, 0)?;
+    // Ten digits, of which the first is not zero, as with the same seed in the original.
+    let (least, most) = (0x10_0000_0000_u64, 0xff_ffff_ffff_u64);
+    let number = match &seed {
+        Some(seed) => least + super::mersenne::Random::new(Some(seed)).below(most - least + 1),
+        None => rand::random_range(least..=most),
+    };
+    let digits = format!("{number:010x}");
+    let mut out = prefix.clone();
+    for at in 0..6 - bytes.len() {
+        out.push(':');
+        out.push_str(&digits[2 * at..2 * at + 2]);
+    }
+    Ok(Val::from(out))
+}
 
 fn random_string(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let length = b.size(0, 8)?;
@@ -144,7 +186,17 @@ fn mergeby(it: &mut Interp<'_>, b: &mut Bound) -> R {
     let Some(index) = all.pop() else { return Err(failed("One or more lists are expected")) };
     let index = it.str(&index)?;
     let mut merged: Vec<(Key, Val)> = Vec::new();
+    // A list may hold the lists.
+    let mut lists = Vec::new();
     for list in all {
+        let items = it.items(&list)?;
+        if !items.is_empty() && items.iter().all(Val::is_seq) {
+            lists.extend(items);
+        } else {
+            lists.push(list);
+        }
+    }
+    for list in lists {
         for item in it.items(&list)? {
             let Some(key) = it.entry_str(&item, &index)? else { continue };
             let key = it.to_key(&key)?;
@@ -162,8 +214,23 @@ fn mergeby(it: &mut Interp<'_>, b: &mut Bound) -> R {
     Ok(Val::list(it.sort_by_key(keyed, false)?))
 }
 
+/// The seconds of a unit, of months of 30 and years of 365 days.
+fn unit(name: &str) -> Option<f64> {
+    Some(match name {
+        "ms" | "msec" | "msecond" | "msecs" | "mseconds" | "millisecond" | "milliseconds" => 0.001,
+        "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+        "h" | "hour" | "hours" => 3600.0,
+        "d" | "day" | "days" => 86_400.0,
+        "w" | "week" | "weeks" => 604_800.0,
+        "mo" | "month" | "months" => 2_592_000.0,
+        "y" | "year" | "years" => 31_536_000.0,
+        _ => return None,
+    })
+}
+
 /// `"1h 30m"` as a number of some unit.
-fn time(it: &mut Interp<'_>, b: &mut Bound, unit: f64) -> R {
+fn time(it: &mut Interp<'_>, b: &mut Bound, wanted: f64) -> R {
     let (mut year, mut month) = (365.0, 30.0);
     for (name, value) in &b.named {
         let days = value.as_f64().ok_or_else(|| failed("year and month want numbers"))?;
@@ -174,29 +241,27 @@ fn time(it: &mut Interp<'_>, b: &mut Bound, unit: f64) -> R {
         }
     }
     let text = b.text(it)?;
+    if text == "0" {
+        return Ok(Val::Int(0));
+    }
     let mut seconds = 0.0;
     for word in text.split_whitespace() {
         let at = word.find(|c: char| c.is_alphabetic()).unwrap_or(word.len());
         let (number, name) = word.split_at(at);
         let wrong = || failed(format!("to_time_unit() can not interpret following string: {text}"));
-        let number: f64 = number.parse().map_err(|_| wrong())?;
-        let size = match name {
-            "ms" | "msec" | "msecond" | "msecs" | "mseconds" | "millisecond" | "milliseconds" => 0.001,
-            "" | "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
-            "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
-            "h" | "hour" | "hours" => 3600.0,
-            "d" | "day" | "days" => 86_400.0,
-            "w" | "week" | "weeks" => 604_800.0,
-            "mo" | "month" | "months" => month * 86_400.0,
-            "y" | "year" | "years" => year * 86_400.0,
-            _ => return Err(wrong()),
+        let number: i32 = number.parse().map_err(|_| wrong())?;
+        let size = match unit(name) {
+            Some(2_592_000.0) => month * 86_400.0,
+            Some(31_536_000.0) => year * 86_400.0,
+            Some(size) => size,
+            None => return Err(wrong()),
         };
-        seconds += number * size;
+        seconds += f64::from(number) * size;
     }
-    let unit = match unit {
+    let wanted = match wanted {
         2_592_000.0 => month * 86_400.0,
         31_536_000.0 => year * 86_400.0,
         u => u,
     };
-    Ok(Val::Float((seconds / unit * 1e12).round() / 1e12))
+    Ok(Val::Float((seconds / wanted * 1e12).round() / 1e12))
 }

@@ -6,7 +6,7 @@ const N: usize = 624;
 const M: usize = 397;
 
 /// The Mersenne twister, seeded as Python seeds it with a text.
-pub(super) struct Random {
+pub(crate) struct Random {
     state: [u32; N],
     at: usize,
     free: bool,
@@ -14,7 +14,7 @@ pub(super) struct Random {
 
 impl Random {
     /// From a seed; without one, unpredictable.
-    pub(super) fn new(seed: Option<&str>) -> Self {
+    pub(crate) fn new(seed: Option<&str>) -> Self {
         let mut out = Self { state: [0; N], at: N, free: seed.is_none() };
         let Some(seed) = seed else { return out };
         let mut bytes = seed.as_bytes().to_vec();
@@ -109,7 +109,7 @@ impl Random {
     }
 
     /// A number from 0 up to, but not including, `limit`.
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         if limit == 0 {
             return 0;
         }

@@ -7,6 +7,7 @@ mod dicts;
 mod ipaddr;
 mod json;
 mod json_read;
+mod keys;
 mod lists;
 mod maths;
 mod mersenne;
@@ -26,6 +27,7 @@ pub(super) mod yaml_emit;
 mod yaml_look;
 
 pub(crate) use crypt::make_password_hash;
+pub(crate) use mersenne::Random;
 pub(crate) use paths::{expand_user, path};
 pub(crate) use protomatter::tags;
 pub(crate) use regex::compile as compile_regex;
@@ -59,6 +61,7 @@ const FAMILIES: &[(&[Filter], &[&str])] = &[
     (regex::FILTERS, BUILTIN),
     (time::FILTERS, BUILTIN),
     (community::FILTERS, &["community.general"]),
+    (keys::FILTERS, &["community.general"]),
     (ipaddr::FILTERS, &["ansible.utils", "ansible.netcommon"]),
     (protomatter::FILTERS, &["ansible._protomatter"]),
     (net::FILTERS, &["ansible.utils", "ansible.netcommon"]),

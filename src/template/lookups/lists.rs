@@ -38,6 +38,7 @@ pub(super) const LOOKUPS: &[Lookup] = &[
     }),
     of("nested", nested),
     of("cartesian", nested),
+    of("community.general.cartesian", nested),
     of("together", together),
     of("sequence", sequence),
     of("subelements", subelements),

@@ -4,6 +4,7 @@ mod files;
 mod lists;
 mod passwords;
 mod programs;
+mod random;
 mod tables;
 mod variables;
 
@@ -78,6 +79,7 @@ const FAMILIES: &[&[Lookup]] = &[
     tables::LOOKUPS,
     programs::LOOKUPS,
     passwords::LOOKUPS,
+    random::LOOKUPS,
 ];
 
 /// The lookup of a name, short or in full.
