@@ -109,8 +109,7 @@ cases! {
     files_of_variables_by_host_and_facts => "files" [];
     modules_that_the_playbook_brings_along => "own" ["-v"];
     dates_of_yaml => "dates" [];
-    tasks_that_run_apart => "async" [];
-    tasks_that_run_apart_in_detail => "async" ["-v"];
+    tasks_that_run_apart => "async" ["-v"];
     tasks_that_would_run_apart => "async_check" ["--check"];
     arguments_of_roles_that_do_not_fit => "described" [];
     defaults_of_modules_and_groups => "defaulted" [];
