@@ -355,14 +355,31 @@ pub fn reference_on(kinds: &[&str]) {
 fn reference_differs(path: &Path, reference: &Reference) -> Option<String> {
     let case = parse(&std::fs::read_to_string(path).unwrap());
     let place = Place::new(&case);
-    let mut program = Command::new(reference.bin().join("ansible-playbook"));
-    if !case.local {
-        program.args(["-c", "local"]);
-    }
-    let code = place.run(&case, &mut program, Some(reference)).status.code().unwrap_or(-1);
+    let connection: &[&str] = if case.local { &[] } else { &["-c", "local"] };
+    // What has settings or input of its own needs a process of its own.
+    let mut names = case.files.iter().map(|(name, _)| name).chain(case.bytes.iter().map(|(name, _)| name));
+    let plain = case.env.is_empty() && case.stdin.is_empty() && !names.any(|name| name == "ansible.cfg");
+    let (code, said) = if plain {
+        let mut words: Vec<String> = connection.iter().map(|word| (*word).to_owned()).collect();
+        words.extend(case.args.iter().map(|word| place.fill(word)));
+        // Its modules are Python.
+        words.extend([
+            "-e".to_owned(),
+            format!("ansible_python_interpreter={}", reference.python().display()),
+        ]);
+        let ended = crate::forked::forked(reference, &place.project(), &words);
+        // The end by a signal is -1, as for a process of its own.
+        (ended.code.max(-1), ended.out + &ended.errors)
+    } else {
+        let mut program = Command::new(reference.bin().join("ansible-playbook"));
+        let output = place.run(&case, program.args(connection), Some(reference));
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
+    };
     let recorded = case.ansible.map_or(i32::MIN, |(code, _)| code);
     let name = path.strip_prefix(folder()).unwrap().display();
-    (code != recorded).then(|| format!("{name}: the reference exits with {code}, the case says {recorded}"))
+    (code != recorded)
+        .then(|| format!("{name}: the reference exits with {code}, the case says {recorded}\n{said}"))
 }
 
 /// Runs every case of a kind and tells all that is wrong with them.

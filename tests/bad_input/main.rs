@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod case;
+#[path = "../differential/forked.rs"]
+mod forked;
 mod fuzz;
 
 macro_rules! kinds {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod compare;
+mod forked;
 mod free;
 mod plays;
 mod reference;

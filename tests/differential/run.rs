@@ -1,8 +1,9 @@
 //! A playbook by both programs.
 
 use crate::compare::{Left, left};
+use crate::forked::Ended;
 use crate::free::by_host;
-use crate::reference::{Ended, ansible_playbook, ended};
+use crate::reference::{ansible_playbook, ended};
 use std::path::PathBuf;
 use std::process::Command;
 use windlass_test_oracle::Reference;
